@@ -1,0 +1,15 @@
+#!/bin/bash
+# Fuzzes every reader for SECONDS_EACH seconds (60), from its corpus and what earlier runs found. Needs clang.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${SECONDS_EACH:-60}
+command -v clang >/dev/null || { echo "fuzzing needs clang (Debian: apt-get install clang)" >&2; exit 1; }
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz
+for source in fuzz/corpus/*; do
+  name=$(basename "$source")
+  mkdir -p "build/fuzz/found/$name"
+  echo "== $name"
+  "build/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=8192 -print_final_stats=1 -verbosity=0 \
+    -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/found/$name" "$source"
+done
