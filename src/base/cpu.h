@@ -1,0 +1,19 @@
+/* CPU features, detected once. KVINO_ISA (scalar, avx2, avx512) can only lower the choice. */
+#ifndef KVINO_BASE_CPU_H
+#define KVINO_BASE_CPU_H
+
+#include <stdbool.h>
+
+typedef enum kv_isa {
+  KV_ISA_SCALAR, /* portable C */
+  KV_ISA_AVX2,   /* AVX2, FMA, BMI1/2, F16C, POPCNT, LZCNT */
+  KV_ISA_AVX512, /* the above and AVX-512 F, BW, DQ, VL, VBMI, VBMI2 */
+  KV_ISA_COUNT
+} kv_isa;
+
+kv_isa kv_cpu_isa(void);             /* the level in use */
+const char *kv_isa_name(kv_isa isa); /* "scalar", "avx2", "avx512" */
+/* The processor's marketing name; "unknown" where it cannot be read. Static. */
+const char *kv_cpu_name(void);
+
+#endif

@@ -1,0 +1,17 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+kvino_status kv_fail(kvino_error *err, kvino_status status, const char *format, ...) {
+  if (err) {
+    va_list args;
+    va_start(args, format);
+    err->status = status;
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+  }
+  return status;
+}
+
+const char *kvino_version(void) { return KVINO_VERSION; }

@@ -1,0 +1,24 @@
+/* Failing in one line: return kv_fail(err, KVINO_INVALID, "axis %d is out of bounds ...", axis); */
+#ifndef KVINO_BASE_ERROR_H
+#define KVINO_BASE_ERROR_H
+
+#include "kvino/common.h"
+
+/* Fills *err (where not NULL) and returns `status`. The text is cut, never overrun. */
+kvino_status kv_fail(kvino_error *err, kvino_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* Returns the status of `call` from the enclosing function where it is not KVINO_OK. */
+#define KV_TRY(call)                                                                                                   \
+  do {                                                                                                                 \
+    kvino_status kv_try_status_ = (call);                                                                              \
+    if (kv_try_status_) return kv_try_status_;                                                                         \
+  } while (0)
+
+/* As KV_TRY where something is owned: jumps to the function's one exit with `status` set. */
+#define KV_GOTO(status, call, label)                                                                                   \
+  do {                                                                                                                 \
+    if (((status) = (call))) goto label;                                                                               \
+  } while (0)
+
+#endif

@@ -1,0 +1,284 @@
+/* Tensors: creation, views, ownership. */
+#include "tensor/tensor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/convert.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+/* Data up to this many bytes stands in the tensor's own allocation. */
+static const size_t INLINE_BYTES = 32 << 10;
+
+/* Elements and bytes of a shape, or an error. *size is -1 where a dimension is unknown and `symbolic` allows it. */
+static kvino_status measure(kvino_dtype dtype, int rank, const int64_t *shape, bool symbolic, int64_t *size,
+                            kvino_error *err) {
+  if ((unsigned)dtype >= KVINO_DTYPE_COUNT) return kv_fail(err, KVINO_TYPE, "invalid dtype number %d", (int)dtype);
+  if (rank < 0 || rank > KVINO_MAX_RANK)
+    return kv_fail(err, KVINO_INVALID, "maximum supported dimension for an ndarray is currently %d, found %d",
+                   KVINO_MAX_RANK, rank);
+  if (rank && !shape) return kv_fail(err, KVINO_INVALID, "shape is NULL for a tensor of rank %d", rank);
+  int64_t n = 1, bytes = (int64_t)kvino_dtype_size(dtype);
+  bool unknown = false, empty = false;
+  for (int i = 0; i < rank; i++) {
+    if (shape[i] == -1 && symbolic) {
+      unknown = true;
+      continue;
+    }
+    if (shape[i] < 0) return kv_fail(err, KVINO_INVALID, "negative dimensions are not allowed");
+    if (!shape[i]) {
+      empty = true;
+      continue;
+    }
+    if (__builtin_mul_overflow(n, shape[i], &n) || __builtin_mul_overflow(bytes, shape[i], &bytes))
+      return kv_fail(err, KVINO_INVALID,
+                     "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.");
+  }
+  *size = unknown ? -1 : empty ? 0 : n;
+  return KVINO_OK;
+}
+
+static void set_c_strides(kvino_tensor *t) {
+  int64_t step = (int64_t)kvino_dtype_size((kvino_dtype)t->dtype);
+  for (int i = t->rank - 1; i >= 0; i--) {
+    t->strides[i] = step;
+    if (t->shape[i] > 0) step *= t->shape[i];
+  }
+}
+
+static bool is_c_order(const kvino_tensor *t) {
+  int64_t step = (int64_t)kvino_dtype_size((kvino_dtype)t->dtype);
+  if (t->size == 0) return true;
+  for (int i = t->rank - 1; i >= 0; i--) {
+    if (t->shape[i] != 1 && t->strides[i] != step) return false;
+    step *= t->shape[i];
+  }
+  return true;
+}
+
+/* The record with its shape, `extra` bytes behind it. Strides are left to the caller. */
+static kvino_tensor *record(kvino_dtype dtype, int rank, const int64_t *shape, int64_t size, size_t extra) {
+  size_t head = sizeof(kvino_tensor) + 2 * (size_t)rank * sizeof(int64_t);
+  kvino_tensor *t = kv_malloc(head + extra);
+  if (!t) return NULL;
+  *t = (kvino_tensor){.refs = 1, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .contiguous = true, .size = size};
+  t->strides = t->shape + rank;
+  for (int i = 0; i < rank; i++) t->shape[i] = shape[i];
+  return t;
+}
+
+static kvino_status no_memory(kvino_error *err, kvino_dtype dtype, int rank, const int64_t *shape) {
+  char text[KV_SHAPE_TEXT];
+  return kv_fail(err, KVINO_NO_MEMORY, "Unable to allocate an array with shape %s and data type %s",
+                 kv_shape_text(rank, shape, text), kvino_dtype_name(dtype));
+}
+
+kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, kvino_tensor **out, kvino_error *err) {
+  int64_t size;
+  KV_TRY(measure(dtype, rank, shape, false, &size, err));
+  size_t bytes = (size_t)size * kvino_dtype_size(dtype);
+  bool inside = bytes <= INLINE_BYTES;
+  kvino_tensor *t = record(dtype, rank, shape, size, inside ? bytes + KV_ALIGN : 0);
+  if (!t) return no_memory(err, dtype, rank, shape);
+  if (inside) {
+    uintptr_t end = (uintptr_t)(t->shape + 2 * rank);
+    t->data = (char *)((end + KV_ALIGN - 1) / KV_ALIGN * KV_ALIGN);
+  } else {
+    t->block = bytes;
+    if (!(t->data = kv_block_new(bytes))) {
+      kv_free(t);
+      return no_memory(err, dtype, rank, shape);
+    }
+  }
+  if (dtype == KVINO_STRING) memset(t->data, 0, bytes);
+  set_c_strides(t);
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape, const void *data, kvino_tensor **out,
+                              kvino_error *err) {
+  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_UNSUPPORTED, "tensors of dtype string are not supported yet");
+  kvino_tensor *t = NULL;
+  KV_TRY(kv_tensor_empty(dtype, rank, shape, &t, err));
+  if (data && t->size) memcpy(t->data, data, (size_t)t->size * kvino_dtype_size(dtype));
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kv_tensor_adopt(kvino_dtype dtype, int rank, const int64_t *shape, void *block, size_t bytes,
+                             kvino_tensor **out, kvino_error *err) {
+  int64_t size;
+  kvino_status status = measure(dtype, rank, shape, false, &size, err);
+  kvino_tensor *t = status ? NULL : record(dtype, rank, shape, size, 0);
+  if (!t) {
+    kv_block_free(block, bytes);
+    return status ? status : no_memory(err, dtype, rank, shape);
+  }
+  t->data = block;
+  t->block = bytes;
+  set_c_strides(t);
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kvino_tensor_wrap(kvino_dtype dtype, int rank, const int64_t *shape, const int64_t *strides,
+                               const void *data, void (*release)(void *), void *context, kvino_tensor **out,
+                               kvino_error *err) {
+  int64_t size = 0;
+  kvino_status status = measure(dtype, rank, shape, false, &size, err);
+  if (!status && !data && size)
+    status = kv_fail(err, KVINO_INVALID, "data is NULL for a tensor of %lld elements", (long long)size);
+  kvino_tensor *t = NULL;
+  if (!status && !(t = record(dtype, rank, shape, size, 0))) status = no_memory(err, dtype, rank, shape);
+  if (status) {
+    if (release) release(context);
+    return status;
+  }
+  t->data = (char *)(uintptr_t)data;
+  t->release = release;
+  t->context = context;
+  if (strides) {
+    if (rank) memcpy(t->strides, strides, (size_t)rank * sizeof *strides);
+    t->contiguous = is_c_order(t);
+  } else {
+    set_c_strides(t);
+  }
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kv_tensor_view(kvino_tensor *t, kvino_dtype dtype, int rank, const int64_t *shape, const int64_t *strides,
+                            char *data, kvino_tensor **out, kvino_error *err) {
+  int64_t size;
+  KV_TRY(measure(dtype, rank, shape, false, &size, err));
+  kvino_tensor *v = record(dtype, rank, shape, size, 0);
+  if (!v) return no_memory(err, dtype, rank, shape);
+  if (rank) memcpy(v->strides, strides, (size_t)rank * sizeof *strides);
+  v->data = data;
+  v->weak = t->weak;
+  v->base = kvino_tensor_retain(t->base ? t->base : t);
+  v->contiguous = is_c_order(v);
+  *out = v;
+  return KVINO_OK;
+}
+
+kvino_status kv_tensor_symbolic(kvino_dtype dtype, int rank, const int64_t *shape, struct kv_node *node,
+                                uint32_t output, void (*release)(void *), void *context, kvino_tensor **out,
+                                kvino_error *err) {
+  int64_t size = 0;
+  kvino_status status = measure(dtype, rank, shape, true, &size, err);
+  kvino_tensor *t = NULL;
+  if (!status && !(t = record(dtype, rank, shape, size, 0))) status = no_memory(err, dtype, rank, shape);
+  if (status) {
+    if (release) release(context);
+    return status;
+  }
+  if (rank) memset(t->strides, 0, (size_t)rank * sizeof *t->strides);
+  t->node = node;
+  t->output = output;
+  t->release = release;
+  t->context = context;
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kv_tensor_ints(size_t n, const int64_t *values, kvino_tensor **out, kvino_error *err) {
+  return kvino_tensor_new(KVINO_I64, 1, (int64_t[]){(int64_t)n}, values, out, err);
+}
+
+kvino_status kvino_tensor_scalar_f64(kvino_dtype dtype, double value, kvino_tensor **out, kvino_error *err) {
+  kvino_tensor *t;
+  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "a number cannot have dtype string");
+  KV_TRY(kv_tensor_empty(dtype, 0, NULL, &t, err));
+  kv_store_f64(dtype, t->data, value);
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_status kvino_tensor_scalar_i64(kvino_dtype dtype, int64_t value, kvino_tensor **out, kvino_error *err) {
+  kvino_tensor *t;
+  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "a number cannot have dtype string");
+  KV_TRY(kv_tensor_empty(dtype, 0, NULL, &t, err));
+  kv_store_i64(dtype, t->data, value);
+  *out = t;
+  return KVINO_OK;
+}
+
+kvino_tensor *kvino_tensor_retain(kvino_tensor *t) {
+  if (t) atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+  return t;
+}
+
+void kvino_tensor_release(kvino_tensor *t) {
+  if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_release) != 1) return;
+  atomic_thread_fence(memory_order_acquire);
+  if (t->base)
+    kvino_tensor_release(t->base);
+  else if (t->release)
+    t->release(t->context);
+  else if (t->block)
+    kv_block_free(t->data, t->block);
+  kv_free(t);
+}
+
+void kvino_tensors_clear(kvino_tensors *list) {
+  if (!list) return;
+  for (size_t i = 0; i < list->n; i++) kvino_tensor_release(list->v[i]);
+  kv_free(list->v);
+  *list = (kvino_tensors){0, NULL};
+}
+
+kvino_dtype kvino_tensor_dtype(const kvino_tensor *t) { return (kvino_dtype)t->dtype; }
+int kvino_tensor_rank(const kvino_tensor *t) { return t->rank; }
+const int64_t *kvino_tensor_shape(const kvino_tensor *t) { return t->shape; }
+const int64_t *kvino_tensor_strides(const kvino_tensor *t) { return t->strides; }
+bool kvino_tensor_is_symbolic(const kvino_tensor *t) { return kv_is_symbolic(t); }
+int64_t kvino_tensor_size(const kvino_tensor *t) { return t->size; }
+const void *kvino_tensor_data(const kvino_tensor *t) { return t->data; }
+bool kvino_tensor_is_contiguous(const kvino_tensor *t) { return t->contiguous; }
+
+kvino_status kvino_tensor_contiguous(kvino_tensor *t, kvino_tensor **out, kvino_error *err) {
+  if (t->contiguous || kv_is_symbolic(t)) {
+    *out = kvino_tensor_retain(t);
+    return KVINO_OK;
+  }
+  kvino_tensor *copy;
+  KV_TRY(kv_tensor_empty((kvino_dtype)t->dtype, t->rank, t->shape, &copy, err));
+  copy->weak = t->weak;
+  kv_tensor_copy_to(t, copy->data);
+  *out = copy;
+  return KVINO_OK;
+}
+
+/* ---- element access by number ---- */
+
+static const char *element(const kvino_tensor *t, int64_t i) {
+  if (t->contiguous) return t->data + i * (int64_t)kvino_dtype_size((kvino_dtype)t->dtype);
+  const char *p = t->data;
+  for (int axis = t->rank - 1; axis >= 0; axis--) {
+    p += i % t->shape[axis] * t->strides[axis];
+    i /= t->shape[axis];
+  }
+  return p;
+}
+
+int64_t kv_tensor_get_int(const kvino_tensor *t, int64_t i) {
+  return kv_load_i64((kvino_dtype)t->dtype, element(t, i));
+}
+
+double kv_tensor_get_number(const kvino_tensor *t, int64_t i) {
+  return kv_load_f64((kvino_dtype)t->dtype, element(t, i));
+}
+
+const char *kv_shape_text(int rank, const int64_t *shape, char text[KV_SHAPE_TEXT]) {
+  size_t n = (size_t)snprintf(text, KV_SHAPE_TEXT, "(");
+  for (int i = 0; i < rank && n < KV_SHAPE_TEXT - 32; i++) {
+    const char *separator = i ? ", " : "";
+    n += (size_t)(shape[i] < 0 ? snprintf(text + n, KV_SHAPE_TEXT - n, "%sNone", separator)
+                               : snprintf(text + n, KV_SHAPE_TEXT - n, "%s%lld", separator, (long long)shape[i]));
+  }
+  snprintf(text + n, KV_SHAPE_TEXT - n, rank == 1 ? ",)" : ")");
+  return text;
+}
