@@ -1,0 +1,56 @@
+/* Graphs: operators recorded on symbolic tensors, compiled for a device, run from any number of threads.
+ *
+ *   kvino_graph_new, kvino_graph_parameter (inputs), any operators, kvino_graph_result (outputs), kvino_compile,
+ *   kvino_executable_run. */
+#ifndef KVINO_GRAPH_H
+#define KVINO_GRAPH_H
+
+#include "kvino/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kv_graph kvino_graph;
+typedef struct kvino_executable kvino_executable;
+
+KVINO_API kvino_status kvino_graph_new(kvino_graph **out, kvino_error *err);
+KVINO_API kvino_graph *kvino_graph_retain(kvino_graph *g);
+KVINO_API void kvino_graph_release(kvino_graph *g);
+
+/* The next input: a symbolic tensor; -1 in `shape` is a dimension unknown until run time. `name` may be NULL. */
+KVINO_API kvino_status kvino_graph_parameter(kvino_graph *g, kvino_dtype dtype, int rank, const int64_t *shape,
+                                             const char *name, kvino_tensor **out, kvino_error *err);
+/* The next output. A concrete tensor becomes a constant. `name` may be NULL. */
+KVINO_API kvino_status kvino_graph_result(kvino_graph *g, kvino_tensor *value, const char *name, kvino_error *err);
+/* A readable listing, one node a line. Free with kvino_text_free. */
+KVINO_API kvino_status kvino_graph_dump(const kvino_graph *g, char **text, kvino_error *err);
+KVINO_API void kvino_text_free(char *text);
+
+/* Compiles for a device: "CPU", "GPU", "GPU.1", "NPU", "AUTO", "HETERO:GPU,CPU", "MULTI:...", or "native" for kvino's
+ * own kernels alone; NULL is "CPU". Properties: docs/configuration.md. The graph may be released or extended
+ * afterwards. Graphs that are the same model (structure, constants' contents, device, properties) share one compiled
+ * model. */
+KVINO_API kvino_status kvino_compile(kvino_graph *g, const char *device, size_t n_properties,
+                                     const kvino_property *properties, kvino_executable **out, kvino_error *err);
+KVINO_API kvino_executable *kvino_executable_retain(kvino_executable *e);
+KVINO_API void kvino_executable_release(kvino_executable *e);
+/* Runs with one concrete tensor for each parameter, of its dtype and a shape that fits. Any number of threads at once.
+ */
+KVINO_API kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                                            kvino_error *err);
+/* How the graph was divided: one line per segment with its engine and why a native one is native. kvino_text_free. */
+KVINO_API kvino_status kvino_executable_describe(const kvino_executable *e, char **text, kvino_error *err);
+
+/* ---- primitives by name: for tests and tools ---- */
+
+KVINO_API size_t kvino_primitive_count(void);
+KVINO_API const char *kvino_primitive_name(size_t i); /* OpenVINO's type name; NULL out of range */
+/* Attributes as the IR writes them ("1,2", "true", "f32"); those that are not given are zero. */
+KVINO_API kvino_status kvino_primitive_call(const char *name, size_t n, kvino_tensor *const *in, size_t n_attributes,
+                                            const kvino_property *attributes, kvino_tensors *out, kvino_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+/* Attributes of a primitive: plain data, no ownership. */
+#ifndef KVINO_GRAPH_ATTRS_H
+#define KVINO_GRAPH_ATTRS_H
+
+#include "kvino/dtype.h"
+
+#define KV_INTS_MAX 8
+typedef struct kv_ints {
+  int n;
+  int64_t v[KV_INTS_MAX];
+} kv_ints;
+
+typedef enum kv_field_kind {
+  KV_FIELD_integer,
+  KV_FIELD_flag,
+  KV_FIELD_number,
+  KV_FIELD_ints,
+  KV_FIELD_dtype,
+  KV_FIELD_choice
+} kv_field_kind;
+typedef int64_t kv_c_integer;
+typedef bool kv_c_flag;
+typedef double kv_c_number;
+typedef kv_ints kv_c_ints;
+typedef kvino_dtype kv_c_dtype;
+typedef const char *kv_c_choice;
+
+#define FIELD(kind, name, ir) kv_c_##kind name;
+#define ATTRS(group, fields)                                                                                           \
+  typedef struct kv_##group##_attrs {                                                                                  \
+    char unused;                                                                                                       \
+    fields                                                                                                             \
+  } kv_##group##_attrs;
+#include "graph/attrs.def"
+#undef ATTRS
+#undef FIELD
+
+typedef union kv_attrs {
+#define ATTRS(group, fields) kv_##group##_attrs group;
+#include "graph/attrs.def"
+#undef ATTRS
+} kv_attrs;
+
+typedef struct kv_attr_field {
+  const char *name; /* in the IR */
+  kv_field_kind kind;
+  size_t offset;
+} kv_attr_field;
+
+/* Every group's fields, ended by a NULL name: kv_none_fields(), kv_axis_fields(), ... */
+#define ATTRS(group, fields) const kv_attr_field *kv_##group##_fields(void);
+#include "graph/attrs.def"
+#undef ATTRS
+
+bool kv_attrs_equal(const kv_attr_field *fields, const kv_attrs *a, const kv_attrs *b);
+uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t seed);
+/* The value of one field as the IR and the dump write it ("1,2", "true", "f32", "0.5"). Returns its length, as
+ * snprintf. */
+int kv_attr_text(const kv_attr_field *field, const kv_attrs *a, char *text, size_t size);
+/* Whether the field has a value: an unset choice has none. */
+bool kv_attr_is_set(const kv_attr_field *field, const kv_attrs *a);
+
+/* 64-bit mixing for hashes of graphs and attributes. */
+uint64_t kv_mix(uint64_t seed, uint64_t value);
+uint64_t kv_mix_bytes(uint64_t seed, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,114 @@
+/* Primitives by name and attributes as text, for tests and tools. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "prim/prim.h"
+
+size_t kvino_primitive_count(void) { return KV_PRIM_COUNT; }
+const char *kvino_primitive_name(size_t i) { return i < KV_PRIM_COUNT ? kv_prim_get((kv_prim_id)i)->name : NULL; }
+
+/* Choices must be static strings: the first text of each value stays for the life of the process. */
+static const char *keep(const char *text) {
+  static const char *const known[] = {"explicit",
+                                      "valid",
+                                      "same_upper",
+                                      "same_lower",
+                                      "floor",
+                                      "ceil",
+                                      "numpy",
+                                      "bidirectional",
+                                      "constant",
+                                      "edge",
+                                      "reflect",
+                                      "symmetric",
+                                      "none",
+                                      "sum",
+                                      "prod",
+                                      "min",
+                                      "max",
+                                      "mean",
+                                      "value",
+                                      "index",
+                                      "half_to_even",
+                                      "half_away_from_zero",
+                                      "ERF",
+                                      "TANH",
+                                      "inside_sqrt",
+                                      "outside_sqrt",
+                                      "add",
+                                      "sub",
+                                      "sizes",
+                                      "scales",
+                                      "nearest",
+                                      "linear",
+                                      "linear_onnx",
+                                      "cubic",
+                                      "half_pixel",
+                                      "asymmetric",
+                                      "align_corners",
+                                      "pytorch_half_pixel",
+                                      "tf_half_pixel_for_nn",
+                                      "round_prefer_floor",
+                                      "round_prefer_ceil",
+                                      "simple",
+                                      "bilinear_pillow",
+                                      "bicubic_pillow",
+                                      "blocks_first",
+                                      "depth_first"};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(known[i], text)) return known[i];
+  return NULL;
+}
+
+static kvino_status set_field(const kv_attr_field *f, kv_attrs *a, const char *text, kvino_error *err) {
+  void *at = (char *)a + f->offset;
+  switch (f->kind) {
+  case KV_FIELD_integer:
+    *(int64_t *)at = strtoll(text, NULL, 10);
+    break;
+  case KV_FIELD_number:
+    *(double *)at = strtod(text, NULL);
+    break;
+  case KV_FIELD_flag:
+    *(bool *)at = !strcmp(text, "true");
+    break;
+  case KV_FIELD_dtype:
+    for (int i = 0; i < KVINO_DTYPE_COUNT; i++) { /* the IR's name, found by writing each */
+      char ir[32];
+      *(kvino_dtype *)at = (kvino_dtype)i;
+      kv_attr_text(f, a, ir, sizeof ir);
+      if (!strcmp(ir, text)) return KVINO_OK;
+    }
+    return kv_fail(err, KVINO_INVALID, "%s: no dtype is called '%s'", f->name, text);
+  case KV_FIELD_choice:
+    if (!(*(const char **)at = keep(text))) return kv_fail(err, KVINO_INVALID, "%s cannot be '%s'", f->name, text);
+    break;
+  case KV_FIELD_ints: {
+    kv_ints *v = at;
+    v->n = 0;
+    for (char *p = (char *)(uintptr_t)text, *end; v->n < KV_INTS_MAX; p = end + (*end == ',')) {
+      int64_t value = strtoll(p, &end, 10);
+      if (end == p) break;
+      v->v[v->n++] = value;
+    }
+  }
+  }
+  return KVINO_OK;
+}
+
+kvino_status kvino_primitive_call(const char *name, size_t n, kvino_tensor *const *in, size_t n_attributes,
+                                  const kvino_property *attributes, kvino_tensors *out, kvino_error *err) {
+  const kv_prim *prim = kv_prim_find(name);
+  if (!prim) return kv_fail(err, KVINO_UNSUPPORTED, "there is no primitive %s", name);
+  kv_attrs attrs;
+  memset(&attrs, 0, sizeof attrs);
+  for (size_t i = 0; i < n_attributes; i++) {
+    const kv_attr_field *f = prim->fields();
+    while (f->name && strcmp(f->name, attributes[i].name)) f++;
+    if (!f->name) return kv_fail(err, KVINO_INVALID, "%s has no attribute '%s'", name, attributes[i].name);
+    KV_TRY(set_field(f, &attrs, attributes[i].value, err));
+  }
+  kv_scope s;
+  kv_scope_enter(&s, err);
+  return kv_scope_leave_many(&s, kv_apply_many(&s, prim->id, &attrs, n, in), out);
+}

@@ -1,0 +1,34 @@
+/* What convolution and pooling share: windows that slide over one to three spatial dimensions. */
+#ifndef KVINO_PRIM_WINDOW_H
+#define KVINO_PRIM_WINDOW_H
+
+#include "kernels/conv.h"
+#include "prim/prim.h"
+
+/* Fewer dimensions are filled up in front with 1s. */
+typedef struct kv_windows {
+  int n;
+  int64_t in[KV_SPATIAL], out[KV_SPATIAL], kernel[KV_SPATIAL], stride[KV_SPATIAL], dilation[KV_SPATIAL];
+  int64_t begin[KV_SPATIAL], end[KV_SPATIAL]; /* padding */
+} kv_windows;
+
+/* Fills w for `n` spatial dimensions; in may be -1 (unknown): out is then -1. `ceil`: a window that is cut off at the
+ * end counts. auto_pad: NULL, "explicit", "valid", "same_upper", "same_lower". */
+kvino_status kv_windows_set(kv_windows *w, int n, const int64_t *in, const int64_t *kernel, const kv_ints *strides,
+                            const kv_ints *dilations, const kv_ints *begin, const kv_ints *end, const char *auto_pad,
+                            bool ceil, kv_call *c);
+
+/* ---- memory layout: data is [N, C, spatial...]; a view of memory in the order [N, spatial..., C] is "channels last"
+ * ---- */
+
+/* Whether x stands in memory that way, with more than one channel. */
+bool kv_is_channels_last(const kvino_tensor *x);
+/* x in its working dtype (prim/floats.h), contiguous in the order that `last` says; of shape [N, C, spatial...] still.
+ */
+kvino_tensor *kv_working_images(kv_scope *s, kvino_tensor *x, bool last);
+/* A new tensor for output 0, of this dtype, in that order; elements undefined. */
+kvino_tensor *kv_new_images(kv_scope *s, kv_call *c, kvino_dtype dtype, bool last);
+/* The steps of the spatial axes, filled up in front, in elements. */
+kv_images kv_images_of(const kvino_tensor *x);
+
+#endif
