@@ -1,0 +1,23 @@
+/* Passes: each builds a new graph from `in`, which it only reads. The caller owns *out; it is left alone on failure.
+ * Parameters and Results keep their order, names, dtypes and (where known) shapes. */
+#ifndef KVINO_PASSES_PASSES_H
+#define KVINO_PASSES_PASSES_H
+
+#include "graph/graph.h"
+
+/* Computes what constants and known shapes determine (bounded: kv_clone in passes/rewrite.h). */
+kvino_status kv_pass_fold(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Merges nodes that compute the same: one primitive, equal attributes and operands; constants of equal contents. */
+kvino_status kv_pass_cse(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Leaves out the nodes that no Result needs; Parameters stay. Constants come out C-contiguous, and large ones that
+ * repeat their elements as a Broadcast. */
+kvino_status kv_pass_dce(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Removes and joins nodes without changing any element: identities, chains of reshapes and transposes, ... */
+kvino_status kv_pass_simplify(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Moves transposes between channels-last and channels-first to where the fewest are needed (layout.c). */
+kvino_status kv_pass_layout(const kv_graph *in, kv_graph **out, kvino_error *err);
+
+/* All of them in the order that pays: what an engine is given. */
+kvino_status kv_optimize(const kv_graph *in, kv_graph **out, kvino_error *err);
+
+#endif
