@@ -1,0 +1,15 @@
+/* kvino: Keras 3 on OpenVINO, in C. This header includes all the others. */
+#ifndef KVINO_KVINO_H
+#define KVINO_KVINO_H
+
+#include "kvino/common.h"
+#include "kvino/dtype.h"
+#include "kvino/tensor.h"
+#include "kvino/device.h"
+#include "kvino/graph.h"
+#include "kvino/info.h"
+#include "kvino/op.h"
+#include "kvino/ops.h"
+#include "kvino/index.h"
+
+#endif

@@ -1,0 +1,162 @@
+/* keras.ops.core: casts, slices, scatters. Control flow is with the callers that have functions to trace. */
+#include <string.h>
+
+#include "ops/common.h"
+
+kvino_tensor *op_cast(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  if (dtype == KVINO_NO_DTYPE) return kv_scope_fail(s, KVINO_TYPE, "dtype must be given");
+  return kv_cast(s, x, dtype);
+}
+
+kvino_tensor *op_stop_gradient(kv_scope *s, kvino_tensor *x) { return s->status ? NULL : kv_strong(s, x); }
+
+kvino_tensor *op_shape_tensor(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  return kv_cast(s, kv_dims(s, x), dtype == KVINO_NO_DTYPE ? KVINO_I32 : dtype);
+}
+
+/* ---- boxes: a start and a length on each axis ---- */
+
+typedef struct box {
+  int64_t start[KVINO_MAX_RANK],
+      length[KVINO_MAX_RANK]; /* KV_UNKNOWN: computed in the graph; a length of -1: the rest */
+  bool known;                 /* every start and every length is */
+} box;
+
+static int64_t known_entry(kvino_ints values, int i) {
+  int n;
+  int64_t known[KV_KNOWN_MAX];
+  kvino_tensor *t = values.symbolic ? values.symbolic[i] : NULL;
+  return !t ? values.v[i] : kv_all_known(t, &n, known) && n == 1 ? known[0] : KV_UNKNOWN;
+}
+
+/* What is known is checked, and counts from 0 where the axis' length is known as well. */
+static bool read_box(kv_scope *s, const kvino_tensor *x, kvino_ints starts, kvino_ints lengths, box *b) {
+  b->known = true;
+  for (int i = 0; i < x->rank; i++) {
+    int64_t start = known_entry(starts, i), length = known_entry(lengths, i), given = start, dimension = x->shape[i];
+    if (start != KV_UNKNOWN && dimension >= 0) {
+      if (start < 0) start += dimension;
+      if (length == -1) length = dimension - start;
+      if (start < 0 || start > dimension || (length != KV_UNKNOWN && (length < 0 || length > dimension - start))) {
+        kv_scope_fail(s, KVINO_INVALID, "the box of length %lld at %lld is out of bounds for axis %d with size %lld",
+                      (long long)(length == KV_UNKNOWN ? 0 : length), (long long)given, i, (long long)dimension);
+        return false;
+      }
+    }
+    b->start[i] = start;
+    b->length[i] = length;
+    b->known = b->known && start >= 0 && length >= 0; /* KV_UNKNOWN is negative */
+  }
+  return true;
+}
+
+/* x[start:stop] on every axis. */
+static kvino_tensor *cut(kv_scope *s, kvino_tensor *x, kvino_tensor *start, kvino_tensor *stop) {
+  int64_t axes[KVINO_MAX_RANK], ones[KVINO_MAX_RANK];
+  for (int i = 0; i < x->rank; i++) {
+    axes[i] = i;
+    ones[i] = 1;
+  }
+  size_t n = (size_t)x->rank;
+  return kv_slice(s, 5, (kvino_tensor *[]){x, start, stop, kv_vector(s, n, ones), kv_vector(s, n, axes)});
+}
+
+/* From a start that is computed: all that follows, then the first `length` of it, without arithmetic on bounds. Where
+ * every length is known, the result has them, and a box that leaves x is refused at run time. */
+static kvino_tensor *computed_slice(kv_scope *s, kvino_tensor *x, kvino_ints starts, kvino_ints lengths, const box *b) {
+  int64_t zeros[KVINO_MAX_RANK] = {0}, ends[KVINO_MAX_RANK], ask[KVINO_MAX_RANK];
+  size_t n = (size_t)x->rank;
+  bool sized = true;
+  for (int i = 0; i < x->rank; i++) {
+    ends[i] = INT64_MAX;
+    ask[i] = b->length[i] < 0 && b->length[i] != KV_UNKNOWN ? INT64_MAX : b->length[i]; /* -1: the rest */
+    sized = sized && b->length[i] >= 0;
+  }
+  kvino_tensor *tail = cut(s, x, kv_ints_operand(s, starts), kv_vector(s, n, ends));
+  kvino_tensor *stop = kv_ints_operand(s, (kvino_ints){lengths.n, ask, lengths.symbolic, true});
+  kvino_tensor *y = tail ? cut(s, tail, kv_vector(s, n, zeros), stop) : NULL;
+  return sized ? kv_reshape_to(s, y, x->rank, b->length) : y;
+}
+
+kvino_tensor *op_slice(kv_scope *s, kvino_tensor *x, kvino_ints start_indices, kvino_ints shape) {
+  box b;
+  int64_t stop[KVINO_MAX_RANK];
+  x = kv_strong(s, x);
+  if (!x) return NULL;
+  if (start_indices.n != x->rank || shape.n != x->rank)
+    return kv_scope_fail(s, KVINO_INVALID, "start_indices and shape must have one entry for each of the %d dimensions",
+                         x->rank);
+  if (!x->rank || !read_box(s, x, start_indices, shape, &b)) return x;
+  if (!b.known) return computed_slice(s, x, start_indices, shape, &b);
+  for (int i = 0; i < x->rank; i++) stop[i] = b.start[i] + b.length[i];
+  return cut(s, x, kv_vector(s, (size_t)x->rank, b.start), kv_vector(s, (size_t)x->rank, stop));
+}
+
+kvino_tensor *op_slice_update(kv_scope *s, kvino_tensor *x, kvino_ints start_indices, kvino_tensor *updates) {
+  box b;
+  int64_t axes[KVINO_MAX_RANK], ones[KVINO_MAX_RANK];
+  x = kv_strong(s, x);
+  if (!x || !updates) return NULL;
+  if (start_indices.n != x->rank || updates->rank != x->rank)
+    return kv_scope_fail(s, KVINO_INVALID, "start_indices and updates must have the %d dimensions of inputs", x->rank);
+  updates = kv_cast(s, updates, (kvino_dtype)x->dtype);
+  if (!x->rank || !updates) return updates;
+  kvino_tensor *unknown[KVINO_MAX_RANK] = {NULL};
+  for (int i = 0; i < x->rank; i++) {
+    if (updates->shape[i] < 0) unknown[i] = kv_dimension(s, updates, i);
+    axes[i] = i;
+    ones[i] = 1;
+  }
+  if (!read_box(s, x, start_indices, (kvino_ints){x->rank, updates->shape, unknown, true}, &b)) return NULL;
+  size_t n = (size_t)x->rank;
+  kvino_tensor *start = kv_ints_operand(s, start_indices), *zero = kv_int(s, KVINO_I64, 0);
+  if (b.known)
+    start = kv_vector(s, n, b.start);
+  else
+    start = kv_select(s, kv_less(s, start, zero), kv_add(s, start, kv_dims(s, x)), start);
+  kvino_tensor *stop = kv_add(s, start, kv_dims(s, updates));
+  return kv_slice_scatter(s, 6,
+                          (kvino_tensor *[]){x, updates, start, stop, kv_vector(s, n, ones), kv_vector(s, n, axes)});
+}
+
+/* ---- scatters ---- */
+
+kvino_tensor *op_scatter(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_ints shape) {
+  values = kv_strong(s, values);
+  if (!indices || !values) return NULL;
+  kvino_tensor *zeros = kv_broadcast_shape(s, kv_like(s, values, 0), kv_ints_operand(s, shape));
+  return kv_scatter_nd_update(s, zeros, kv_cast(s, indices, KVINO_I64), values,
+                              (kv_scatter_nd_attrs){.reduction = "sum"});
+}
+
+kvino_tensor *op_scatter_update(kv_scope *s, kvino_tensor *x, kvino_tensor *indices, kvino_tensor *updates,
+                                const char *reduction) {
+  static const char *const names[][2] = {{"add", "sum"}, {"mul", "prod"}, {"max", "max"}, {"min", "min"}};
+  const char *how = reduction ? NULL : "none";
+  for (int i = 0; reduction && i < 4; i++)
+    if (!strcmp(reduction, names[i][0])) how = names[i][1];
+  if (!how)
+    return kv_scope_fail(
+        s, KVINO_INVALID,
+        "Invalid value for argument `reduction`: '%s'. Expected one of None, 'add', 'max', 'min', 'mul'.", reduction);
+  x = kv_strong(s, x);
+  if (!x) return NULL;
+  return kv_scatter_nd_update(s, x, kv_cast(s, indices, KVINO_I64), kv_cast(s, updates, kv_dtype_of(x)),
+                              (kv_scatter_nd_attrs){.reduction = how});
+}
+
+kvino_tensors op_unstack(kv_scope *s, kvino_tensor *x, int64_t num, int64_t axis) {
+  x = kv_strong(s, x);
+  if (!x || !kv_axis_ok(s, &axis, x->rank)) return KV_NO_TENSORS;
+  int64_t n = num != KVINO_NO_INTEGER ? num : x->shape[axis];
+  if (n < 0) {
+    kv_scope_fail(s, KVINO_INVALID, "Cannot infer argument `num` from shape: axis %lld is unknown", (long long)axis);
+    return KV_NO_TENSORS;
+  }
+  if (x->shape[axis] >= 0 && n != x->shape[axis]) {
+    kv_scope_fail(s, KVINO_INVALID, "axis %lld has %lld slices, not %lld", (long long)axis, (long long)x->shape[axis],
+                  (long long)n);
+    return KV_NO_TENSORS;
+  }
+  return kv_unstack(s, x, axis, n);
+}

@@ -1,0 +1,101 @@
+/* keras.ops.math */
+#include <math.h>
+
+#include "ops/common.h"
+
+/* ---- segments: rows of data combined into the row of the result that their id names ---- */
+
+/* The value that loses against every other of the dtype: 0 for a sum, the lowest for max, the highest for min. */
+static kvino_tensor *neutral(kv_scope *s, kvino_dtype dtype, const char *how) {
+  if (how[0] == 's') return kv_int(s, dtype, 0);
+  bool lowest = how[1] == 'a';
+  if (kvino_dtype_is_float(dtype)) return kv_number(s, dtype, lowest ? -INFINITY : INFINITY);
+  int bits = (int)kvino_dtype_size(dtype) * 8;
+  if (dtype == KVINO_BOOL) return kv_int(s, dtype, !lowest);
+  if (!kvino_dtype_is_signed(dtype)) return kv_int(s, dtype, lowest ? 0 : -1);
+  return kv_int(s, dtype, lowest ? INT64_MIN >> (64 - bits) : INT64_MAX >> (64 - bits));
+}
+
+/* Ids that no row has go to one more row, which is cut off: negative and too large ids are dropped. */
+static kvino_tensor *segments(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, const char *how) {
+  if (!data || !ids) return NULL;
+  if (ids->rank != 1) return kv_scope_fail(s, KVINO_INVALID, "segment_ids must have 1 dimension, found %d", ids->rank);
+  if (!data->rank) return kv_scope_fail(s, KVINO_INVALID, "data must have at least 1 dimension");
+  kvino_dtype dtype = kv_dtype_of(data);
+  kvino_dtype index = kvino_dtype_size((kvino_dtype)ids->dtype) < 4 || ids->dtype == KVINO_I32 ? KVINO_I32 : KVINO_I64;
+  ids = kv_cast(s, ids, index);
+  kvino_tensor *zero = kv_int(s, index, 0), *rows;
+  if (num) {
+    rows = kv_flatten(s, kv_cast(s, num, index));
+  } else if (ids && ids->size == 0) {
+    rows = kv_broadcast_shape(s, zero, KV_VECTOR(s, 1));
+  } else { /* as many as the largest id says */
+    kvino_tensor *largest = kv_reduce_max(s, ids, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = true});
+    rows = kv_add(s, largest, kv_int(s, index, 1));
+  }
+  kvino_tensor *outside = kv_logical_or(s, kv_less(s, ids, zero), kv_greater_equal(s, ids, rows));
+  ids = kv_select(s, outside, rows, ids);
+  kvino_tensor *more = kv_cast(s, kv_add(s, rows, kv_int(s, index, 1)), KVINO_I64);
+  kvino_tensor *shape = more;
+  if (data->rank > 1)
+    shape = kv_concat(s, 2, (kvino_tensor *[]){more, kv_cut(s, kv_dims(s, data), 0, 1, INT64_MAX)},
+                      (kv_axis_attrs){.axis = 0});
+  kvino_tensor *start = kv_broadcast_shape(s, neutral(s, dtype, how), shape);
+  kvino_tensor *y = kv_scatter_nd_update(s, start, kv_unsqueeze(s, ids, KV_VECTOR(s, 1)), kv_cast(s, data, dtype),
+                                         (kv_scatter_nd_attrs){.reduction = how});
+  kvino_tensor *stop = kv_cast(s, rows, KVINO_I64);
+  return kv_slice(s, 5, (kvino_tensor *[]){y, KV_VECTOR(s, 0), stop, KV_VECTOR(s, 1), KV_VECTOR(s, 0)});
+}
+
+kvino_tensor *op_segment_sum(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
+  (void)sorted; /* a promise that would only help other ways of computing it */
+  return segments(s, data, ids, num, "sum");
+}
+kvino_tensor *op_segment_max(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
+  (void)sorted;
+  return segments(s, data, ids, num, "max");
+}
+kvino_tensor *op_segment_min(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
+  (void)sorted;
+  return segments(s, data, ids, num, "min");
+}
+
+/* ---- others ---- */
+
+kvino_tensors op_top_k(kv_scope *s, kvino_tensor *x, int64_t k, bool sorted) {
+  (void)sorted; /* always sorted, which is one of the orders that sorted=False allows */
+  x = kv_strong(s, x);
+  if (!x) return KV_NO_TENSORS;
+  if (!x->rank) {
+    kv_scope_fail(s, KVINO_INVALID, "top_k needs at least 1 dimension");
+    return KV_NO_TENSORS;
+  }
+  kvino_dtype dtype = kv_dtype_of(x);
+  if (dtype == KVINO_BOOL) x = kv_cast(s, x, KVINO_U8);
+  kvino_tensors y = kv_topk(s, x, kv_int(s, KVINO_I64, k),
+                            (kv_topk_attrs){.axis = x ? x->rank - 1 : 0,
+                                            .mode = "max",
+                                            .sort = "value",
+                                            .index_element_type = KVINO_I32,
+                                            .stable = true});
+  if (y.v) y.v[0] = kv_cast(s, y.v[0], dtype);
+  return y;
+}
+
+kvino_tensor *op_logsumexp(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
+  x = kv_to_float(s, x);
+  if (!x) return NULL;
+  kvino_tensor *axes = kv_axes(s, axis, x->rank);
+  kv_keep_dims_attrs keep = {.keep_dims = true};
+  kvino_tensor *top = kv_reduce_max(s, x, axes, keep);
+  top = kv_select(s, kv_is_finite(s, top), top, kv_like(s, x, 0)); /* infinities: no inf - inf */
+  kvino_tensor *y = kv_add(s, kv_log(s, kv_reduce_sum(s, kv_exp(s, kv_subtract(s, x, top)), axes, keep)), top);
+  return keepdims || (axes && axes->size == 0) ? y : kv_squeeze(s, y, axes);
+}
+
+kvino_tensor *op_rsqrt(kv_scope *s, kvino_tensor *x) {
+  x = kv_to_float(s, x);
+  return kv_divide(s, kv_like(s, x, 1), kv_sqrt(s, x));
+}
+
+kvino_tensor *op_erf(kv_scope *s, kvino_tensor *x) { return kv_erf(s, kv_to_float(s, x)); }
