@@ -1,0 +1,274 @@
+/* kvino_compile: optimise, decide, divide, compile (executable.h). */
+#include "engine/executable.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/work.h"
+#include "openvino/cache.h"
+#include "openvino/emit.h"
+#include "openvino/lower.h"
+#include "passes/passes.h"
+#include "prim/prim.h"
+
+/* ---- OpenVINO's segments ---- */
+
+/* What compile_segment hands through the cache of models. */
+typedef struct making {
+  const kv_graph *lowered;
+  kv_ov_key key;
+  const kv_ov_config *config;
+} making;
+
+static kvino_status make_model(void *context, kv_ov_model **model, kvino_error *err) {
+  const making *m = context;
+  kv_ov_program program;
+  KV_TRY(kv_emit(m->lowered, &program, err));
+  char *ir = (char *)program.ir;
+  program.key = &m->key;
+  kvino_status status = kv_ov_compile(&program, m->config, model, err); /* takes the constants over */
+  kv_free(ir);
+  return status;
+}
+
+static bool has_property(size_t n, const kvino_property *properties, const char *name, const char *key) {
+  for (size_t i = 0; i < n; i++)
+    if (properties[i].name && (!strcasecmp(properties[i].name, name) || !strcmp(properties[i].name, key))) return true;
+  return false;
+}
+
+/* What a segment is compiled with. A model costs two threads while it lives and 2 us per run for waking them: a small
+ * one on the CPU runs in the calling thread instead, unless the user has said how. */
+static kvino_status choose_config(const kv_graph *lowered, const char *device, size_t n,
+                                  const kvino_property *properties, kv_ov_config **config, kvino_error *err) {
+  bool cpu = !device || !strcasecmp(device, "CPU");
+  if (!cpu || has_property(n, properties, "streams", "NUM_STREAMS") ||
+      has_property(n, properties, "threads", "INFERENCE_NUM_THREADS") ||
+      has_property(n, properties, "performance_hint", "PERFORMANCE_HINT") || !kv_is_small_work(lowered))
+    return kv_ov_config_new(device, properties, n, config, err);
+  kvino_property *all = kv_malloc((n + 1) * sizeof *all);
+  if (!all) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu properties", n);
+  if (n) memcpy(all, properties, n * sizeof *all);
+  all[n] = (kvino_property){"streams", "0"};
+  kvino_status status = kv_ov_config_new(device, all, n + 1, config, err);
+  kv_free(all);
+  return status;
+}
+
+/* What to look at before OpenVINO is given an input. */
+static uint8_t checks(const kv_exactness *x, kv_edge edge) {
+  const kv_output *o = kv_edge_output(edge);
+  uint8_t check = kv_exactness_assumed(x, edge) ? KV_CHECK_FITS : 0;
+  if (o->dtype == KVINO_BOOL) check |= KV_CHECK_BOOL;
+  for (int k = 0; k < o->rank; k++)
+    if (o->shape[k] < 0) check |= KV_CHECK_EMPTY;
+  return check;
+}
+
+static kvino_status compile_segment(const kv_exactness *x, const char *device, size_t n,
+                                    const kvino_property *properties, kv_stage *stage, kvino_error *err) {
+  const kv_segment *s = stage->segment;
+  kv_graph *lowered = NULL;
+  kv_ov_config *config = NULL;
+  if (!(stage->check = kv_malloc(s->n_in + 1))) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
+  for (size_t i = 0; i < s->n_in; i++) stage->check[i] = checks(x, s->in[i]);
+  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, &stage->n_shapes, err));
+  kvino_status status = choose_config(lowered, device, n, properties, &config, err);
+  if (!status && !(stage->config = kv_strdup(config->text)))
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
+  if (!status) {
+    kv_ov_key key;
+    kv_graph_hash(lowered, key.word);
+    uint64_t text = kv_mix_bytes(0, config->text, strlen(config->text));
+    key.word[0] = kv_mix(key.word[0], text);
+    key.word[1] = kv_mix(key.word[1], ~text);
+    status = kv_ov_cache_get(key, make_model, &(making){lowered, key, config}, &stage->model, err);
+  }
+  kv_ov_config_free(config);
+  kv_graph_release(lowered);
+  return status;
+}
+
+/* ---- steps and the lives of values ---- */
+
+/* The step in which each value is used last; a value of no further use goes after the step that makes it. Results stay.
+ */
+static void last_uses(const kvino_executable *e, size_t *last) {
+  size_t step = 0;
+  for (size_t k = 0; k < e->partition->n; k++) {
+    const kv_segment *s = &e->partition->segment[k];
+    bool model = e->stage[k].model != NULL;
+    for (size_t i = 0; i < s->n_nodes; i++) {
+      for (uint32_t j = 0; j < s->node[i]->n_in; j++) last[kv_value_at(e, s->node[i]->in[j])] = step;
+      for (uint32_t j = 0; j < s->node[i]->n_out; j++) last[e->first[s->node[i]->id] + j] = step;
+      step += !model;
+    }
+    step += model;
+  }
+  for (size_t i = 0; i < e->graph->n_results; i++) last[kv_value_at(e, e->graph->result[i].value)] = SIZE_MAX;
+}
+
+static kvino_status plan(kvino_executable *e, kvino_error *err) {
+  for (size_t k = 0; k < e->partition->n; k++) e->n_steps += e->stage[k].model ? 1 : e->partition->segment[k].n_nodes;
+  size_t n = e->n_values, *last = kv_malloc((n + 1) * sizeof *last);
+  e->drop = kv_malloc((n + 1) * sizeof *e->drop);
+  e->drop_at = kv_calloc(e->n_steps + 2, sizeof *e->drop_at);
+  if (!last || !e->drop || !e->drop_at) {
+    kv_free(last);
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a plan of %zu steps", e->n_steps);
+  }
+  for (size_t i = 0; i < n; i++) last[i] = SIZE_MAX;
+  last_uses(e, last);
+  for (size_t i = 0; i < n; i++)
+    if (last[i] != SIZE_MAX) e->drop_at[last[i] + 2]++; /* shifted by one more: the filling below moves it back */
+  for (size_t k = 1; k < e->n_steps + 2; k++) e->drop_at[k] += e->drop_at[k - 1];
+  for (size_t i = 0; i < n; i++)
+    if (last[i] != SIZE_MAX) e->drop[e->drop_at[last[i] + 1]++] = i;
+  kv_free(last);
+  return KVINO_OK;
+}
+
+/* ---- the whole ---- */
+
+static bool is_native_device(const char *device) { return device && !strcasecmp(device, "native"); }
+
+static kvino_status check_device(const char *device, size_t n, const kvino_property *properties, kvino_error *err) {
+  if (is_native_device(device))
+    return n ? kv_fail(err, KVINO_INVALID, "device 'native' takes no properties, '%s' was given",
+                       properties[0].name ? properties[0].name : "")
+             : KVINO_OK;
+  kv_ov_config *config;
+  KV_TRY(kv_ov_config_new(device, properties, n, &config, err));
+  kv_ov_config_free(config);
+  return KVINO_OK;
+}
+
+static kvino_status number_values(kvino_executable *e, kvino_error *err) {
+  const kv_graph *g = e->graph;
+  e->first = kv_calloc(g->n_nodes + 1, sizeof *e->first);
+  e->reason = kv_calloc(g->n_nodes + 1, sizeof *e->reason);
+  if (!e->first || !e->reason)
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", g->n_nodes);
+  for (size_t i = 0; i < g->n_nodes; i++) e->first[i + 1] = e->first[i] + g->node[i]->n_out;
+  e->n_values = e->first[g->n_nodes];
+  return KVINO_OK;
+}
+
+static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_error *err) {
+  size_t n = e->graph->n_nodes;
+  bool *native = kv_malloc(n + 1);
+  if (!native) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
+  for (size_t i = 0; i < n; i++) {
+    e->reason[i] = x ? kv_exactness_native(x, e->graph->node[i]) : NULL;
+    native[i] = !x || e->reason[i];
+  }
+  kvino_status status = kv_partition_new(e->graph, native, &e->partition, err);
+  kv_free(native);
+  if (!status && !(e->stage = kv_calloc(e->partition->n + 1, sizeof *e->stage)))
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu segments", e->partition->n);
+  for (size_t k = 0; !status && k < e->partition->n; k++) e->stage[k].segment = &e->partition->segment[k];
+  return status;
+}
+
+static kvino_status build(kvino_executable *e, const kv_graph *g, const char *device, size_t n,
+                          const kvino_property *properties, kvino_error *err) {
+  kv_exactness *x = NULL;
+  KV_TRY(kv_optimize(g, &e->graph, err));
+  KV_TRY(number_values(e, err));
+  if (!is_native_device(device)) KV_TRY(kv_exactness_new(e->graph, &x, err));
+  kvino_status status = divide(e, x, err);
+  for (size_t k = 0; !status && k < e->partition->n; k++)
+    if (e->stage[k].segment->openvino) status = compile_segment(x, device, n, properties, &e->stage[k], err);
+  if (!status) status = plan(e, err);
+  kv_exactness_free(x);
+  return status;
+}
+
+kvino_status kvino_compile(kvino_graph *g, const char *device, size_t n_properties, const kvino_property *properties,
+                           kvino_executable **out, kvino_error *err) {
+  if (!g || !out)
+    return kv_fail(err, KVINO_INVALID, "kvino_compile needs a graph and a place for the executable, not NULL");
+  KV_TRY(check_device(device, n_properties, properties, err));
+  kvino_executable *e = kv_calloc(1, sizeof *e);
+  if (!e) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for an executable");
+  e->refs = 1;
+  kvino_status status = build(e, g, device, n_properties, properties, err);
+  if (status)
+    kvino_executable_release(e);
+  else
+    *out = e;
+  return status;
+}
+
+kvino_executable *kvino_executable_retain(kvino_executable *e) {
+  if (e) atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+  return e;
+}
+
+void kvino_executable_release(kvino_executable *e) {
+  if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1) return;
+  for (size_t k = 0; e->stage && k < e->partition->n; k++) {
+    kv_ov_model_release(e->stage[k].model);
+    kv_free(e->stage[k].check);
+    kv_free(e->stage[k].config);
+  }
+  kv_free(e->stage);
+  kv_partition_free(e->partition);
+  kv_graph_release(e->graph);
+  kv_free(e->first);
+  kv_free(e->reason);
+  kv_free(e->drop);
+  kv_free(e->drop_at);
+  kv_free(e);
+}
+
+/* ---- description ---- */
+
+/* "Add, Multiply x3": the kinds of a segment's nodes with their numbers. */
+static void put_kinds(kv_text *t, const kv_segment *s) {
+  unsigned count[KV_PRIM_COUNT] = {0};
+  const char *comma = "";
+  for (size_t i = 0; i < s->n_nodes; i++) count[s->node[i]->prim->id]++;
+  for (int id = 0; id < KV_PRIM_COUNT; id++) {
+    if (!count[id]) continue;
+    kv_put(t, count[id] > 1 ? "%s%s x%u" : "%s%s", comma, kv_prim_get((kv_prim_id)id)->name, count[id]);
+    comma = ", ";
+  }
+}
+
+/* Each reason of a native segment once, with the first node that has it. */
+static void put_reasons(kv_text *t, const kvino_executable *e, const kv_segment *s) {
+  const char *open = " (";
+  for (size_t i = 0; i < s->n_nodes; i++) {
+    const char *reason = e->reason[s->node[i]->id];
+    bool said = !reason;
+    for (size_t k = 0; k < i && !said; k++) said = e->reason[s->node[k]->id] == reason;
+    if (said) continue;
+    kv_put(t, "%s%s: %s", open, s->node[i]->prim->name, reason);
+    open = "; ";
+  }
+  if (*open == ';') kv_put(t, ")");
+}
+
+kvino_status kvino_executable_describe(const kvino_executable *e, char **text, kvino_error *err) {
+  kv_text t = {0};
+  for (size_t k = 0; k < e->partition->n; k++) {
+    const kv_segment *s = &e->partition->segment[k];
+    kv_put(&t, "segment %zu: %s, %zu node%s: ", k, e->stage[k].model ? e->stage[k].config : "native", s->n_nodes,
+           s->n_nodes == 1 ? "" : "s");
+    put_kinds(&t, s);
+    put_reasons(&t, e, s);
+    kv_put(&t, "\n");
+  }
+  if (!e->partition->n) kv_put(&t, "no segment: inputs and constants are passed on\n");
+  if (t.failed) {
+    kv_free(t.at);
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a description");
+  }
+  *text = t.at;
+  return KVINO_OK;
+}

@@ -1,0 +1,43 @@
+/* What kvino_compile makes: a divided graph, a compiled model for each of OpenVINO's segments, and when each value
+ * goes. */
+#ifndef KVINO_ENGINE_EXECUTABLE_H
+#define KVINO_ENGINE_EXECUTABLE_H
+
+#include "engine/partition.h"
+#include "openvino/model.h"
+
+/* What an input of an OpenVINO segment may need before each run. */
+enum {
+  KV_CHECK_FITS = 1,  /* its values must fit in 32 bits, or the segment runs natively */
+  KV_CHECK_EMPTY = 2, /* it may have no elements: then the segment runs natively */
+  KV_CHECK_BOOL = 4   /* its bytes must be 0 and 1 */
+};
+
+/* A segment, ready to run. */
+typedef struct kv_stage {
+  const kv_segment *segment;
+  kv_ov_model *model; /* NULL: native */
+  uint8_t *check;     /* by input */
+  size_t n_shapes;    /* further outputs of the model: shapes without a 0, or the run does not count (lower.h) */
+  char *config;       /* device and properties, for kvino_executable_describe */
+} kv_stage;
+
+/* Values are numbered: output k of a node is value first[node id] + k. A run is a sequence of steps: a native node
+ * each, or one of OpenVINO's segments. */
+struct kvino_executable {
+  _Atomic uint32_t refs;
+  kv_graph *graph; /* optimised; never changes */
+  kv_partition *partition;
+  kv_stage *stage;     /* by segment */
+  const char **reason; /* by node: why it is native; NULL */
+  size_t n_values, n_steps;
+  size_t *first;   /* by node */
+  size_t *drop;    /* values in the order in which they are last used ... */
+  size_t *drop_at; /* ... by step i those from drop_at[i] to drop_at[i + 1] */
+};
+
+static inline size_t kv_value_at(const kvino_executable *e, kv_edge edge) {
+  return e->first[edge.node->id] + edge.output;
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* Running an executable. Everything of a run lives on its own stack and heap: any number of threads may run one. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/executable.h"
+#include "engine/native.h"
+#include "openvino/infer.h"
+#include "openvino/lower.h"
+#include "prim/prim.h"
+
+/* Room on the stack for what small segments need. */
+enum { FEW_VALUES = 64, FEW_PORTS = 8 };
+
+typedef struct run {
+  const kvino_executable *e;
+  kvino_tensor **value; /* one reference each, or NULL */
+  kvino_error *err;
+} run;
+
+/* A value by its edge; constants stand in their nodes. Borrowed. */
+static kvino_tensor *value_of(const run *r, kv_edge edge) {
+  return edge.node->constant ? edge.node->constant : r->value[kv_value_at(r->e, edge)];
+}
+
+static kvino_status run_node(run *r, const kv_node *node) {
+  kvino_tensor *few[FEW_PORTS], **in = few;
+  if (node->n_in > FEW_PORTS && !(in = kv_malloc(node->n_in * sizeof *in)))
+    return kv_fail(r->err, KVINO_NO_MEMORY, "out of memory for %u operands", node->n_in);
+  for (uint32_t i = 0; i < node->n_in; i++) in[i] = value_of(r, node->in[i]);
+  kvino_status status = kv_native_run(node, in, r->value + r->e->first[node->id], r->err);
+  if (in != few) kv_free(in);
+  return status;
+}
+
+/* ---- a segment of OpenVINO's ---- */
+
+/* One run of a segment: its inputs as OpenVINO wants them, its outputs. */
+typedef struct ports {
+  size_t n_in, n_out;
+  kvino_tensor **held; /* inputs in C order, then the outputs made beforehand; NULL where there is none */
+  kv_ov_input *in;
+  kv_ov_output *out;
+  kvino_tensor *few_held[2 * FEW_PORTS];
+  kv_ov_input few_in[FEW_PORTS];
+  kv_ov_output few_out[FEW_PORTS];
+} ports;
+
+static kvino_status ports_begin(ports *p, const kv_stage *stage, kvino_error *err) {
+  p->n_in = stage->segment->n_in;
+  p->n_out = stage->segment->n_out + stage->n_shapes;
+  bool few = p->n_in <= FEW_PORTS && p->n_out <= FEW_PORTS;
+  p->held = few ? p->few_held : kv_malloc((p->n_in + p->n_out) * sizeof *p->held);
+  p->in = few ? p->few_in : kv_malloc(p->n_in * sizeof *p->in);
+  p->out = few ? p->few_out : kv_malloc(p->n_out * sizeof *p->out);
+  if (p->held) memset(p->held, 0, (p->n_in + p->n_out) * sizeof *p->held);
+  return p->held && p->in && p->out ? KVINO_OK
+                                    : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment of a graph");
+}
+
+static void ports_end(ports *p) {
+  for (size_t i = 0; p->held && i < p->n_in + p->n_out; i++) kvino_tensor_release(p->held[i]);
+  if (p->held != p->few_held) kv_free(p->held);
+  if (p->in != p->few_in) kv_free(p->in);
+  if (p->out != p->few_out) kv_free(p->out);
+}
+
+static bool is_plain_bool(const kvino_tensor *t) {
+  char all = 0;
+  for (int64_t i = 0; i < t->size; i++) all |= t->data[i];
+  return !(all & ~1);
+}
+
+/* Trap: OpenVINO takes the bytes of a boolean as they are. Replaces *t by a copy of bytes 0 and 1 where it must. */
+static kvino_status normalise_bool(kvino_tensor **t, kvino_error *err) {
+  kvino_tensor *plain;
+  if (is_plain_bool(*t)) return KVINO_OK;
+  KV_TRY(kv_tensor_empty(KVINO_BOOL, (*t)->rank, (*t)->shape, &plain, err));
+  for (int64_t i = 0; i < plain->size; i++) plain->data[i] = (*t)->data[i] != 0;
+  kvino_tensor_release(*t);
+  *t = plain;
+  return KVINO_OK;
+}
+
+/* Input i in C order. *native is set where OpenVINO must not have it. */
+static kvino_status take_input(run *r, const kv_stage *stage, ports *p, size_t i, bool *native) {
+  kvino_tensor *t = value_of(r, stage->segment->in[i]);
+  uint8_t check = stage->check[i];
+  KV_TRY(kvino_tensor_contiguous(t, &p->held[i], r->err));
+  if (check) {
+    if ((check & KV_CHECK_EMPTY && !t->size) || (check & KV_CHECK_FITS && !kv_values_fit(p->held[i]))) *native = true;
+    if (check & KV_CHECK_BOOL) KV_TRY(normalise_bool(&p->held[i], r->err));
+  }
+  t = p->held[i];
+  p->in[i] = (kv_ov_input){(kvino_dtype)t->dtype, t->rank, t->shape, t->data};
+  return KVINO_OK;
+}
+
+/* Output i: a new tensor to be written into where its shape is known, else OpenVINO's own memory. */
+static kvino_status prepare_output(run *r, const kv_stage *stage, ports *p, size_t i) {
+  const kv_ov_port *port = kv_ov_model_output(stage->model, i);
+  p->out[i].data = NULL;
+  if (!port->is_static) return KVINO_OK;
+  kvino_tensor **made = &p->held[p->n_in + i];
+  KV_TRY(kv_tensor_empty(port->dtype, port->rank, port->shape, made, r->err));
+  p->out[i].data = (*made)->data;
+  return KVINO_OK;
+}
+
+/* Up to so many bytes a copy costs less than new memory for OpenVINO's next run would. */
+#define COPIED 16384
+
+/* The tensor of output i. */
+static kvino_status take_output(run *r, ports *p, size_t i, kvino_tensor **out) {
+  kv_ov_output *o = &p->out[i];
+  if (!o->owner) {
+    *out = p->held[p->n_in + i];
+    p->held[p->n_in + i] = NULL;
+    return KVINO_OK;
+  }
+  void *owner = o->owner;
+  o->owner = NULL;
+  if (o->bytes > COPIED)
+    return kvino_tensor_wrap(o->dtype, o->rank, o->shape, NULL, o->data, kv_ov_result_release, owner, out, r->err);
+  kvino_status status = kv_tensor_empty(o->dtype, o->rank, o->shape, out, r->err);
+  if (!status && o->bytes) memcpy((*out)->data, o->data, o->bytes);
+  kv_ov_result_release(owner);
+  return status;
+}
+
+/* Whether a shape that the model gives has a 0: output i, as it came. */
+static bool is_empty_shape(const kv_ov_output *shape) {
+  bool empty = false;
+  for (int64_t k = 0; k < shape->shape[0]; k++) empty |= !((const int64_t *)shape->data)[k];
+  return empty;
+}
+
+/* Gives the segment's outputs their values, unless *native: the results do not count. */
+static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native) {
+  const kv_segment *s = stage->segment;
+  for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
+  KV_TRY(kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err));
+  kvino_status status = KVINO_OK;
+  for (size_t i = s->n_out; i < p->n_out; i++) *native |= is_empty_shape(&p->out[i]);
+  for (size_t i = 0; i < p->n_out; i++) {
+    if (!status && !*native && i < s->n_out)
+      status = take_output(r, p, i, &r->value[kv_value_at(r->e, s->out[i])]);
+    else if (p->out[i].owner)
+      kv_ov_result_release(p->out[i].owner);
+  }
+  return status;
+}
+
+/* The same by native kernels. Values inside the segment are freed at its end. */
+static kvino_status run_natively(run *r, const kv_segment *s) {
+  kvino_status status = KVINO_OK;
+  for (size_t i = 0; i < s->n_nodes && !status; i++) status = run_node(r, s->node[i]);
+  kvino_tensor **kept = status ? NULL : kv_malloc((s->n_out + 1) * sizeof *kept);
+  for (size_t i = 0; kept && i < s->n_out; i++) kept[i] = kvino_tensor_retain(r->value[kv_value_at(r->e, s->out[i])]);
+  for (size_t i = 0; i < s->n_nodes; i++)
+    for (uint32_t k = 0; k < s->node[i]->n_out; k++) {
+      kvino_tensor **v = &r->value[r->e->first[s->node[i]->id] + k];
+      kvino_tensor_release(*v);
+      *v = NULL;
+    }
+  for (size_t i = 0; kept && i < s->n_out; i++) r->value[kv_value_at(r->e, s->out[i])] = kept[i];
+  if (!status && !kept) status = kv_fail(r->err, KVINO_NO_MEMORY, "out of memory for a segment of a graph");
+  kv_free(kept);
+  return status;
+}
+
+static kvino_status run_stage(run *r, const kv_stage *stage) {
+  ports p;
+  bool native = false;
+  kvino_status status = ports_begin(&p, stage, r->err);
+  for (size_t i = 0; i < stage->segment->n_in && !status; i++) status = take_input(r, stage, &p, i, &native);
+  if (!status && !native) status = infer(r, stage, &p, &native);
+  ports_end(&p);
+  return status || !native ? status : run_natively(r, stage->segment);
+}
+
+/* ---- the whole ---- */
+
+static void drop(run *r, size_t step) {
+  for (size_t i = r->e->drop_at[step]; i < r->e->drop_at[step + 1]; i++) {
+    kvino_tensor **v = &r->value[r->e->drop[i]];
+    kvino_tensor_release(*v);
+    *v = NULL;
+  }
+}
+
+static kvino_status run_segments(run *r) {
+  const kv_partition *p = r->e->partition;
+  size_t step = 0;
+  for (size_t k = 0; k < p->n; k++) {
+    if (r->e->stage[k].model) {
+      KV_TRY(run_stage(r, &r->e->stage[k]));
+      drop(r, step++);
+      continue;
+    }
+    for (size_t i = 0; i < p->segment[k].n_nodes; i++) {
+      KV_TRY(run_node(r, p->segment[k].node[i]));
+      drop(r, step++);
+    }
+  }
+  return KVINO_OK;
+}
+
+static kvino_status check_input(const kv_node *parameter, size_t i, const kvino_tensor *t, kvino_error *err) {
+  const kv_output *o = parameter->out;
+  char name[80] = "", have[KV_SHAPE_TEXT], want[KV_SHAPE_TEXT];
+  bool fits = t->rank == o->rank;
+  if (t->dtype == o->dtype && !kv_is_symbolic(t)) {
+    for (int k = 0; k < o->rank && fits; k++) fits = o->shape[k] < 0 || o->shape[k] == t->shape[k];
+    if (fits) return KVINO_OK;
+  }
+  if (parameter->name) {
+    strcpy(name, " '");
+    strncat(name, parameter->name, sizeof name - 4);
+    strcat(name, "'");
+  }
+  if (kv_is_symbolic(t))
+    return kv_fail(err, KVINO_TYPE, "input %zu%s is a symbolic tensor: a compiled function runs on values", i, name);
+  if (t->dtype != o->dtype)
+    return kv_fail(err, KVINO_TYPE, "input %zu%s has dtype %s, the function was compiled for %s", i, name,
+                   kvino_dtype_name((kvino_dtype)t->dtype), kvino_dtype_name(o->dtype));
+  return kv_fail(err, KVINO_INVALID, "input %zu%s has shape %s, the function was compiled for %s", i, name,
+                 kv_shape_text(t->rank, t->shape, have), kv_shape_text(o->rank, o->shape, want));
+}
+
+static kvino_status check_inputs(const kv_graph *g, size_t n, kvino_tensor *const *in, kvino_error *err) {
+  if (n != g->n_parameters)
+    return kv_fail(err, KVINO_INVALID, "%zu inputs were given, the function takes %zu", n, g->n_parameters);
+  for (size_t i = 0; i < n; i++) {
+    if (!in[i]) return kv_fail(err, KVINO_INVALID, "input %zu is NULL", i);
+    KV_TRY(check_input(g->parameter[i], i, in[i], err));
+  }
+  return KVINO_OK;
+}
+
+kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                                  kvino_error *err) {
+  const kv_graph *g = e->graph;
+  kvino_tensor *few[FEW_VALUES];
+  KV_TRY(check_inputs(g, n, in, err));
+  run r = {e, e->n_values > FEW_VALUES ? kv_malloc(e->n_values * sizeof *few) : few, err};
+  kvino_tensor **v = kv_malloc((g->n_results + 1) * sizeof *v);
+  kvino_status status = KVINO_OK;
+  if (!r.value || !v) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu values", e->n_values);
+  if (!status) {
+    memset(r.value, 0, e->n_values * sizeof *r.value);
+    for (size_t i = 0; i < n; i++) r.value[e->first[g->parameter[i]->id]] = kvino_tensor_retain(in[i]);
+    status = run_segments(&r);
+    for (size_t i = 0; i < g->n_results && !status; i++) v[i] = kvino_tensor_retain(value_of(&r, g->result[i].value));
+    for (size_t i = 0; i < e->n_values; i++) kvino_tensor_release(r.value[i]);
+  }
+  if (r.value != few) kv_free(r.value);
+  if (status)
+    kv_free(v);
+  else
+    *out = (kvino_tensors){g->n_results, v};
+  return status;
+}

@@ -1,0 +1,513 @@
+/* Which nodes OpenVINO may compute: the table, and the analysis of a graph by it (lower.h, exactness.h). Each claim was
+ * tried on the CPU plugin (2026.4) and is tried again by tests/python/test_engine.py. */
+#include "openvino/exactness.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+kv_kind kv_kind_of(kvino_dtype dtype) {
+  switch (dtype) {
+  case KVINO_BOOL:
+    return KV_KIND_BOOL;
+  case KVINO_U8:
+  case KVINO_I8:
+  case KVINO_U16:
+  case KVINO_I16:
+    return KV_KIND_NARROW;
+  case KVINO_I32:
+    return KV_KIND_I32;
+  case KVINO_U32:
+  case KVINO_I64:
+  case KVINO_U64:
+    return KV_KIND_WIDE;
+  case KVINO_F16:
+  case KVINO_BF16:
+  case KVINO_F32:
+    return KV_KIND_FLOAT;
+  default:
+    return KV_KIND_NONE;
+  }
+}
+
+/* ---- verdicts: NULL, or why not ---- */
+
+static const char *const INTEGERS = "integers, which OpenVINO computes in float32";
+
+static const char *always(const kv_case *c) {
+  (void)c;
+  return NULL;
+}
+
+static const char *floats(const kv_case *c) { return c->kind == KV_KIND_FLOAT ? NULL : INTEGERS; }
+
+static const char *numbers(const kv_case *c) {
+  return c->kind == KV_KIND_BOOL ? "bool, which OpenVINO does not compute with" : NULL;
+}
+
+static const char *unless_narrow(const kv_case *c) {
+  return c->kind == KV_KIND_NARROW ? "8- and 16-bit integers, which OpenVINO does not wrap" : numbers(c);
+}
+
+/* Whether integers pass through float32 unharmed. */
+static bool in_f32(const kv_case *c, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!kv_interval_within(c->in[i], -KV_F32_EXACT, KV_F32_EXACT)) return false;
+  return true;
+}
+
+static const char *division(const kv_case *c) {
+  kv_interval b = c->in[1];
+  if (c->kind == KV_KIND_FLOAT) return NULL;
+  if (c->kind == KV_KIND_BOOL) return numbers(c);
+  if (b.low <= 0 && b.high >= 0) return "the divisor may be zero";
+  if (!kv_interval_within(b, -KV_DIVISOR_MAX, KV_DIVISOR_MAX)) return "the divisor may be larger than 2^22";
+  return NULL;
+}
+
+/* Remainders of floats: a - b * floor(a / b) in float32 is wrong where the quotient is large. */
+static const char *integer_division(const kv_case *c) {
+  return c->kind == KV_KIND_FLOAT ? "remainders of floats, which OpenVINO loses the digits of" : division(c);
+}
+
+static const char *shift(const kv_case *c) {
+  int64_t bits = 8 * (int64_t)kvino_dtype_size(c->node->out[0].dtype);
+  if (bits > 32) bits = 32;
+  return kv_interval_within(c->in[1], 0, bits - 1) ? NULL : "it may shift by the width or more";
+}
+
+static const char *sums(const kv_case *c) {
+  const kv_output *x = kv_edge_output(c->node->in[0]);
+  if (c->kind == KV_KIND_BOOL) return numbers(c);
+  return c->kind == KV_KIND_FLOAT || x->rank > 0 ? NULL : "a sum over no axis";
+}
+
+static bool is_short_vector(const kv_output *x) {
+  return x->rank == 1 && x->shape[0] >= 0 && x->shape[0] <= KV_UNROLLED;
+}
+
+static const char *products(const kv_case *c) {
+  if (c->kind == KV_KIND_FLOAT) return NULL;
+  return c->kind != KV_KIND_BOOL && is_short_vector(kv_edge_output(c->node->in[0])) ? NULL : INTEGERS;
+}
+
+static const char *matrix_product(const kv_case *c) {
+  if (c->kind == KV_KIND_FLOAT) return NULL;
+  bool exact = (c->kind == KV_KIND_I32 || c->kind == KV_KIND_WIDE) && in_f32(c, 2) &&
+               kv_interval_within(c->out, -KV_F32_EXACT, KV_F32_EXACT);
+  return exact ? NULL : INTEGERS;
+}
+
+static const char *sorting(const kv_case *c) { return unless_narrow(c); }
+
+static const char *conversion(const kv_case *c) {
+  kv_kind to = kv_kind_of(c->node->out[0].dtype);
+  return c->kind == KV_KIND_FLOAT && to == KV_KIND_WIDE ? "floats that may not fit in 32 bits as integers" : NULL;
+}
+
+/* What the plugin moves as float32. */
+static const char *through_f32(const kv_case *c) {
+  return (c->kind != KV_KIND_I32 && c->kind != KV_KIND_WIDE) || in_f32(c, 1) ? NULL : INTEGERS;
+}
+
+/* Where NaN belongs depends on the length of the sorted operand. */
+static const char *search(const kv_case *c) {
+  const kv_output *sorted = kv_edge_output(c->node->in[c->node->prim->id == KV_Bucketize]);
+  if (c->kind != KV_KIND_FLOAT) return unless_narrow(c);
+  return sorted->rank && sorted->shape[sorted->rank - 1] >= 0 ? NULL
+                                                              : "NaN belongs behind the last of an unknown number";
+}
+
+static const char *sequence(const kv_case *c) {
+  kv_kind kind = kv_kind_of(c->node->out[0].dtype);
+  return kind == KV_KIND_I32 || kind == KV_KIND_WIDE ? NULL : "a sequence of other than 32- and 64-bit integers";
+}
+
+/* Negative indices of ScatterUpdate are refused by OpenVINO. */
+static const char *scatter_slices(const kv_case *c) { return c->in[1].low >= 0 ? NULL : "its indices may be negative"; }
+
+/* The plugin writes to other places than computed bounds say, and crashes while it compiles unknown dimensions. */
+static const char *box_scatter(const kv_case *c) {
+  const kv_output *updates = kv_edge_output(c->node->in[1]);
+  for (uint32_t i = 2; i < c->node->n_in; i++)
+    if (!c->node->in[i].node->constant) return "its bounds are computed";
+  bool unknown = false;
+  for (int i = 0; i < updates->rank; i++) unknown = unknown || updates->shape[i] < 0;
+  return updates->rank > 2 && unknown ? "updates of unknown dimensions" : NULL;
+}
+
+/* OpenVINO refuses to mirror an axis more than once. */
+static const char *padding(const kv_case *c) {
+  const kv_output *x = kv_edge_output(c->node->in[0]);
+  const char *mode = c->node->attrs.pad.pad_mode;
+  if (!mode || (strcmp(mode, "reflect") && strcmp(mode, "symmetric"))) return NULL;
+  int64_t shared = !strcmp(mode, "reflect"); /* the element at the mirror is not repeated */
+  for (size_t side = 1; side <= 2; side++) {
+    const int64_t *pads = kv_edge_output(c->node->in[side])->known;
+    for (int i = 0; i < x->rank; i++)
+      if (!pads || pads[i] == KV_UNKNOWN || (pads[i] > 0 && pads[i] > x->shape[i] - shared))
+        return "a pad that may be longer than the axis";
+  }
+  return NULL;
+}
+
+static const char *scatter(const kv_case *c) {
+  const char *how = c->node->attrs.scatter.reduction; /* the first field of both groups */
+  if (!how || !strcmp(how, "none") || c->kind == KV_KIND_FLOAT) return NULL;
+  bool exact = (c->kind == KV_KIND_I32 || c->kind == KV_KIND_WIDE) &&
+               (!strcmp(how, "sum") || !strcmp(how, "max") || !strcmp(how, "min"));
+  return exact ? NULL : INTEGERS;
+}
+
+/* Operands from 1 on that must be scalars. */
+static const char *with_scalars(const kv_case *c) {
+  for (uint32_t i = 1; i < c->node->n_in; i++)
+    if (kv_edge_output(c->node->in[i])->rank) return "its parameters are arrays";
+  return floats(c);
+}
+
+/* One axis, or all. */
+static const char *arg_reduction(const kv_case *c) {
+  const kvino_tensor *axes = c->node->in[1].node->constant;
+  if (c->kind == KV_KIND_BOOL) return numbers(c);
+  if (axes && axes->size && (axes->size == 1 || axes->size == kv_edge_output(c->node->in[0])->rank)) return NULL;
+  return "an index into some of the axes";
+}
+
+static const char *bits(const kv_case *c) { return c->kind == KV_KIND_FLOAT ? "bits of floats" : NULL; }
+
+/* ---- the table ----
+ *
+ * What stands here without a substitute is exact as it is (always, bits, numbers, ...) or has the device's precision
+ * (floats, and the floats of the others). Arithmetic of i32 is exact in the plugin: it wraps. */
+#define MOVE(name) [KV_##name] = {always, NULL, 0}
+#define FLOATS(name) [KV_##name] = {floats, NULL, 0}
+static const kv_exact_row rows[KV_PRIM_COUNT] = {
+    /* the same elements elsewhere */
+    MOVE(Broadcast),
+    MOVE(Concat),
+    MOVE(DepthToSpace),
+    MOVE(Gather),
+    MOVE(GatherElements),
+    MOVE(GatherND),
+    MOVE(Identity),
+    [KV_Pad] = {padding, NULL, 0},
+    [KV_Reshape] = {always, kv_sub_reshape, 0},
+    MOVE(Roll),
+    [KV_Select] = {always, kv_sub_select, 0},
+    MOVE(ShapeOf),
+    MOVE(SpaceToDepth),
+    MOVE(Split),
+    MOVE(Squeeze),
+    MOVE(Tile),
+    MOVE(Transpose),
+    MOVE(Unsqueeze),
+    MOVE(VariadicSplit),
+    [KV_Slice] = {always, NULL, 1 << 1 | 1 << 2},
+    [KV_SliceScatter] = {box_scatter, NULL, 1 << 2 | 1 << 3},
+    [KV_ReverseSequence] = {through_f32, NULL, 0},
+    [KV_ScatterUpdate] = {scatter_slices, NULL, 0},
+    [KV_ScatterElementsUpdate] = {scatter, NULL, 0},
+    [KV_ScatterNDUpdate] = {scatter, NULL, 0},
+    [KV_NonZero] = {always, kv_sub_non_zero, 0},
+    [KV_OneHot] = {always, kv_sub_one_hot, 0},
+    [KV_Range] = {sequence, NULL, 0},
+    [KV_TopK] = {sorting, NULL, 0},
+    [KV_SearchSorted] = {search, kv_sub_search, 0},
+    [KV_Bucketize] = {search, kv_sub_search, 0},
+    [KV_Eye] = {always, NULL, 0},
+    [KV_Convert] = {conversion, kv_sub_convert, 0},
+
+    /* arithmetic */
+    [KV_Add] = {always, kv_sub_arithmetic, 0},
+    [KV_Subtract] = {numbers, kv_sub_arithmetic, 0},
+    [KV_Multiply] = {always, kv_sub_arithmetic, 0},
+    [KV_SquaredDifference] = {numbers, kv_sub_arithmetic, 0},
+    [KV_Negative] = {numbers, kv_sub_arithmetic, 0},
+    [KV_Abs] = {numbers, kv_sub_arithmetic, 0},
+    [KV_Sign] = {numbers, kv_sub_arithmetic, 0},
+    [KV_CumSum] = {numbers, kv_sub_arithmetic, 0},
+    [KV_Maximum] = {always, kv_sub_maximum, 0},
+    [KV_Minimum] = {always, kv_sub_minimum, 0},
+    [KV_Divide] = {division, kv_sub_divide, 0},
+    [KV_FloorDivide] = {integer_division, kv_sub_floor_divide, 0},
+    [KV_Mod] = {integer_division, kv_sub_mod, 0},
+    [KV_FloorMod] = {integer_division, kv_sub_floor_mod, 0},
+    FLOATS(Power),
+    [KV_Floor] = {always, kv_sub_identity, 0},
+    [KV_Ceiling] = {always, kv_sub_identity, 0},
+    [KV_Round] = {always, kv_sub_identity, 0},
+    [KV_Trunc] = {always, kv_sub_trunc, 0},
+
+    /* comparison, logic, bits */
+    [KV_Equal] = {always, kv_sub_compare, 0},
+    [KV_NotEqual] = {always, kv_sub_compare, 0},
+    [KV_Less] = {always, kv_sub_compare, 0},
+    [KV_LessEqual] = {always, kv_sub_compare, 0},
+    [KV_Greater] = {always, kv_sub_compare, 0},
+    [KV_GreaterEqual] = {always, kv_sub_compare, 0},
+    FLOATS(IsNaN),
+    FLOATS(IsInf),
+    FLOATS(IsFinite),
+    MOVE(LogicalAnd),
+    MOVE(LogicalOr),
+    MOVE(LogicalXor),
+    MOVE(LogicalNot),
+    MOVE(ReduceLogicalAnd),
+    MOVE(ReduceLogicalOr),
+    [KV_BitwiseAnd] = {bits, kv_sub_arithmetic, 0},
+    [KV_BitwiseOr] = {bits, kv_sub_arithmetic, 0},
+    [KV_BitwiseXor] = {bits, kv_sub_arithmetic, 0},
+    [KV_BitwiseNot] = {bits, kv_sub_arithmetic, 0},
+    [KV_BitwiseLeftShift] = {shift, kv_sub_arithmetic, 0},
+    [KV_BitwiseRightShift] = {shift, kv_sub_arithmetic, 0},
+
+    /* reductions and products */
+    [KV_ReduceSum] = {sums, kv_sub_reduce_sum, 0},
+    [KV_ReduceProd] = {products, kv_sub_reduce_prod, 0},
+    [KV_ReduceMax] = {always, kv_sub_reduce_max, 0},
+    [KV_ReduceMin] = {always, kv_sub_reduce_min, 0},
+    [KV_ReduceArgMax] = {arg_reduction, kv_sub_reduce_arg, 0},
+    [KV_ReduceArgMin] = {arg_reduction, kv_sub_reduce_arg, 0},
+    [KV_CountNonZero] = {always, kv_sub_count_non_zero, 0},
+    FLOATS(ReduceMean),
+    FLOATS(ReduceL1),
+    FLOATS(ReduceL2),
+    [KV_MatMul] = {matrix_product, NULL, 0},
+
+    /* functions of floats: the device's precision */
+    [KV_Exp] = {floats, kv_sub_exp, 0},
+    [KV_Expm1] = {floats, kv_sub_expm1, 0},
+    [KV_Log1p] = {floats, kv_sub_log1p, 0},
+    [KV_Log2] = {floats, kv_sub_log2, 0},
+    [KV_Log10] = {floats, kv_sub_log10, 0},
+    [KV_Reciprocal] = {floats, kv_sub_reciprocal, 0},
+    [KV_Rsqrt] = {floats, kv_sub_rsqrt, 0},
+    FLOATS(Log),
+    FLOATS(Sqrt),
+    FLOATS(Sin),
+    FLOATS(Cos),
+    FLOATS(Tan),
+    FLOATS(Asin),
+    FLOATS(Acos),
+    FLOATS(Atan),
+    FLOATS(Sinh),
+    FLOATS(Cosh),
+    FLOATS(Tanh),
+    FLOATS(Asinh),
+    FLOATS(Acosh),
+    FLOATS(Atanh),
+    FLOATS(Erf),
+
+    /* activations and normalisation */
+    [KV_ReLU] = {numbers, kv_sub_relu, 0},
+    [KV_Clamp] = {numbers, kv_sub_clamp, 0},
+    [KV_HSigmoid] = {floats, kv_sub_h_sigmoid, 0},
+    [KV_HardSigmoid] = {floats, kv_sub_hard_sigmoid, 0},
+    [KV_PReLU] = {floats, kv_sub_prelu, 0},
+    [KV_SoftPlus] = {floats, kv_sub_soft_plus, 0},
+    [KV_Swish] = {with_scalars, NULL, 0},
+    [KV_Selu] = {with_scalars, NULL, 0},
+    FLOATS(Sigmoid),
+    FLOATS(HSwish),
+    FLOATS(Gelu),
+    FLOATS(Elu),
+    FLOATS(Mish),
+    FLOATS(SoftSign),
+    FLOATS(SoftMax),
+    FLOATS(LogSoftmax),
+    FLOATS(BatchNormInference),
+    FLOATS(GroupNormalization),
+    FLOATS(MVN),
+    FLOATS(NormalizeL2),
+
+    /* windows */
+    FLOATS(Convolution),
+    FLOATS(GroupConvolution),
+    FLOATS(ConvolutionBackpropData),
+    FLOATS(GroupConvolutionBackpropData),
+    FLOATS(MaxPool),
+    FLOATS(AvgPool),
+};
+#undef MOVE
+#undef FLOATS
+
+const kv_exact_row *kv_exact_row_of(kv_prim_id id) { return rows[id].verdict ? &rows[id] : NULL; }
+
+/* ---- the analysis of a graph ---- */
+
+typedef struct value {
+  kv_interval interval;
+  bool assumed; /* the interval rests on what is checked at run time */
+} value;
+
+struct kv_exactness {
+  const kv_graph *graph;
+  size_t *first;       /* by node: its first value */
+  value *value;        /* of every output */
+  const char **native; /* by node: why */
+};
+
+static value *value_of(const kv_exactness *x, kv_edge e) { return &x->value[x->first[e.node->id] + e.output]; }
+
+kv_case kv_case_of(const kv_exactness *x, const kv_node *node, kv_interval *room) {
+  for (uint32_t i = 0; i < node->n_in; i++) room[i] = value_of(x, node->in[i])->interval;
+  return (kv_case){node, room, kv_interval_of_output(node, 0, room),
+                   node->n_in
+                       ? kv_kind_of(kv_edge_output(node->in[node->n_in > 2 && node->prim->id == KV_Select])->dtype)
+                       : KV_KIND_NONE};
+}
+
+/* What rules out any primitive: a dtype or a shape. */
+static const char *judge_output(const kv_output *o) {
+  int64_t n = 1;
+  switch (o->dtype) {
+  case KVINO_F64:
+    return "float64, which OpenVINO computes as float32";
+  case KVINO_C64:
+  case KVINO_C128:
+    return "complex numbers, which OpenVINO has not";
+  case KVINO_F8E4M3:
+  case KVINO_F8E5M2:
+    return "float8, which OpenVINO only stores";
+  case KVINO_STRING:
+    return "strings";
+  default:
+    break;
+  }
+  if (o->rank > 8) return "more than 8 dimensions";
+  for (int k = 0; k < o->rank; k++) {
+    if (!o->shape[k]) return "an array without elements";
+    if (o->shape[k] > 0 && (__builtin_mul_overflow(n, o->shape[k], &n) || n > KV_DIMENSION_MAX))
+      return "more than 2^30 elements";
+  }
+  return NULL;
+}
+
+static const char *judge(const kv_node *node, const kv_case *c) {
+  static const char *const large = "integers that may not fit in 32 bits";
+  const kv_exact_row *row = kv_exact_row_of(node->prim->id);
+  const char *why;
+  if (!row)
+    return node->prim->traits & KV_NATIVE ? "OpenVINO has no such operation"
+                                          : "not in the table of what OpenVINO computes exactly";
+  for (uint32_t i = 0; i < node->n_in; i++) {
+    const kv_output *o = kv_edge_output(node->in[i]);
+    bool index_list =
+        node->in[i].node->constant && kvino_dtype_is_integer(o->dtype); /* axes may well be an empty list */
+    if (!index_list && (why = judge_output(o))) return why;
+    if (kv_kind_of(o->dtype) == KV_KIND_WIDE && !(row->bounds >> i & 1 && node->in[i].node->constant) &&
+        !kv_interval_within(c->in[i], INT32_MIN, INT32_MAX))
+      return large;
+  }
+  for (uint32_t i = 0; i < node->n_out; i++) {
+    if ((why = judge_output(&node->out[i]))) return why;
+    if (kv_kind_of(node->out[i].dtype) == KV_KIND_WIDE &&
+        !kv_interval_within(kv_interval_of_output(node, i, c->in), INT32_MIN, INT32_MAX))
+      return large;
+  }
+  bool reduction = !strncmp(node->prim->name, "Reduce", 6) || row->substitute == kv_sub_count_non_zero;
+  if (reduction && node->in[1].node->constant && !node->in[1].node->constant->size) return "a reduction over no axis";
+  return row->verdict(c);
+}
+
+/* The values of an output that comes from outside of OpenVINO are taken to be small. */
+static void assume(value *v, kvino_dtype dtype) {
+  if (kv_kind_of(dtype) != KV_KIND_WIDE || kv_interval_within(v->interval, KV_INDEX_MIN, KV_INDEX_MAX)) return;
+  if (v->interval.low < KV_INDEX_MIN) v->interval.low = KV_INDEX_MIN;
+  if (v->interval.high > KV_INDEX_MAX) v->interval.high = KV_INDEX_MAX;
+  v->assumed = true;
+}
+
+/* Whose outputs fit whatever the operands are. */
+static bool gives_indices(const kv_node *node) {
+  switch (node->prim->id) {
+  case KV_ShapeOf:
+  case KV_NonZero:
+  case KV_CountNonZero:
+  case KV_ReduceArgMax:
+  case KV_ReduceArgMin:
+  case KV_SearchSorted:
+  case KV_Bucketize:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static kvino_status analyse(kv_exactness *x, const kv_node *node, kvino_error *err) {
+  kv_interval few[8], *room = few;
+  if (node->n_in > 8 && !(room = kv_malloc(node->n_in * sizeof *room)))
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %u operands of %s", node->n_in, node->prim->name);
+  kv_case c = kv_case_of(x, node, room);
+  bool inside = !(node->prim->traits & KV_STRUCTURAL), assumed = false;
+  for (uint32_t i = 0; i < node->n_in && !gives_indices(node); i++) assumed |= value_of(x, node->in[i])->assumed;
+  if (inside) x->native[node->id] = judge(node, &c);
+  for (uint32_t i = 0; i < node->n_out; i++) {
+    value *v = &x->value[x->first[node->id] + i];
+    v->interval = kv_interval_of_output(node, i, room);
+    v->assumed = assumed && kvino_dtype_is_integer(node->out[i].dtype);
+    if (!node->constant && (!inside || x->native[node->id])) assume(v, node->out[i].dtype);
+  }
+  if (room != few) kv_free(room);
+  return KVINO_OK;
+}
+
+kvino_status kv_exactness_new(const kv_graph *g, kv_exactness **out, kvino_error *err) {
+  size_t n = g->n_nodes;
+  kv_exactness *x = kv_calloc(1, sizeof *x);
+  kvino_status status = KVINO_OK;
+  if (x) {
+    x->graph = g;
+    x->first = kv_calloc(n + 1, sizeof *x->first);
+    x->native = kv_calloc(n + 1, sizeof *x->native);
+    for (size_t i = 0; x->first && i < n; i++) x->first[i + 1] = x->first[i] + g->node[i]->n_out;
+    if (x->first) x->value = kv_calloc(x->first[n] + 1, sizeof *x->value);
+  }
+  if (!x || !x->first || !x->native || !x->value)
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
+  for (size_t i = 0; i < n && !status; i++) status = analyse(x, g->node[i], err);
+  if (status)
+    kv_exactness_free(x);
+  else
+    *out = x;
+  return status;
+}
+
+void kv_exactness_free(kv_exactness *x) {
+  if (!x) return;
+  kv_free(x->first);
+  kv_free(x->value);
+  kv_free(x->native);
+  kv_free(x);
+}
+
+const char *kv_exactness_native(const kv_exactness *x, const kv_node *node) { return x->native[node->id]; }
+
+bool kv_exactness_assumed(const kv_exactness *x, kv_edge e) {
+  return kv_kind_of(kv_edge_output(e)->dtype) == KV_KIND_WIDE && value_of(x, e)->assumed;
+}
+
+/* Whether every value fits: one loop per type, so that they vectorize. Unsigned ones beyond the range of signed
+ * ones look negative, and are none. */
+#define ALL(type, low)                                                                                                 \
+  do {                                                                                                                 \
+    const type *v = (const type *)t->data;                                                                             \
+    bool beyond = false;                                                                                               \
+    for (int64_t i = 0; i < t->size; i++) beyond |= (v[i] < (type)(low)) | (v[i] > (type)KV_INDEX_MAX);                \
+    return !beyond;                                                                                                    \
+  } while (0)
+
+bool kv_values_fit(const kvino_tensor *t) {
+  switch (t->dtype) {
+  case KVINO_I64:
+    ALL(int64_t, KV_INDEX_MIN);
+  case KVINO_U64:
+    ALL(int64_t, 0);
+  case KVINO_U32:
+    ALL(int32_t, 0);
+  default:
+    return true;
+  }
+}

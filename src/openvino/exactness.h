@@ -1,0 +1,87 @@
+/* The table of what OpenVINO computes exactly, and the rules by which the rest is rewritten (lower.h): inside. */
+#ifndef KVINO_OPENVINO_EXACTNESS_H
+#define KVINO_OPENVINO_EXACTNESS_H
+
+#include "openvino/interval.h"
+#include "openvino/lower.h"
+#include "passes/rewrite.h"
+
+/* How the plugin deals with a dtype. */
+typedef enum kv_kind {
+  KV_KIND_BOOL,
+  KV_KIND_NARROW, /* u8 i8 u16 i16: saturating, or kept in 32 bits without wrapping: arithmetic is done in i32 */
+  KV_KIND_I32,    /* as it is, but for what goes through float32 */
+  KV_KIND_WIDE,   /* u32 i64 u64: computed as i32 */
+  KV_KIND_FLOAT,  /* f16 bf16 f32 */
+  KV_KIND_NONE    /* f64, f8, complex, strings: not at all */
+} kv_kind;
+kv_kind kv_kind_of(kvino_dtype dtype);
+
+/* A node under judgement: its operands' intervals with it. */
+typedef struct kv_case {
+  const kv_node *node;
+  const kv_interval *in; /* by operand */
+  kv_interval out;       /* of output 0 */
+  kv_kind kind;          /* of operand 0 */
+} kv_case;
+
+/* Why OpenVINO cannot compute the node; NULL where it can. Static. */
+typedef const char *(*kv_verdict)(const kv_case *c);
+/* What computes the same on OpenVINO; KV_KEEP: the node as it is. Operands as in rewrite.h. */
+typedef kvino_tensors (*kv_substitute)(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
+
+typedef struct kv_exact_row {
+  kv_verdict verdict;
+  kv_substitute substitute; /* NULL: never */
+  unsigned bounds;          /* operands (bit by position) that only say where: out of range they mean the end */
+} kv_exact_row;
+
+/* NULL where the primitive is not in the table. */
+const kv_exact_row *kv_exact_row_of(kv_prim_id id);
+/* The operands' intervals and the rest of a case; `room` has a place for each operand. */
+kv_case kv_case_of(const kv_exactness *x, const kv_node *node, kv_interval *room);
+
+/* Integer division by these divisors is lowered to float32 divisions with two corrections. */
+#define KV_DIVISOR_MAX ((int64_t)1 << 22)
+/* 1-D integers up to this many are added or multiplied one by one. */
+enum { KV_UNROLLED = 16 };
+
+#define SUBSTITUTE(name) kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in)
+SUBSTITUTE(reshape);
+SUBSTITUTE(select);     /* wide integers by bits */
+SUBSTITUTE(arithmetic); /* narrow integers in i32; bool as logic */
+SUBSTITUTE(compare);
+SUBSTITUTE(maximum);
+SUBSTITUTE(minimum);
+SUBSTITUTE(relu);
+SUBSTITUTE(clamp);
+SUBSTITUTE(divide);
+SUBSTITUTE(floor_divide);
+SUBSTITUTE(mod);
+SUBSTITUTE(floor_mod);
+SUBSTITUTE(exp);
+SUBSTITUTE(h_sigmoid);
+SUBSTITUTE(hard_sigmoid);
+SUBSTITUTE(prelu);
+SUBSTITUTE(soft_plus);
+SUBSTITUTE(reciprocal);
+SUBSTITUTE(rsqrt);
+SUBSTITUTE(log2);
+SUBSTITUTE(log10);
+SUBSTITUTE(trunc);
+SUBSTITUTE(identity);
+SUBSTITUTE(convert);
+SUBSTITUTE(non_zero);
+SUBSTITUTE(one_hot);
+SUBSTITUTE(search);
+SUBSTITUTE(reduce_sum);
+SUBSTITUTE(reduce_prod);
+SUBSTITUTE(reduce_max);
+SUBSTITUTE(reduce_min);
+SUBSTITUTE(reduce_arg);
+SUBSTITUTE(count_non_zero);
+SUBSTITUTE(log1p);
+SUBSTITUTE(expm1);
+#undef SUBSTITUTE
+
+#endif

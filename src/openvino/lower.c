@@ -1,0 +1,158 @@
+/* A segment as a graph of its own, every node rewritten as the table says (lower.h). */
+#include "openvino/lower.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "openvino/exactness.h"
+
+/* The segment copied: nodes and edges of its own. */
+typedef struct copy {
+  kv_graph *graph;
+  const kv_node **origin; /* by node of the copy; Constants and Parameters too */
+  kv_edge *edge;          /* by value of the original graph; node NULL: not copied yet */
+  size_t *first;          /* by node of the original graph */
+  size_t n_origin;
+} copy;
+
+static kv_edge *place(const copy *k, kv_edge e) { return &k->edge[k->first[e.node->id] + e.output]; }
+
+static kvino_status copy_begin(copy *k, const kv_graph *g, size_t n_nodes, kvino_error *err) {
+  k->first = kv_calloc(g->n_nodes + 1, sizeof *k->first);
+  for (size_t i = 0; k->first && i < g->n_nodes; i++) k->first[i + 1] = k->first[i] + g->node[i]->n_out;
+  if (k->first) k->edge = kv_calloc(k->first[g->n_nodes] + 1, sizeof *k->edge);
+  /* a copied node is one of the segment, an input, or a constant: no more than all */
+  k->origin = kv_calloc(g->n_nodes + n_nodes + 1, sizeof *k->origin);
+  if (!k->first || !k->edge || !k->origin)
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment of %zu nodes", n_nodes);
+  return kv_graph_new(&k->graph, err);
+}
+
+static void copy_end(copy *k) {
+  kv_graph_release(k->graph);
+  kv_free(k->origin);
+  kv_free(k->edge);
+  kv_free(k->first);
+}
+
+static kvino_status copy_input(copy *k, kv_edge e, kvino_error *err) {
+  const kv_output *o = kv_edge_output(e);
+  const char *name = e.node->prim->id == KV_Parameter ? e.node->name : NULL;
+  kvino_tensor *t;
+  KV_TRY(kv_graph_parameter(k->graph, o->dtype, o->rank, o->shape, name, &t, err));
+  *place(k, e) = kv_tensor_edge(t);
+  kvino_tensor_release(t);
+  return KVINO_OK;
+}
+
+static void describe(const kv_output *o, kv_spec *spec) {
+  spec->dtype = o->dtype;
+  spec->rank = o->rank;
+  if (o->rank) memcpy(spec->shape, o->shape, (size_t)o->rank * sizeof *o->shape);
+}
+
+/* How many values the first output has that tracing may know; -1: it knows none. */
+static int known_values(const kv_output *o) {
+  int64_t n = 1;
+  for (int i = 0; i < o->rank; i++) n *= o->shape[i];
+  return o->known ? (int)n : -1;
+}
+
+static kvino_status copy_node(copy *k, const kv_node *node, kvino_error *err) {
+  size_t bytes = node->n_in * sizeof(kv_edge) + node->n_out * sizeof(kv_spec);
+  char *room = kv_malloc(bytes);
+  if (!room) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %s", node->prim->name);
+  kv_spec *spec = (kv_spec *)room;
+  kv_edge *in = (kv_edge *)(room + node->n_out * sizeof *spec);
+  kvino_status status = KVINO_OK;
+  for (uint32_t i = 0; i < node->n_in && !status; i++) {
+    kv_edge *e = place(k, node->in[i]);
+    if (!e->node && node->in[i].node->constant) status = kv_graph_edge(k->graph, node->in[i].node->constant, e, err);
+    in[i] = *e;
+  }
+  for (uint32_t i = 0; i < node->n_out; i++) describe(&node->out[i], &spec[i]);
+  kv_node *made = NULL;
+  if (!status)
+    status = kv_graph_add(k->graph, node->prim, &node->attrs, node->n_in, in, node->n_out, spec,
+                          known_values(&node->out[0]), node->out[0].known, &made, err);
+  for (uint32_t i = 0; i < node->n_out && !status; i++) *place(k, (kv_edge){(kv_node *)node, i}) = (kv_edge){made, i};
+  if (!status) k->origin[made->id] = node;
+  kv_free(room);
+  return status;
+}
+
+static kvino_status copy_output(copy *k, kv_edge e, kvino_error *err) {
+  kvino_tensor *t;
+  KV_TRY(kv_graph_tensor(*place(k, e), &t, err));
+  kvino_status status = kv_graph_result(k->graph, t, NULL, err);
+  kvino_tensor_release(t);
+  return status;
+}
+
+/* Whether the node would reduce nothing to a number that is wrong, and may be given nothing. */
+static bool may_reduce_nothing(const kv_node *node) {
+  switch (node->prim->id) {
+  case KV_ReduceMax:
+  case KV_ReduceMin:
+  case KV_ReduceMean:
+  case KV_ReduceArgMax:
+  case KV_ReduceArgMin:
+    break;
+  default:
+    return false;
+  }
+  const kv_output *x = kv_edge_output(node->in[0]);
+  const kvino_tensor *axes = node->in[1].node->constant;
+  for (int64_t i = 0; axes && i < axes->size; i++) {
+    int64_t axis = kv_tensor_get_int(axes, i);
+    if (x->shape[axis < 0 ? axis + x->rank : axis] < 0) return true;
+  }
+  return !axes;
+}
+
+/* The shape of the node's operand as a further result. */
+static kvino_status add_shape(copy *k, const kv_node *node, kvino_error *err) {
+  kv_scope s;
+  kvino_tensor *x = NULL, *shape = NULL;
+  kv_scope_enter(&s, err);
+  if (kv_scope_ok(&s, kv_graph_tensor(*place(k, node->in[0]), &x, err))) x = kv_own(&s, x);
+  KV_TRY(kv_scope_leave(&s, kv_shape_of(&s, x, (kv_output_type_attrs){.output_type = KVINO_I64}), &shape));
+  kvino_status status = kv_graph_result(k->graph, shape, NULL, err);
+  kvino_tensor_release(shape);
+  return status;
+}
+
+typedef struct lowering {
+  const kv_exactness *exactness;
+  const copy *copy;
+} lowering;
+
+static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  const lowering *l = w->context;
+  const kv_node *origin = l->copy->origin[node->id];
+  const kv_exact_row *row = origin ? kv_exact_row_of(origin->prim->id) : NULL;
+  kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
+  if (!row || !row->substitute || !room) return KV_KEEP;
+  kv_case c = kv_case_of(l->exactness, origin, room);
+  return row->substitute(s, &c, in);
+}
+
+kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
+                      size_t n_out, const kv_edge *out, kv_graph **lowered, size_t *n_shapes, kvino_error *err) {
+  copy k = {0};
+  size_t shapes = 0;
+  kvino_status status = copy_begin(&k, node[0]->graph, n_nodes, err);
+  for (size_t i = 0; i < n_in && !status; i++) status = copy_input(&k, in[i], err);
+  for (size_t i = 0; i < n_nodes && !status; i++) status = copy_node(&k, node[i], err);
+  for (size_t i = 0; i < n_out && !status; i++) status = copy_output(&k, out[i], err);
+  for (size_t i = 0; i < n_nodes && !status; i++) {
+    if (!may_reduce_nothing(node[i]) || node[i]->in[0].node->constant) continue;
+    status = add_shape(&k, node[i], err);
+    shapes++;
+  }
+  if (!status) status = kv_rewrite(k.graph, substitute, &(lowering){x, &k}, lowered, err);
+  copy_end(&k);
+  if (!status) *n_shapes = shapes;
+  return status;
+}

@@ -1,0 +1,39 @@
+/* What OpenVINO may compute, and how it is told to.
+ *
+ * OpenVINO's plugins silently compute some types as others: 64-bit integers and u32 as i32, f64 as f32, i32
+ * comparisons, divisions and reductions through f32, u8 and i8 saturating, NaN swallowed here and there. The table in
+ * exactness.c says for every primitive and dtype which of these holds:
+ *   - it is exact as it is (integers, movement), or it has the device's precision (floating-point mathematics);
+ *   - it is exact when it is written otherwise: it is lowered to a substitute (substitute.c);
+ *   - neither: the node is native.
+ * 64-bit integers and u32 count as exact where their values provably fit in 32 bits (interval.h). What enters the graph
+ * or comes from a native node is assumed to, and looked at before every run (kv_exactness_assumed). */
+#ifndef KVINO_OPENVINO_LOWER_H
+#define KVINO_OPENVINO_LOWER_H
+
+#include "graph/graph.h"
+
+/* The table's verdict on every node of a graph. Reads the graph as long as it lives. */
+typedef struct kv_exactness kv_exactness;
+
+kvino_status kv_exactness_new(const kv_graph *g, kv_exactness **out, kvino_error *err);
+void kv_exactness_free(kv_exactness *x); /* NULL is allowed */
+
+/* Why the node must be computed natively; NULL where OpenVINO may compute it. Static. */
+const char *kv_exactness_native(const kv_exactness *x, const kv_node *node);
+
+/* Whether the verdicts rest on the assumption that the values of this edge fit: kv_values_fit must hold for them before
+ * OpenVINO is given them. */
+bool kv_exactness_assumed(const kv_exactness *x, kv_edge e);
+bool kv_values_fit(const kvino_tensor *t);
+
+/* A graph that computes the outputs `out` from the inputs `in` of a segment, in which every node means on OpenVINO what
+ * the primitives of `node` mean natively.
+ *
+ * Trap: OpenVINO reduces no elements to the least float, or to 0, where natively there is an error or NaN. Where a
+ * reduced dimension is unknown, the shape of what is reduced is a further result (*n_shapes of them, 1-D i64, after the
+ * others): where a run gives a 0 there, its results do not count, and the segment must be run natively. */
+kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
+                      size_t n_out, const kv_edge *out, kv_graph **lowered, size_t *n_shapes, kvino_error *err);
+
+#endif
