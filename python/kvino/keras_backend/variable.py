@@ -1,0 +1,26 @@
+"""keras.Variable: a name for a tensor that may be replaced by another."""
+
+from keras.src.backend.common import KerasVariable
+
+from kvino.keras_backend.core import convert_to_tensor
+
+
+class Variable(KerasVariable):
+    def _initialize(self, value):
+        self._value = convert_to_tensor(value, self._dtype)
+
+    def _direct_assign(self, value):
+        self._value = convert_to_tensor(value, self._dtype)
+
+    def _convert_to_tensor(self, value, dtype=None):
+        return convert_to_tensor(value, dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.value.__array__(dtype, copy)
+
+    def __kvino_tensor__(self):
+        """What operators take the variable for."""
+        return self.value
+
+    def __index__(self):
+        return self.value.__index__()

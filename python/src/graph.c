@@ -1,0 +1,292 @@
+/* The types Graph and Executable: include/kvino/graph.h for Python. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph.h"
+
+static PyTypeObject *graph_type, *executable_type;
+
+PyObject *text_object(char *text) {
+  PyObject *o = PyUnicode_FromString(text);
+  kvino_text_free(text);
+  return o;
+}
+
+/* ---- properties ---- */
+
+/* The text of a property: True is "true", 4 is "4". A new reference to a string. */
+static PyObject *value_text(PyObject *o) {
+  if (PyBool_Check(o)) return PyUnicode_FromString(o == Py_True ? "true" : "false");
+  return PyUnicode_Check(o) ? Py_NewRef(o) : PyObject_Str(o);
+}
+
+int properties_read(PyObject *given, properties *p) {
+  *p = (properties){NULL, NULL, 0};
+  if (!given || !PyDict_Size(given)) return 0;
+  p->texts = PyList_New(0);
+  p->v = malloc((size_t)PyDict_Size(given) * sizeof *p->v);
+  PyObject *name, *o;
+  Py_ssize_t at = 0;
+  int status = p->texts && p->v ? 0 : -1;
+  if (!p->v) PyErr_NoMemory();
+  while (!status && PyDict_Next(given, &at, &name, &o)) {
+    PyObject *text = value_text(o);
+    kvino_property *q = &p->v[p->n++];
+    status = text ? PyList_Append(p->texts, text) : -1;
+    if (!status && !(q->value = PyUnicode_AsUTF8AndSize(text, NULL))) status = -1;
+    if (!status && !(q->name = PyUnicode_AsUTF8AndSize(name, NULL))) status = -1;
+    Py_XDECREF(text);
+  }
+  if (status) properties_free(p);
+  return status;
+}
+
+void properties_free(properties *p) {
+  free(p->v);
+  Py_CLEAR(p->texts);
+  p->v = NULL;
+}
+
+/* ---- Graph ---- */
+
+typedef struct graph_object {
+  PyObject_HEAD kvino_graph *g;
+} graph_object;
+
+kvino_graph *graph_get(PyObject *o) { return ((graph_object *)o)->g; }
+
+PyObject *graph_object_new(void) {
+  kvino_error err;
+  kvino_graph *g;
+  if (kvino_graph_new(&g, &err)) return raise_error(&err);
+  graph_object *self = PyObject_New(graph_object, graph_type);
+  if (self)
+    self->g = g;
+  else
+    kvino_graph_release(g);
+  return (PyObject *)self;
+}
+
+static PyObject *graph_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+  (void)type;
+  static char *names[] = {NULL};
+  return PyArg_ParseTupleAndKeywords(args, kwargs, ":Graph", names) ? graph_object_new() : NULL;
+}
+
+static void graph_dealloc(PyObject *o) {
+  PyTypeObject *type = Py_TYPE(o);
+  kvino_graph_release(((graph_object *)o)->g);
+  PyObject_Free(o);
+  Py_DECREF(type);
+}
+
+/* (2, None): None and -1 are unknown. */
+static int read_shape(PyObject *o, int *rank, int64_t shape[KVINO_MAX_RANK]) {
+  PyObject *dims = PySequence_Tuple(o);
+  if (!dims) return -1;
+  Py_ssize_t n = PyTuple_Size(dims);
+  int status = 0;
+  if (n > KVINO_MAX_RANK)
+    status = (PyErr_SetString(PyExc_ValueError, "a parameter cannot have so many dimensions"), -1);
+  for (Py_ssize_t i = 0; i < n && !status; i++) {
+    PyObject *d = PyTuple_GetItem(dims, i);
+    shape[i] = d == Py_None ? -1 : PyNumber_AsSsize_t(d, PyExc_OverflowError);
+    if (shape[i] == -1 && PyErr_Occurred()) status = -1;
+  }
+  Py_DECREF(dims);
+  *rank = (int)n;
+  return status;
+}
+
+static PyObject *graph_parameter(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"shape", "dtype", "name", NULL};
+  PyObject *shape_given, *dtype_given = Py_None;
+  const char *name = NULL;
+  int rank;
+  int64_t shape[KVINO_MAX_RANK];
+  kvino_dtype dtype;
+  kvino_tensor *t;
+  kvino_error err;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Oz:parameter", names, &shape_given, &dtype_given, &name))
+    return NULL;
+  if (dtype_from_object(dtype_given, &dtype) || read_shape(shape_given, &rank, shape)) return NULL;
+  if (dtype == KVINO_NO_DTYPE) dtype = kvino_floatx();
+  if (kvino_graph_parameter(graph_get(self), dtype, rank, shape, name, &t, &err)) return raise_error(&err);
+  return tensor_object_new(t);
+}
+
+static PyObject *graph_result(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"value", "name", NULL};
+  PyObject *value;
+  const char *name = NULL;
+  kvino_tensor *t = NULL;
+  kvino_error err;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z:result", names, &value, &name)) return NULL;
+  converted result = tensor_from_object(value, CONVERT_STRONG | CONVERT_COPY, &t);
+  if (result == NONE) raise_no_conversion(value);
+  if (result <= 0) return NULL;
+  kvino_status status = kvino_graph_result(graph_get(self), t, name, &err);
+  tensor_release_here(t);
+  return status ? raise_error(&err) : Py_NewRef(Py_None);
+}
+
+static PyObject *graph_dump(PyObject *self, PyObject *ignored) {
+  (void)ignored;
+  kvino_error err;
+  char *text;
+  return kvino_graph_dump(graph_get(self), &text, &err) ? raise_error(&err) : text_object(text);
+}
+
+static PyObject *graph_str(PyObject *self) { return graph_dump(self, NULL); }
+
+/* The device's name: NULL for the library's default. `name` is a string or None. */
+static int device_text(PyObject *name, const char **text) {
+  *text = NULL;
+  if (name == Py_None) return 0;
+  if (PyUnicode_Check(name)) return (*text = PyUnicode_AsUTF8AndSize(name, NULL)) ? 0 : -1;
+  PyErr_Format(PyExc_TypeError, "device must be a string or None, not %S", (PyObject *)Py_TYPE(name));
+  return -1;
+}
+
+PyObject *graph_compile(kvino_graph *g, PyObject *device, PyObject *properties_given) {
+  kvino_error err;
+  kvino_executable *e;
+  properties p;
+  const char *text;
+  PyObject *name = device && device != Py_None ? Py_NewRef(device) : config_device(), *compiled = NULL;
+  if (!device_text(name, &text) && !properties_read(properties_given, &p)) {
+    kvino_status status;
+    Py_BEGIN_ALLOW_THREADS status = kvino_compile(g, text, p.n, p.v, &e, &err);
+    Py_END_ALLOW_THREADS properties_free(&p);
+    compiled = status ? raise_error(&err) : executable_object_new(e);
+  }
+  Py_DECREF(name);
+  return compiled;
+}
+
+static PyObject *compile(PyObject *self, PyObject *args, PyObject *kwargs) {
+  PyObject *device = NULL, *rest = kwargs ? PyDict_Copy(kwargs) : PyDict_New(), *compiled = NULL;
+  if (!rest) return NULL;
+  if (PyArg_UnpackTuple(args, "compile", 0, 1, &device)) {
+    PyObject *named = PyDict_GetItemString(rest, "device");
+    if (named && device) {
+      PyErr_SetString(PyExc_TypeError, "compile() got multiple values for argument 'device'");
+    } else {
+      if (named) device = named;
+      Py_XINCREF(device);
+      if (!named || !PyDict_DelItemString(rest, "device")) compiled = graph_compile(graph_get(self), device, rest);
+      Py_XDECREF(device);
+    }
+  }
+  Py_DECREF(rest);
+  return compiled;
+}
+
+#define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
+static PyMethodDef graph_methods[] = {
+    {"parameter", WITH_KEYWORDS(graph_parameter), METH_VARARGS | METH_KEYWORDS,
+     "parameter($self, shape, dtype=None, name=None)\n--\n\n"
+     "The next input, a symbolic tensor; None in the shape is unknown until run time; dtype None is floatx."},
+    {"result", WITH_KEYWORDS(graph_result), METH_VARARGS | METH_KEYWORDS,
+     "result($self, value, name=None)\n--\n\nThe next output."},
+    {"dump", graph_dump, METH_NOARGS, "dump($self)\n--\n\nA listing, one node a line."},
+    {"compile", WITH_KEYWORDS(compile), METH_VARARGS | METH_KEYWORDS,
+     "compile($self, device=None, **properties)\n--\n\n"
+     "An Executable for a device (None: kvino.config.device); properties as in docs/configuration.md."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot graph_slots[] = {
+    {Py_tp_doc, "Graph()\n--\n\nOperators recorded on symbolic tensors."},
+    {Py_tp_new, (void *)graph_new},
+    {Py_tp_dealloc, (void *)graph_dealloc},
+    {Py_tp_methods, graph_methods},
+    {Py_tp_str, (void *)graph_str},
+    {0, NULL},
+};
+static PyType_Spec graph_spec = {"kvino.Graph", sizeof(graph_object), 0, Py_TPFLAGS_DEFAULT, graph_slots};
+
+/* ---- Executable ---- */
+
+typedef struct executable_object {
+  PyObject_HEAD kvino_executable *e;
+} executable_object;
+
+PyObject *executable_object_new(kvino_executable *e) {
+  executable_object *self = PyObject_New(executable_object, executable_type);
+  if (self)
+    self->e = e;
+  else
+    kvino_executable_release(e);
+  return (PyObject *)self;
+}
+
+static void executable_dealloc(PyObject *o) {
+  PyTypeObject *type = Py_TYPE(o);
+  kvino_executable *e = ((executable_object *)o)->e;
+  PyObject_Free(o);
+  Py_DECREF(type);
+  Py_BEGIN_ALLOW_THREADS /* a compiled model takes its threads down */
+      kvino_executable_release(e);
+  Py_END_ALLOW_THREADS
+}
+
+int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool aliased, kvino_tensors *out) {
+  kvino_error err;
+  kvino_status status;
+  kvino_executable *e = ((executable_object *)self)->e;
+  Py_BEGIN_ALLOW_THREADS status = kvino_executable_run(e, n, in, out, &err);
+  Py_END_ALLOW_THREADS if (status) return raise_error(&err), -1;
+  return aliased ? unalias_results(out, in, (int)n) : 0;
+}
+
+static PyObject *executable_call(PyObject *self, PyObject *args, PyObject *kwargs) {
+  kvino_tensor *few[16], **in = few;
+  kvino_tensors out;
+  bool aliased = false;
+  PyObject *result = NULL;
+  Py_ssize_t n = PyTuple_Size(args), made = 0;
+  if (kwargs && PyDict_Size(kwargs))
+    return PyErr_SetString(PyExc_TypeError, "an Executable takes no keyword arguments"), NULL;
+  if (n > 16 && !(in = malloc((size_t)n * sizeof *in))) return PyErr_NoMemory();
+  for (; made < n; made++) {
+    PyObject *o = PyTuple_GetItem(args, made);
+    converted c = tensor_from_object(o, CONVERT_STRONG, &in[made]);
+    if (c == NONE) raise_no_conversion(o);
+    if (c <= 0) break;
+    aliased |= c == ALIASED;
+  }
+  if (made == n && !executable_run(self, (size_t)n, in, aliased, &out)) result = tensor_tuple_new(&out);
+  for (Py_ssize_t i = 0; i < made; i++) tensor_release_here(in[i]);
+  if (in != few) free(in);
+  return result;
+}
+
+static PyObject *executable_describe(PyObject *self, PyObject *ignored) {
+  (void)ignored;
+  kvino_error err;
+  char *text;
+  return kvino_executable_describe(((executable_object *)self)->e, &text, &err) ? raise_error(&err) : text_object(text);
+}
+
+static PyMethodDef executable_methods[] = {
+    {"describe", executable_describe, METH_NOARGS,
+     "describe($self)\n--\n\nHow the graph was divided between the engines."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot executable_slots[] = {
+    {Py_tp_doc,
+     "A compiled graph: called with one tensor for each parameter, it gives a tuple of tensors. Threads may share it."},
+    {Py_tp_dealloc, (void *)executable_dealloc},
+    {Py_tp_call, (void *)executable_call},
+    {Py_tp_methods, executable_methods},
+    {0, NULL},
+};
+static PyType_Spec executable_spec = {"kvino.Executable", sizeof(executable_object), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, executable_slots};
+
+int graph_init(PyObject *module) {
+  graph_type = (PyTypeObject *)PyType_FromSpec(&graph_spec);
+  executable_type = (PyTypeObject *)PyType_FromSpec(&executable_spec);
+  if (!graph_type || !executable_type || PyModule_AddObjectRef(module, "Graph", (PyObject *)graph_type)) return -1;
+  return PyModule_AddObjectRef(module, "Executable", (PyObject *)executable_type);
+}

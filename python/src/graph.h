@@ -1,0 +1,30 @@
+/* Graphs and executables, for the files that trace functions. */
+#ifndef KVINO_PYTHON_GRAPH_H
+#define KVINO_PYTHON_GRAPH_H
+
+#include "core.h"
+#include "kvino/graph.h"
+
+/* Compile properties from a dict of Python values. */
+typedef struct properties {
+  kvino_property *v;
+  PyObject *texts; /* owns the values' texts; the dict owns the names */
+  size_t n;
+} properties;
+int properties_read(PyObject *given, properties *p); /* given: a dict or NULL */
+void properties_free(properties *p);
+
+PyObject *text_object(char *text); /* a string; frees the text with kvino_text_free */
+
+PyObject *graph_object_new(void);
+kvino_graph *graph_get(PyObject *o);
+/* An Executable. device: a string, or NULL or None for kvino.config.device. */
+PyObject *graph_compile(kvino_graph *g, PyObject *device, PyObject *properties);
+
+PyObject *executable_object_new(kvino_executable *e); /* takes it, also on failure */
+/* Runs without the GIL. `aliased`: some operands share memory that someone may write to. */
+int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool aliased, kvino_tensors *out);
+
+PyObject *config_device(void); /* kvino.config.device: a string or None; a new reference */
+
+#endif
