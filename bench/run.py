@@ -1,0 +1,19 @@
+"""All benches, one after the other: what `make bench` prints."""
+
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def main():
+    worst = 0
+    for name, *arguments in (["nonzero.py"], ["keras_models.py", "--rounds", "11"]):
+        print(f"== {name} ==", flush=True)
+        worst = max(worst, subprocess.run([sys.executable, str(HERE / name), *arguments], cwd=HERE).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""The C library through ctypes: primitives by name, natively and compiled, for comparison with NumPy."""
+
+import ctypes as C
+import importlib.util
+import os
+
+import ml_dtypes
+import numpy as np
+
+NAMES = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float8_e4m3fn",
+         "float8_e5m2", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"]  # kvino_dtype's order
+EXTENDED = {"float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2, "bfloat16": ml_dtypes.bfloat16}
+IR = dict(zip(NAMES, ["boolean", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f8e4m3", "f8e5m2", "f16", "bf16",
+                      "f32", "f64", "complex64", "complex128"]))
+
+
+def dtype(name):
+    return np.dtype(EXTENDED.get(name, name))
+
+
+class Error(C.Structure):
+    _fields_ = [("status", C.c_int), ("text", C.c_char * 1024)]
+
+
+class Tensors(C.Structure):
+    _fields_ = [("n", C.c_size_t), ("v", C.POINTER(C.c_void_p))]
+
+
+class Property(C.Structure):
+    _fields_ = [("name", C.c_char_p), ("value", C.c_char_p)]
+
+
+class KvinoError(Exception):
+    def __init__(self, error):
+        super().__init__(error.text.decode())
+        self.status = error.status
+
+
+def _load():
+    here = os.path.dirname(os.path.abspath(__file__))
+    path = os.environ.get("KVINO_LIBRARY") or os.path.join(here, "..", "..", "build", "release", "libkvino.so")
+    lib = C.CDLL(path)
+    for name in ("kvino_tensor_shape", "kvino_tensor_strides", "kvino_tensor_data", "kvino_primitive_name"):
+        getattr(lib, name).restype = C.c_void_p
+    lib.kvino_primitive_name.restype = C.c_char_p
+    lib.kvino_primitive_count.restype = C.c_size_t
+    package = importlib.util.find_spec("openvino")  # the copy of this environment
+    if package:
+        libs = os.path.join(os.path.dirname(package.origin), "libs")
+        lib.kvino_openvino_add_hint(libs.encode(), None)
+    return lib
+
+
+lib = _load()
+
+
+def check(status, error):
+    if status:
+        raise KvinoError(error)
+
+
+def wrap(array):
+    """A tensor over the array's memory, whatever its strides. The array must outlive it."""
+    array = np.asanyarray(array)
+    out, error = C.c_void_p(), Error()
+    shape = (C.c_int64 * array.ndim)(*array.shape)
+    strides = (C.c_int64 * array.ndim)(*array.strides)
+    check(lib.kvino_tensor_wrap(NAMES.index(array.dtype.name), array.ndim, shape, strides, C.c_void_p(array.ctypes.data),
+                                None, None, C.byref(out), C.byref(error)), error)
+    return out
+
+
+def copy(array):
+    """A tensor of the same elements, for constants: a compiled model in the cache outlives the array."""
+    array = np.asanyarray(array)
+    array = np.ascontiguousarray(array).reshape(array.shape)  # which would make a 0-d array 1-d
+    out, error, shape = C.c_void_p(), Error(), (C.c_int64 * array.ndim)(*array.shape)
+    check(lib.kvino_tensor_new(NAMES.index(array.dtype.name), array.ndim, shape, C.c_void_p(array.ctypes.data), C.byref(out),
+                               C.byref(error)), error)
+    return out
+
+
+def unwrap(t):
+    """A NumPy copy of a concrete tensor."""
+    t = C.c_void_p(t) if not isinstance(t, C.c_void_p) else t
+    c, error = C.c_void_p(), Error()
+    check(lib.kvino_tensor_contiguous(t, C.byref(c), C.byref(error)), error)
+    rank = lib.kvino_tensor_rank(c)
+    shape = (C.c_int64 * rank).from_address(lib.kvino_tensor_shape(c)) if rank else ()
+    kind = dtype(NAMES[lib.kvino_tensor_dtype(c)])
+    n = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    data = C.string_at(lib.kvino_tensor_data(c), n) if n else b""
+    lib.kvino_tensor_release(c)
+    return np.frombuffer(data, kind).reshape(tuple(shape)).copy()
+
+
+def _text(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return IR.get(value, str(value)) if isinstance(value, str) else repr(value)
+
+
+def properties(values):
+    pairs = [(name.replace("__", "-").encode(), _text(value).encode()) for name, value in values.items()]
+    return len(pairs), (Property * len(pairs))(*pairs)
+
+
+def _take(out):
+    results = [unwrap(out.v[i]) for i in range(out.n)]
+    lib.kvino_tensors_clear(C.byref(out))
+    return results[0] if len(results) == 1 else results
+
+
+def _call(name, tensors, attributes):
+    out, error = Tensors(), Error()
+    array = (C.c_void_p * len(tensors))(*tensors)
+    n, pairs = properties(attributes)
+    check(lib.kvino_primitive_call(name.encode(), C.c_size_t(len(tensors)), array, C.c_size_t(n), pairs, C.byref(out),
+                                   C.byref(error)), error)
+    return out
+
+
+def prim(name, *arrays, **attributes):
+    """The native result; a list where there are several outputs. `__` in an attribute's name stands for `-`."""
+    arrays = [np.asanyarray(a) for a in arrays]
+    tensors = [wrap(a) for a in arrays]
+    try:
+        return _take(_call(name, tensors, attributes))
+    finally:
+        for t in tensors:
+            lib.kvino_tensor_release(t)
+
+
+def compiled(name, *arrays, device="CPU", dynamic=False, constants=(), describe=False, **attributes):
+    """The result of a graph of this one primitive. Operands whose positions are in `constants` become constants (axes,
+    shapes); `dynamic` leaves every dimension of the others unknown (True), or of those at the positions in it."""
+    arrays = [np.asanyarray(a) for a in arrays]
+    graph, executable, error, text = C.c_void_p(), C.c_void_p(), Error(), C.c_char_p()
+    check(lib.kvino_graph_new(C.byref(graph), C.byref(error)), error)
+    operands, inputs = [], []
+    out = Tensors()
+    try:
+        for i, a in enumerate(arrays):
+            if i in constants:
+                operands.append(copy(a))
+                continue
+            t = C.c_void_p()
+            unknown = dynamic if isinstance(dynamic, bool) else i in dynamic
+            shape = (C.c_int64 * a.ndim)(*([-1] * a.ndim if unknown else a.shape))
+            check(lib.kvino_graph_parameter(graph, NAMES.index(a.dtype.name), a.ndim, shape, None, C.byref(t),
+                                            C.byref(error)), error)
+            operands.append(t)
+            inputs.append(wrap(a))
+        symbolic = _call(name, operands, attributes)
+        for i in range(symbolic.n):
+            check(lib.kvino_graph_result(graph, C.c_void_p(symbolic.v[i]), None, C.byref(error)), error)
+        lib.kvino_tensors_clear(C.byref(symbolic))
+        check(lib.kvino_compile(graph, device.encode(), C.c_size_t(0), None, C.byref(executable), C.byref(error)), error)
+        if describe:
+            check(lib.kvino_executable_describe(executable, C.byref(text), C.byref(error)), error)
+            print(text.value.decode())
+            lib.kvino_text_free(text)
+        array = (C.c_void_p * len(inputs))(*inputs)
+        check(lib.kvino_executable_run(executable, C.c_size_t(len(inputs)), array, C.byref(out), C.byref(error)), error)
+        return _take(out)
+    finally:
+        for t in operands + inputs:
+            lib.kvino_tensor_release(t)
+        if executable:
+            lib.kvino_executable_release(executable)
+        lib.kvino_graph_release(graph)
+
+
+class Graph:
+    """A graph of several primitives:
+
+        g = Graph()
+        x = g.parameter("float32", [-1, 4])
+        g.result(g.call("Add", x, np.float32(1)))
+        f = g.compile("CPU")
+        f(array)  # the result; a list where there are several
+    """
+
+    def __init__(self):
+        self.handle, self.kept = C.c_void_p(), []
+        error = Error()
+        check(lib.kvino_graph_new(C.byref(self.handle), C.byref(error)), error)
+
+    def __del__(self):
+        for t in self.kept:
+            lib.kvino_tensor_release(t)
+        lib.kvino_graph_release(self.handle)
+
+    def parameter(self, dtype, shape, name=None):
+        t, error = C.c_void_p(), Error()
+        dims = (C.c_int64 * len(shape))(*shape)
+        check(lib.kvino_graph_parameter(self.handle, NAMES.index(dtype), len(shape), dims, name and name.encode(),
+                                        C.byref(t), C.byref(error)), error)
+        self.kept.append(t)
+        return t
+
+    def constant(self, value):
+        t = copy(value)
+        self.kept.append(t)
+        return t
+
+    def call(self, name, *operands, **attributes):
+        """The output, or a list of outputs; operands are what these gave, or arrays."""
+        operands = [a if isinstance(a, C.c_void_p) else self.constant(a) for a in operands]
+        out = _call(name, operands, attributes)
+        tensors = [C.c_void_p(out.v[i]) for i in range(out.n)]
+        for t in tensors:
+            lib.kvino_tensor_retain(t)
+            self.kept.append(t)
+        lib.kvino_tensors_clear(C.byref(out))
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    def result(self, *values):
+        error = Error()
+        for v in values:
+            check(lib.kvino_graph_result(self.handle, v, None, C.byref(error)), error)
+
+    def compile(self, device="CPU", **config):
+        return Executable(self, device, config)
+
+
+class Executable:
+    def __init__(self, graph, device, config):
+        self.handle, error = C.c_void_p(), Error()
+        n, pairs = properties(config)
+        check(lib.kvino_compile(graph.handle, device.encode(), C.c_size_t(n), pairs, C.byref(self.handle),
+                                C.byref(error)), error)
+
+    def __del__(self):
+        if self.handle:
+            lib.kvino_executable_release(self.handle)
+
+    def __call__(self, *arrays):
+        arrays = [np.asanyarray(a) for a in arrays]
+        tensors = [wrap(a) for a in arrays]
+        out, error = Tensors(), Error()
+        try:
+            check(lib.kvino_executable_run(self.handle, C.c_size_t(len(tensors)), (C.c_void_p * len(tensors))(*tensors),
+                                           C.byref(out), C.byref(error)), error)
+            return _take(out)
+        finally:
+            for t in tensors:
+                lib.kvino_tensor_release(t)
+
+    def describe(self):
+        text, error = C.c_char_p(), Error()
+        check(lib.kvino_executable_describe(self.handle, C.byref(text), C.byref(error)), error)
+        try:
+            return text.value.decode()
+        finally:
+            lib.kvino_text_free(text)

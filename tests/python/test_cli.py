@@ -1,0 +1,153 @@
+"""The kvino command as a program: output, exit codes, messages, files."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+COMMAND = os.environ.get("KVINO_COMMAND") or str(pathlib.Path(sys.executable).parent / "kvino")
+
+
+def kvino(*arguments, stdin=b"", **environment):
+    """(exit code, standard output, standard error)"""
+    done = subprocess.run([COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120,
+                          env={**os.environ, **environment})
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_version_and_help():
+    code, out, err = kvino("--version")
+    assert (code, err) == (0, "") and re.fullmatch(r"kvino \d+\.\d+\.\d+\n", out)
+    for arguments in (["--help"], ["-h"], ["help"]):
+        code, out, err = kvino(*arguments)
+        assert (code, err) == (0, "") and out.startswith("Usage: kvino COMMAND")
+        for command in ("devices", "nonzero", "info"):
+            assert f"\n  {command} " in out
+    for command in ("devices", "nonzero", "info"):
+        for arguments in ([command, "--help"], [command, "-h"], ["help", command]):
+            code, out, err = kvino(*arguments)
+            assert (code, err) == (0, "") and out.startswith(f"Usage: kvino {command}")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], "Usage: kvino COMMAND"),
+    (["frobnicate"], "kvino: there is no command 'frobnicate'"),
+    (["--frobnicate"], "kvino: there is no option '--frobnicate'"),
+    (["help", "frobnicate"], "there is no command 'frobnicate'"),
+    (["nonzero"], "kvino nonzero: which .npy file?"),
+    (["nonzero", "a", "b"], "kvino nonzero: one .npy file at a time"),
+    (["nonzero", "a", "--bad"], "kvino nonzero: unrecognized option '--bad'"),
+    (["nonzero", "a", "-o"], "kvino nonzero: option requires an argument -- 'o'"),
+    (["nonzero", "a", "-n", "-1"], "kvino nonzero: --first takes a number"),
+    (["nonzero", "a", "-n", "x"], "kvino nonzero: --first takes a number"),
+    (["devices", "CPU"], "kvino devices: it takes no arguments"),
+    (["info", "-x"], "kvino info: invalid option -- 'x'"),
+])
+def test_wrong_usage(arguments, words):
+    code, out, err = kvino(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err and "help" in err
+
+
+@pytest.mark.parametrize("array", [
+    np.array([[0, 1], [2, 0]], np.int8), np.array([0.0, -0.0, np.nan, 5e-324]), np.array([0, 1j, 2], np.complex64),
+    np.zeros((3, 4), bool), np.ones((0, 4), np.uint16), np.arange(24, dtype=">i4").reshape(2, 3, 4),
+    np.asfortranarray(np.arange(6).reshape(2, 3)), np.arange(2**16, dtype=np.float32).reshape(4, 4, -1)[:, ::2],
+], ids=lambda a: f"{a.dtype}{a.shape}")
+@pytest.mark.parametrize("narrow", [False, True])
+def test_nonzero_is_numpys(array, narrow, tmp_path):
+    np.save(tmp_path / "in.npy", array)
+    options = ["--int32"] if narrow else []
+    code, out, err = kvino("nonzero", tmp_path / "in.npy", "-o", tmp_path / "out.npz", *options)
+    assert (code, out, err) == (0, "", "")
+    with np.load(tmp_path / "out.npz") as found:
+        expected = array.nonzero()
+        assert found.files == [f"dim{i}" for i in range(array.ndim)]
+        for i, indices in enumerate(expected):
+            assert found[f"dim{i}"].dtype == (np.int32 if narrow else np.int64)
+            np.testing.assert_array_equal(found[f"dim{i}"], indices)
+
+
+def test_nonzero_prints(tmp_path):
+    path = tmp_path / "in.npy"
+    np.save(path, np.array([[0, 1, 0], [2, 0, 3]], np.float32))
+    text = f"{path}: float32 (2, 3), 3 of 6 elements are nonzero\n"
+    assert kvino("nonzero", path) == (0, text + "  (0, 1)\n  (1, 0)\n  (1, 2)\n", "")
+    assert kvino("nonzero", "-n", 1, path) == (0, text + "  (0, 1)\n  ... 2 more\n", "")
+    assert kvino("nonzero", "--first=0", path) == (0, text, "")
+    code, out, _ = kvino("nonzero", "-", stdin=path.read_bytes())
+    assert (code, out.splitlines()[1:]) == (0, ["  (0, 1)", "  (1, 0)", "  (1, 2)"])
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"", "not an .npy file"),
+    (b"hello", "not an .npy file"),
+    (b"\x93NUMPY\x01\x00\x76\x00{'descr'", "cut off"),
+    (b"\x93NUMPY\x09\x00\x76\x00", "version 9.0"),
+])
+def test_bad_files(content, words, tmp_path):
+    path = tmp_path / "bad.npy"
+    path.write_bytes(content)
+    code, out, err = kvino("nonzero", path, "-o", tmp_path / "out.npz")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"kvino nonzero: {path}: ") and words in err and err.count("\n") == 1
+    assert os.listdir(tmp_path) == ["bad.npy"]
+
+
+def test_refused_arrays(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.array(3.0))
+    code, out, err = kvino("nonzero", path)
+    assert (code, out) == (1, "") and "nonzero on 0d arrays is not allowed" in err
+    np.save(path, np.array(["a", "b"]))
+    code, out, err = kvino("nonzero", path)
+    assert (code, out) == (1, "") and "'<U1'" in err
+    np.save(path, np.array([None], object))
+    code, out, err = kvino("nonzero", path)
+    assert (code, out) == (1, "") and "pickled" in err
+
+
+def test_files_that_cannot_be(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones(3))
+    code, _, err = kvino("nonzero", tmp_path / "none.npy")
+    assert code == 1 and err == f"kvino nonzero: {tmp_path}/none.npy: No such file or directory\n"
+    code, _, err = kvino("nonzero", tmp_path / "x.npy", "-o", tmp_path / "none" / "out.npz")
+    assert code == 1 and "No such file or directory" in err
+    code, _, err = kvino("nonzero", tmp_path)
+    assert code == 1 and "Is a directory" in err
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([COMMAND, "nonzero", tmp_path / "x.npy"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1 and b"No space left on device" in done.stderr
+    assert os.listdir(tmp_path) == ["x.npy"]
+
+
+def test_devices():
+    code, out, err = kvino("devices")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["DEVICE", "NAME", "CAPABILITIES"]
+    assert any(line.startswith("CPU ") and "FP32" in line for line in lines[1:])
+
+
+def test_without_openvino(tmp_path):
+    code, out, err = kvino("devices", KVINO_OPENVINO=str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err.startswith("kvino devices: ") and "KVINO_OPENVINO" in err and str(tmp_path) in err
+    code, out, err = kvino("info", KVINO_OPENVINO=str(tmp_path))  # to find that out is what it is for
+    assert (code, err) == (0, "") and str(tmp_path) in out
+
+
+def test_info():
+    code, out, err = kvino("info")
+    assert (code, err) == (0, "")
+    rows = dict(line.split(None, 1) for line in out.splitlines() if not line.startswith(" "))
+    assert rows["kernels"] in ("scalar", "avx2", "avx512")
+    assert int(rows["threads"]) >= 1
+    assert re.match(r"20\d\d\.\d", rows["OpenVINO"]) and "libopenvino_c.so" in rows["library"]
+    code, out, err = kvino("info", KVINO_ISA="scalar", KVINO_THREADS="3")
+    assert re.search(r"^kernels +scalar$", out, re.M) and re.search(r"^threads +3$", out, re.M)
+    assert re.search(r"^kernels +scalar$", kvino("info", KVINO_ISA="scalar")[1], re.M)
