@@ -88,10 +88,10 @@ def nightly():
 
 
 def keras_suite():
-    """Keras's own tests, from its wheel, for what is supported so far (tests/keras_suite.txt)."""
+    """Keras's own tests, from its wheel, for what is supported so far (tests/keras/suite.txt)."""
     where = pathlib.Path(sysconfig.get_path("purelib")) / "keras" / "src"
     files, deselected = [], []
-    for line in (ROOT / "tests" / "keras_suite.txt").read_text().splitlines():
+    for line in (ROOT / "tests" / "keras" / "suite.txt").read_text().splitlines():
         line = line.split("#")[0].strip()
         if line.startswith("-"):
             deselected.append(f"--deselect={line[1:].strip()}")

@@ -1,0 +1,22 @@
+"""A pytest plugin for Keras's own tests: they see the backend's name as "kvino".
+
+Keras itself believes that its backend is openvino. Its tests skip what that backend cannot do by asking for the name; asked
+from a test's file the name is kvino here, so that nothing is skipped for the sake of another implementation. From any other
+file the answer stays what Keras needs.
+"""
+
+import sys
+
+import keras.src.backend
+from keras.src.backend import config
+
+_backend = config.backend
+
+
+def backend():
+    return "kvino" if sys._getframe(1).f_code.co_filename.endswith("_test.py") else _backend()
+
+
+for _module in list(sys.modules.values()):
+    if getattr(_module, "__name__", "").startswith("keras") and _module.__dict__.get("backend") is _backend:
+        _module.backend = backend
