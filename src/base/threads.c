@@ -1,23 +1,89 @@
+/* The pool of threads.
+ *
+ * Its own, where a library would be the rule: the pools at hand (pthreadpool, OpenMP's) join by a barrier that every worker has to
+ * reach, also one that never got a processor. With another thread spinning on that processor (OpenVINO's workers do, for
+ * milliseconds) a call that the caller could have finished alone waits for a time slice: 3 to 25 ms. Here the caller takes tasks like
+ * every worker and waits only for tasks that a worker has begun; who comes late finds the job closed. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 
 #include <pthread.h>
-#include <pthreadpool.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+enum {
+  MAX_THREADS = 256,
+  SPINS = 4000, /* looks at a changed counter before a thread sleeps, some 50 us: waking a sleeper takes about as long */
+};
+
+struct job {
+  void (*task)(void *, size_t);
+  void *context;
+  size_t n;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held by the thread that has the pool */
-static pthreadpool_t workers;
-static int count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int count;
 static _Thread_local bool inside;
 
-static void before_fork(void) { pthread_mutex_lock(&lock); }
-static void in_parent(void) { pthread_mutex_unlock(&lock); }
-static void in_child(void) {
-  workers = NULL; /* its threads did not come along; the next call makes new ones */
+/* The state that caller and workers share; `mutex` guards what is not atomic. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t posted = PTHREAD_COND_INITIALIZER, left = PTHREAD_COND_INITIALIZER;
+static struct job job;
+static bool open;              /* the job still has tasks that nobody has begun */
+static int workers;            /* threads made */
+static atomic_size_t next;     /* the next task of the job */
+static atomic_uint generation; /* jobs posted so far */
+static atomic_int active;      /* workers that have joined the job */
+
+static inline void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+static void run_tasks(const struct job *j) {
+  for (size_t i; (i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < j->n;) j->task(j->context, i);
+}
+
+static void *work(void *unused) {
+  unsigned seen = 0;
+  inside = true;
+  for (;;) {
+    for (int i = 0; i < SPINS && atomic_load_explicit(&generation, memory_order_relaxed) == seen; i++) pause_briefly();
+    pthread_mutex_lock(&mutex);
+    while (!open) pthread_cond_wait(&posted, &mutex);
+    seen = atomic_load_explicit(&generation, memory_order_relaxed);
+    struct job mine = job;
+    atomic_fetch_add(&active, 1);
+    pthread_mutex_unlock(&mutex);
+
+    run_tasks(&mine);
+
+    pthread_mutex_lock(&mutex);
+    open = false; /* no task is left: nobody else need join */
+    if (atomic_fetch_sub(&active, 1) == 1) pthread_cond_signal(&left);
+    pthread_mutex_unlock(&mutex);
+  }
+  return unused;
+}
+
+static void before_fork(void) {
+  pthread_mutex_lock(&lock);
+  pthread_mutex_lock(&mutex);
+}
+static void in_parent(void) {
+  pthread_mutex_unlock(&mutex);
   pthread_mutex_unlock(&lock);
+}
+static void in_child(void) {
+  workers = 0; /* they did not come along; the next call makes new ones */
+  pthread_cond_init(&posted, NULL);
+  in_parent();
 }
 
 static void start(void) {
@@ -25,7 +91,7 @@ static void start(void) {
   long n = text ? strtol(text, NULL, 10) : 0;
   cpu_set_t set;
   if (n <= 0) n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-  count = n > 256 ? 256 : (int)n;
+  count = n > MAX_THREADS ? MAX_THREADS : (int)n;
   pthread_atfork(before_fork, in_parent, in_child);
 }
 
@@ -34,29 +100,53 @@ int kv_threads(void) {
   return count;
 }
 
-struct job {
-  void (*task)(void *, size_t);
-  void *context;
-};
+/* Makes the workers that are missing; where the system refuses, the call does with those there are. */
+static void make_workers(void) {
+  pthread_attr_t detached;
+  sigset_t all, before;
+  if (pthread_attr_init(&detached)) return;
+  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are for the program's own threads */
+  for (pthread_t thread; workers < count - 1; workers++)
+    if (pthread_create(&thread, &detached, work, NULL)) break;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&detached);
+}
 
-static void run_one(void *argument, size_t i) {
-  struct job *job = argument;
+/* Runs the job with the workers; the caller holds `lock`. */
+static void run_shared(const struct job *j) {
+  pthread_mutex_lock(&mutex);
+  if (workers < count - 1) make_workers();
+  job = *j;
+  atomic_store_explicit(&next, 0, memory_order_relaxed);
+  open = true;
+  atomic_fetch_add(&generation, 1);
+  if (j->n > (size_t)workers) {
+    pthread_cond_broadcast(&posted);
+  } else {
+    for (size_t i = 1; i < j->n; i++) pthread_cond_signal(&posted);
+  }
+  pthread_mutex_unlock(&mutex);
+
   inside = true;
-  job->task(job->context, i);
+  run_tasks(j);
   inside = false;
+
+  pthread_mutex_lock(&mutex);
+  open = false;
+  pthread_mutex_unlock(&mutex);
+  for (int i = 0; i < SPINS && atomic_load_explicit(&active, memory_order_relaxed); i++) pause_briefly();
+  pthread_mutex_lock(&mutex);
+  while (atomic_load(&active)) pthread_cond_wait(&left, &mutex);
+  pthread_mutex_unlock(&mutex);
 }
 
 void kv_parallel(size_t n, void (*task)(void *, size_t), void *context) {
   if (n > 1 && !inside && kv_threads() > 1 && pthread_mutex_trylock(&lock) == 0) {
-    if (!workers) workers = pthreadpool_create((size_t)count);
-    if (workers) {
-      struct job job = {task, context};
-      /* Flag 1 disables denormals (PTHREADPOOL_FLAG_DISABLE_DENORMALS): never wanted here. */
-      pthreadpool_parallelize_1d(workers, run_one, &job, n, 0);
-      pthread_mutex_unlock(&lock);
-      return;
-    }
+    run_shared(&(struct job){task, context, n});
     pthread_mutex_unlock(&lock);
+    return;
   }
   for (size_t i = 0; i < n; i++) task(context, i);
 }
