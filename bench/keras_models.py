@@ -8,27 +8,19 @@ default.
 """
 
 import argparse
-import json
+import functools
 import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
 import common
+import peers
 
 WORKER = r"""
-import json, os, sys, time
 import numpy as np
-weights, size, batch, log = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.stdout
-sys.stdout = sys.stderr
-backend = os.environ["KERAS_BACKEND"]
-if backend == "openvino":  # without this the plugin computes in bf16 where the processor has it
-    import openvino as ov
-    original = ov.compile_model
-    ov.compile_model = lambda model, device="CPU", config=None: original(
-        model, device, {"INFERENCE_PRECISION_HINT": "f32", **(config or {})})
+weights, size, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 import keras
 model = keras.applications.MobileNetV2(input_shape=(size, size, 3), weights=None, classifier_activation=None)
 if os.path.exists(weights):
@@ -52,38 +44,10 @@ steps = {
 start = time.perf_counter()
 first = np.asarray(model.predict_on_batch(x))
 np.save(weights + "." + backend + ".npy", first)
-print(json.dumps({"first": time.perf_counter() - start}), file=log, flush=True)
+answer(time.perf_counter() - start)
 repeat = {"predict": 1, "predict loop": 1, "eager add": 1 if backend == "openvino" else 200}
-for line in sys.stdin:
-    step = line.strip()
-    n = repeat[step]
-    start = time.perf_counter()
-    for _ in range(n):
-        steps[step]()
-    print((time.perf_counter() - start) / n, file=log, flush=True)
+serve(lambda step: seconds(steps[step], repeat[step]))
 """
-
-
-class Worker:
-    def __init__(self, backend, weights, size, batch):
-        environment = dict(os.environ, KERAS_BACKEND=backend, TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS="cpu")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, weights, str(size), str(batch)], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE if backend != "kvino" else None)
-        answer = self.process.stdout.readline()
-        if not answer:
-            reason = (self.process.stderr.read() if self.process.stderr else "").strip().splitlines()
-            raise RuntimeError(reason[-1] if reason else "the process ended")
-        self.first = json.loads(answer)["first"]
-
-    def time(self, step):
-        self.process.stdin.write(step + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def main():
@@ -96,22 +60,14 @@ def main():
     print(common.machine())
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "weights.npz")
-        workers, outputs = {}, {}
-        for backend in arguments.backends.split(","):
-            try:
-                workers[backend] = Worker(backend, weights, arguments.size, arguments.batch)
-                outputs[backend] = np.load(f"{weights}.{backend}.npy")
-            except RuntimeError as error:
-                print(f"{backend}: not measured: {error}")
-        rows, medians = [], {}
-        for step in "predict", "predict loop", "eager add":
-            times = {backend: [] for backend in workers}
-            for turn in range(arguments.rounds):
-                for backend, worker in workers.items():
-                    if turn >= 5 and sum(times[backend]) > 5:
-                        continue  # a slow peer is asked less often
-                    times[backend].append(worker.time(step))
-            medians[step] = {backend: common.median(values) for backend, values in times.items()}
+        workers = peers.start(arguments.backends.split(","), WORKER, weights, arguments.size, arguments.batch)
+        outputs = {backend: np.load(f"{weights}.{backend}.npy") for backend in workers}
+        rows = []
+        medians = {
+            step: peers.medians({backend: functools.partial(worker.ask, step) for backend, worker in workers.items()},
+                                arguments.rounds, budget=5)
+            for step in ("predict", "predict loop", "eager add")
+        }
         for backend, worker in workers.items():
             difference = abs(outputs[backend] - outputs["jax"]).max() if "jax" in outputs else float("nan")
             row = [backend, f"{1e3 * worker.first:.0f}"]
