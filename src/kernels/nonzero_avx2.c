@@ -6,7 +6,11 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "kernels/nonzero_bits.h"
+#include "kernels/nonzero_body.h"
+
+typedef __m256i vector;
+
+static inline vector broadcast(uint64_t keep) { return _mm256_set1_epi64x((int64_t)keep); }
 
 static inline __m256i load(const char *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
@@ -56,34 +60,17 @@ static inline uint64_t test64(const char *p, __m256i keep) {
 }
 
 /* Fewer than 64 elements go through a zeroed copy, so that nothing is read past the end. */
-#define DEFINE_MASK(bits)                                                                                              \
-  static uint64_t tail##bits(const char *p, int64_t n, __m256i keep) {                                                 \
+#define DEFINE_TAIL(bits)                                                                                              \
+  static uint64_t tail##bits(const char *p, int n, __m256i keep) {                                                     \
     char copy[64 * (bits / 8)] = {0};                                                                                  \
     memcpy(copy, p, (size_t)n *(bits / 8));                                                                            \
     return test##bits(copy, keep);                                                                                     \
-  }                                                                                                                    \
-  static int64_t mask##bits(const void *data, int64_t n, uint64_t keep, uint64_t *words) {                             \
-    const __m256i k = _mm256_set1_epi64x((int64_t)keep);                                                               \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (; n >= 64; n -= 64, p += 64 * (bits / 8)) {                                                                   \
-      uint64_t word = test##bits(p, k);                                                                                \
-      *words++ = word;                                                                                                 \
-      total += _mm_popcnt_u64(word);                                                                                   \
-    }                                                                                                                  \
-    if (n > 0) {                                                                                                       \
-      *words = tail##bits(p, n, k);                                                                                    \
-      total += _mm_popcnt_u64(*words);                                                                                 \
-    }                                                                                                                  \
-    return total;                                                                                                      \
-  }                                                                                                                    \
-  static int64_t count##bits(const void *data, int64_t n, uint64_t keep) {                                             \
-    const __m256i k = _mm256_set1_epi64x((int64_t)keep);                                                               \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (; n >= 64; n -= 64, p += 64 * (bits / 8)) total += _mm_popcnt_u64(test##bits(p, k));                          \
-    return n > 0 ? total + _mm_popcnt_u64(tail##bits(p, n, k)) : total;                                                \
   }
+DEFINE_TAIL(8)
+DEFINE_TAIL(16)
+DEFINE_TAIL(32)
+DEFINE_TAIL(64)
+
 DEFINE_MASK(8)
 DEFINE_MASK(16)
 DEFINE_MASK(32)
@@ -150,12 +137,6 @@ static void divide(uint16_t *list, int n, uint16_t start, kv_nz_divisor divisor,
   }
 }
 
-/* Entries of `size` bytes to the next cache line from `out`, at most n. */
-static inline int to_line(const void *out, int size, int n) {
-  int entries = (int)(-(uintptr_t)out & 63) / size;
-  return entries < n ? entries : n;
-}
-
 static inline __m256i load64(const uint16_t *list) {
   return _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)list));
 }
@@ -218,18 +199,7 @@ static void tally(const uint64_t *words, int n, uint8_t *counts) {
 
 const kv_nz_kernels *kv_nz_kernels_avx2(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  static const kv_nz_kernels table = {
-      .mask = {mask8, mask16, mask32, mask64},
-      .count = {count8, count16, count32, count64},
-      .decode = decode,
-      .divide = divide,
-      .widen = {widen32, widen64},
-      .fill = {fill32, fill64},
-      .drain = drain,
-      .tally = tally,
-      .bits = bits,
-      .fields = fields,
-  };
+  static const kv_nz_kernels table = NONZERO_TABLE;
   pthread_once(&once, make_positions);
   return &table;
 }

@@ -4,7 +4,11 @@
 #ifdef __AVX512VBMI2__
 #include <immintrin.h>
 
-#include "kernels/nonzero_bits.h"
+#include "kernels/nonzero_body.h"
+
+typedef __m512i vector;
+
+static inline vector broadcast(uint64_t keep) { return _mm512_set1_epi64((int64_t)keep); }
 
 static const uint8_t positions[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                       16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
@@ -58,29 +62,6 @@ DEFINE_TAIL(16, 32)
 DEFINE_TAIL(32, 16)
 DEFINE_TAIL(64, 8)
 
-#define DEFINE_MASK(bits)                                                                                              \
-  static int64_t mask##bits(const void *data, int64_t n, uint64_t keep, uint64_t *words) {                             \
-    const __m512i k = _mm512_set1_epi64((int64_t)keep);                                                                \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (; n >= 64; n -= 64, p += 64 * (bits / 8)) {                                                                   \
-      uint64_t word = test##bits(p, k);                                                                                \
-      *words++ = word;                                                                                                 \
-      total += _mm_popcnt_u64(word);                                                                                   \
-    }                                                                                                                  \
-    if (n > 0) {                                                                                                       \
-      *words = tail##bits(p, (int)n, k);                                                                               \
-      total += _mm_popcnt_u64(*words);                                                                                 \
-    }                                                                                                                  \
-    return total;                                                                                                      \
-  }                                                                                                                    \
-  static int64_t count##bits(const void *data, int64_t n, uint64_t keep) {                                             \
-    const __m512i k = _mm512_set1_epi64((int64_t)keep);                                                                \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (; n >= 64; n -= 64, p += 64 * (bits / 8)) total += _mm_popcnt_u64(test##bits(p, k));                          \
-    return n > 0 ? total + _mm_popcnt_u64(tail##bits(p, (int)n, k)) : total;                                           \
-  }
 DEFINE_MASK(8)
 DEFINE_MASK(16)
 DEFINE_MASK(32)
@@ -141,12 +122,6 @@ static void divide(uint16_t *list, int n, uint16_t start, kv_nz_divisor divisor,
   }
 }
 
-/* Entries of `size` bytes to the next cache line from `out`, at most n. */
-static inline int to_line(const void *out, int size, int n) {
-  int entries = (int)(-(uintptr_t)out & 63) / size;
-  return entries < n ? entries : n;
-}
-
 static inline __m512i load64(const uint16_t *list) {
   return _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)list));
 }
@@ -198,18 +173,7 @@ static void tally(const uint64_t *words, int n, uint8_t *counts) {
 }
 
 const kv_nz_kernels *kv_nz_kernels_avx512(void) {
-  static const kv_nz_kernels table = {
-      .mask = {mask8, mask16, mask32, mask64},
-      .count = {count8, count16, count32, count64},
-      .decode = decode,
-      .divide = divide,
-      .widen = {widen32, widen64},
-      .fill = {fill32, fill64},
-      .drain = drain,
-      .tally = tally,
-      .bits = bits,
-      .fields = fields,
-  };
+  static const kv_nz_kernels table = NONZERO_TABLE;
   return &table;
 }
 #else

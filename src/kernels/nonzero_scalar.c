@@ -1,37 +1,30 @@
 /* Inner loops of the nonzero family in portable C: the reference of the SIMD ones, and what other processors use. */
 #include <string.h>
 
-#include "kernels/nonzero_bits.h"
+#include "kernels/nonzero_body.h"
 #include "kernels/nonzero_kernels.h"
 
+typedef uint64_t vector;
+
+static inline vector broadcast(uint64_t keep) { return keep; }
+
 /* Elements may be unaligned: they are read through memcpy, which compiles to a plain load. */
-#define DEFINE_MASK(bits)                                                                                              \
-  static int64_t mask##bits(const void *data, int64_t n, uint64_t keep, uint64_t *words) {                             \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (int64_t begin = 0; begin < n; begin += 64, p += 64 * (bits / 8)) {                                            \
-      int length = n - begin < 64 ? (int)(n - begin) : 64;                                                             \
-      uint64_t word = 0;                                                                                               \
-      for (int i = 0; i < length; i++) {                                                                               \
-        uint##bits##_t element;                                                                                        \
-        memcpy(&element, p + i * (bits / 8), sizeof element);                                                          \
-        word |= (uint64_t)((element & (uint##bits##_t)keep) != 0) << i;                                                \
-      }                                                                                                                \
-      *words++ = word;                                                                                                 \
-      total += __builtin_popcountll(word);                                                                             \
-    }                                                                                                                  \
-    return total;                                                                                                      \
-  }                                                                                                                    \
-  static int64_t count##bits(const void *data, int64_t n, uint64_t keep) {                                             \
-    const char *p = data;                                                                                              \
-    int64_t total = 0;                                                                                                 \
-    for (int64_t i = 0; i < n; i++) {                                                                                  \
+#define DEFINE_TEST(bits)                                                                                              \
+  static inline uint64_t tail##bits(const char *p, int n, uint64_t keep) {                                             \
+    uint64_t word = 0;                                                                                                 \
+    for (int i = 0; i < n; i++) {                                                                                      \
       uint##bits##_t element;                                                                                          \
       memcpy(&element, p + i * (bits / 8), sizeof element);                                                            \
-      total += (element & (uint##bits##_t)keep) != 0;                                                                  \
+      word |= (uint64_t)((element & (uint##bits##_t)keep) != 0) << i;                                                  \
     }                                                                                                                  \
-    return total;                                                                                                      \
-  }
+    return word;                                                                                                       \
+  }                                                                                                                    \
+  static inline uint64_t test##bits(const char *p, uint64_t keep) { return tail##bits(p, 64, keep); }
+DEFINE_TEST(8)
+DEFINE_TEST(16)
+DEFINE_TEST(32)
+DEFINE_TEST(64)
+
 DEFINE_MASK(8)
 DEFINE_MASK(16)
 DEFINE_MASK(32)
@@ -91,17 +84,6 @@ static void tally(const uint64_t *words, int n, uint8_t *counts) {
 }
 
 const kv_nz_kernels *kv_nz_kernels_scalar(void) {
-  static const kv_nz_kernels table = {
-      .mask = {mask8, mask16, mask32, mask64},
-      .count = {count8, count16, count32, count64},
-      .decode = decode,
-      .divide = divide,
-      .widen = {widen32, widen64},
-      .fill = {fill32, fill64},
-      .drain = drain,
-      .tally = tally,
-      .bits = bits,
-      .fields = fields,
-  };
+  static const kv_nz_kernels table = NONZERO_TABLE;
   return &table;
 }

@@ -133,8 +133,7 @@ kvino_tensor *kv_like(kv_scope *s, const kvino_tensor *x, double value) {
 }
 
 kvino_tensor *kv_truth(kv_scope *s, kvino_tensor *x) {
-  if (!x || x->dtype == KVINO_BOOL) return x;
-  return kv_not_equal(s, x, kv_like(s, x, 0));
+  return kv_cast(s, x, KVINO_BOOL);
 }
 
 kvino_dtype kv_work_dtype(kvino_dtype dtype) {
