@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 LIMIT = 40 * 60  # seconds a step may take
-OPENVINO_TESTS = "test_(openvino_runtime|engine|threads)"
+OPENVINO_TESTS = "test_(openvino_[a-z]+|engine|threads)"
 SHOWN = 80  # lines of a failed step's log that are printed
 
 
