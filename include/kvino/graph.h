@@ -27,6 +27,31 @@ KVINO_API kvino_status kvino_graph_result(kvino_graph *g, kvino_tensor *value, c
 KVINO_API kvino_status kvino_graph_dump(const kvino_graph *g, char **text, kvino_error *err);
 KVINO_API void kvino_text_free(char *text);
 
+/* ---- control flow: graphs inside of graphs ----
+ *
+ *   kvino_body_new(x, NULL, &then)                a body where an operation on x would be recorded
+ *   before = kvino_body_enter(then)               from here on this thread records into it
+ *   y = any operators on any values around it
+ *   kvino_graph_result(then, y, NULL)
+ *   kvino_body_enter(before)
+ *
+ * What a body uses of the graphs around it, it takes by itself. The second branch of a condition is made with the first
+ * as `like`. A body serves one node. */
+
+KVINO_API kvino_status kvino_body_new(kvino_tensor *symbolic, kvino_graph *like, kvino_graph **out, kvino_error *err);
+/* NULL: into no body. Returns the one before. */
+KVINO_API kvino_graph *kvino_body_enter(kvino_graph *body);
+/* The results of one of the branches; condition: a bool number. */
+KVINO_API kvino_status kvino_if(kvino_tensor *condition, kvino_graph *then_body, kvino_graph *else_body,
+                                kvino_tensors *out, kvino_error *err);
+/* Repeats `body` at most trip_count times (an i64 number; negative: no limit), while `condition` (a bool number, then
+ * the body's first result) holds. The body's parameters are the number of the iteration (an i64 number) and one for
+ * each of the n `carried` values; its results the condition, the next carried values, and any number of values of
+ * length 1 along axis 0. Gives the last carried values and, joined along axis 0, the others of all iterations. */
+KVINO_API kvino_status kvino_loop(kvino_tensor *trip_count, kvino_tensor *condition, size_t n,
+                                  kvino_tensor *const *carried, kvino_graph *body, kvino_tensors *out,
+                                  kvino_error *err);
+
 /* Compiles for a device: "CPU", "GPU", "GPU.1", "NPU", "AUTO", "HETERO:GPU,CPU", "MULTI:...", or "native" for kvino's
  * own kernels alone; NULL is "CPU". Properties: docs/configuration.md. The graph may be released or extended
  * afterwards. Graphs that are the same model (structure, constants' contents, device, properties) share one compiled

@@ -166,6 +166,7 @@ PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *kwargs); /* dl
 PyObject *tensor_dlpack_device(PyObject *self, PyObject *ignored);
 PyObject *from_dlpack(PyObject *module, PyObject *o);
 int graph_init(PyObject *module);    /* graph.c */
+int control_init(PyObject *module);  /* control.c */
 int function_init(PyObject *module); /* function.c */
 int config_init(PyObject *module);   /* config.c */
 

@@ -58,7 +58,10 @@ kvino_graph *graph_get(PyObject *o) { return ((graph_object *)o)->g; }
 PyObject *graph_object_new(void) {
   kvino_error err;
   kvino_graph *g;
-  if (kvino_graph_new(&g, &err)) return raise_error(&err);
+  return kvino_graph_new(&g, &err) ? raise_error(&err) : graph_object_of(g);
+}
+
+PyObject *graph_object_of(kvino_graph *g) {
   graph_object *self = PyObject_New(graph_object, graph_type);
   if (self)
     self->g = g;

@@ -17,6 +17,7 @@ void properties_free(properties *p);
 PyObject *text_object(char *text); /* a string; frees the text with kvino_text_free */
 
 PyObject *graph_object_new(void);
+PyObject *graph_object_of(kvino_graph *g); /* takes it, also on failure */
 kvino_graph *graph_get(PyObject *o);
 /* An Executable. device: a string, or NULL or None for kvino.config.device. */
 PyObject *graph_compile(kvino_graph *g, PyObject *device, PyObject *properties);

@@ -100,8 +100,8 @@ static int fill(PyObject *module) {
 #define INTERNED_MAKE(name)                                                                                            \
   if (!(str_##name = PyUnicode_InternFromString(#name))) return -1;
   INTERNED(INTERNED_MAKE)
-  if (dtype_init() || tensor_type_init(module) || ops_init(module) || graph_init(module) || function_init(module) ||
-      config_init(module))
+  if (dtype_init() || tensor_type_init(module) || ops_init(module) || graph_init(module) || control_init(module) ||
+      function_init(module) || config_init(module))
     return -1;
   loaded = true;
   if (add_all(module)) return -1;

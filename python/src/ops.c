@@ -56,21 +56,23 @@ int call_op(const kvino_op *op, const kvino_arg *args, int64_t elements, kvino_t
   return -1;
 }
 
+static int64_t few(int64_t n) { return n <= GIL_ELEMENTS ? n : GIL_ELEMENTS + 1; } /* sums of these do not overflow */
+
 /* Elements that a call reads: the tensors' together. */
 static int64_t count_elements(const kvino_op *op, const kvino_arg *args) {
   int64_t n = 0;
   for (int i = 0; i < op->n_parameters; i++) {
     kvino_kind kind = op->parameter[i].kind;
     if ((kind == KVINO_KIND_tensor || kind == KVINO_KIND_maybe) && args[i].tensor)
-      n += kvino_tensor_size(args[i].tensor);
+      n += few(kvino_tensor_size(args[i].tensor));
     else if (kind == KVINO_KIND_tensors)
-      for (size_t k = 0; k < args[i].tensors.n; k++) n += kvino_tensor_size(args[i].tensors.v[k]);
+      for (size_t k = 0; k < args[i].tensors.n; k++) n += few(kvino_tensor_size(args[i].tensors.v[k]));
     else if (kind == KVINO_KIND_ints && args[i].ints.n > 0) { /* zeros((4096, 4096)) */
       int64_t product = 1;
-      for (int64_t k = 0; k < args[i].ints.n && product < GIL_ELEMENTS; k++)
+      for (int64_t k = 0; k < args[i].ints.n && product <= GIL_ELEMENTS; k++)
         if (args[i].ints.v[k] > 1 && __builtin_mul_overflow(product, args[i].ints.v[k], &product))
-          product = GIL_ELEMENTS;
-      n += product;
+          product = GIL_ELEMENTS + 1;
+      n += few(product);
     }
   }
   return n;
@@ -243,6 +245,21 @@ static int bind_text(frame *f, int i, PyObject *o) {
   if (!PyUnicode_Check(o)) return wrong_type(f, i, o, "a string or None");
   f->arg[i].text = PyUnicode_AsUTF8AndSize(o, NULL);
   return f->arg[i].text ? 0 : -1;
+}
+
+/* 'fro', or 2: what Python writes for it. */
+static int bind_order(frame *f, int i, PyObject *o) {
+  bool is_number = PyFloat_Check(o) || (PyIndex_Check(o) && !is_tensor(o) && !is_numpy_array(o));
+  if (!is_number) return bind_text(f, i, o);
+  PyObject *number = PyFloat_Check(o) ? PyNumber_Float(o) : PyNumber_Index(o),
+           *text = number ? PyObject_Str(number) : NULL;
+  Py_ssize_t n = 0;
+  const char *from = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+  char *to = from ? block(f, (size_t)n + 1) : NULL;
+  if (to) f->arg[i].text = memcpy(to, from, (size_t)n + 1);
+  Py_XDECREF(text);
+  Py_XDECREF(number);
+  return to ? 0 : -1;
 }
 
 static int bind_dtype(frame *f, int i, PyObject *o) { return dtype_from_object(o, &f->arg[i].dtype); }

@@ -1,6 +1,6 @@
 #include "engine/work.h"
 
-#include "prim/prim.h"
+#include "prim/control.h"
 
 /* What an unknown dimension counts as: a small batch, a short sequence. */
 static const double UNKNOWN = 32;
@@ -26,6 +26,21 @@ static bool is_product(const kv_node *node) {
   }
 }
 
+static double work_of_graph(const kv_graph *g);
+
+/* Of the bodies, as often as they run. */
+static double work_of_bodies(const kv_node *node) {
+  kv_graph *body[2];
+  double work = 0, times = 1;
+  size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
+  for (size_t i = 0; i < n; i++) work += work_of_graph(body[i]);
+  if (node->prim->id == KV_Loop) {
+    const kv_output *trip = kv_edge_output(node->in[0]);
+    times = trip->known && trip->known[0] >= 0 ? (double)trip->known[0] : UNKNOWN;
+  }
+  return work * times;
+}
+
 /* Elements read and written; for products and convolutions, which use every element of their second operand once for
  * each place that they are applied to, the number of their multiplications. A rough measure suffices. */
 static double work_of(const kv_node *node) {
@@ -39,9 +54,11 @@ static double work_of(const kv_node *node) {
   return in + out + (channels ? out / channels * elements(kv_edge_output(node->in[1])) : 0);
 }
 
-bool kv_is_small_work(const kv_graph *g) {
+static double work_of_graph(const kv_graph *g) {
   double work = 0;
   for (size_t i = 0; i < g->n_nodes; i++)
-    if (!g->node[i]->constant) work += work_of(g->node[i]);
-  return work < SMALL;
+    if (!g->node[i]->constant) work += work_of(g->node[i]) + work_of_bodies(g->node[i]);
+  return work;
 }
+
+bool kv_is_small_work(const kv_graph *g) { return work_of_graph(g) < SMALL; }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/graph.h"
+
 static const char *const ir_types[KVINO_DTYPE_COUNT] = {
 #define ROW(id, name, size, ir) [KVINO_##id] = ir,
     KVINO_DTYPES(ROW)
@@ -24,6 +26,15 @@ static const char *const ir_types[KVINO_DTYPE_COUNT] = {
 
 static const void *at(const kv_attr_field *f, const kv_attrs *a) { return (const char *)a + f->offset; }
 
+/* The same graph, or one of the same structure and contents. */
+static bool body_equal(const struct kv_graph *a, const struct kv_graph *b) {
+  uint64_t h[2], k[2];
+  if (a == b || !a || !b) return a == b;
+  kv_graph_hash(a, h);
+  kv_graph_hash(b, k);
+  return h[0] == k[0] && h[1] == k[1];
+}
+
 static bool field_equal(const kv_attr_field *f, const kv_attrs *a, const kv_attrs *b) {
   const void *x = at(f, a), *y = at(f, b);
   switch (f->kind) {
@@ -43,6 +54,8 @@ static bool field_equal(const kv_attr_field *f, const kv_attrs *a, const kv_attr
     const char *s = *(const char *const *)x, *t = *(const char *const *)y;
     return s == t || (s && t && !strcmp(s, t));
   }
+  case KV_FIELD_body:
+    return body_equal(*(struct kv_graph *const *)x, *(struct kv_graph *const *)y);
   }
   return false;
 }
@@ -94,6 +107,12 @@ uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t 
       seed = kv_mix_bytes(seed, s ? s : "", s ? strlen(s) : 0);
       break;
     }
+    case KV_FIELD_body: {
+      uint64_t body[2] = {0, 0};
+      if (*(struct kv_graph *const *)x) kv_graph_hash(*(struct kv_graph *const *)x, body);
+      seed = kv_mix(kv_mix(seed, body[0]), body[1]);
+      break;
+    }
     }
   }
   return seed;
@@ -129,10 +148,13 @@ int kv_attr_text(const kv_attr_field *f, const kv_attrs *a, char *text, size_t s
     if (isinf(v)) v = v < 0 ? -3.4028234663852886e38 : 3.4028234663852886e38;
     return snprintf(text, size, "%.17g", v);
   }
+  case KV_FIELD_body: /* the dump and the IR write graphs their own way */
+    return snprintf(text, size, "%s", "");
   }
   return 0;
 }
 
 bool kv_attr_is_set(const kv_attr_field *f, const kv_attrs *a) {
+  if (f->kind == KV_FIELD_body) return false;
   return f->kind != KV_FIELD_choice || *(const char *const *)at(f, a) != NULL;
 }

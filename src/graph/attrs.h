@@ -1,4 +1,4 @@
-/* Attributes of a primitive: plain data, no ownership. */
+/* Attributes of a primitive: plain data; graphs among them are owned by the nodes that have them. */
 #ifndef KVINO_GRAPH_ATTRS_H
 #define KVINO_GRAPH_ATTRS_H
 
@@ -16,14 +16,17 @@ typedef enum kv_field_kind {
   KV_FIELD_number,
   KV_FIELD_ints,
   KV_FIELD_dtype,
-  KV_FIELD_choice
+  KV_FIELD_choice,
+  KV_FIELD_body
 } kv_field_kind;
+struct kv_graph;
 typedef int64_t kv_c_integer;
 typedef bool kv_c_flag;
 typedef double kv_c_number;
 typedef kv_ints kv_c_ints;
 typedef kvino_dtype kv_c_dtype;
 typedef const char *kv_c_choice;
+typedef struct kv_graph *kv_c_body; /* borrowed in a call; a node retains it */
 
 #define FIELD(kind, name, ir) kv_c_##kind name;
 #define ATTRS(group, fields)                                                                                           \

@@ -4,7 +4,9 @@
  *   %1: f32[] = Constant 0.5
  *   %2: f32[?, 4] = Add(%0, %1)
  *   %3: f32[?, 2], f32[?, 2] = Split(%2, %1) num_splits=2
- *   result "y": %3.1 */
+ *   result "y": %3.1
+ *
+ * The graphs that a node has follow it, indented. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,8 +136,20 @@ static void put_attributes(text *t, const kv_node *node) {
   }
 }
 
-static void put_node(text *t, const kv_node *node) {
-  put(t, "%%%u: ", node->id);
+static void put_graph(text *t, const kv_graph *g, int depth);
+
+static void put_bodies(text *t, const kv_node *node, int depth) {
+  for (const kv_attr_field *f = node->prim->fields(); f->name; f++) {
+    if (f->kind != KV_FIELD_body) continue;
+    const kv_graph *body = *(kv_graph *const *)((const char *)&node->attrs + f->offset);
+    if (!body) continue;
+    put(t, "%*s%s:\n", 2 * depth + 2, "", f->name);
+    put_graph(t, body, depth + 2);
+  }
+}
+
+static void put_node(text *t, const kv_node *node, int depth) {
+  put(t, "%*s%%%u: ", 2 * depth, "", node->id);
   for (uint32_t i = 0; i < node->n_out; i++) {
     if (i) put(t, ", ");
     put_type(t, &node->out[i]);
@@ -153,19 +167,24 @@ static void put_node(text *t, const kv_node *node) {
   if (node->constant) put_constant(t, node->constant);
   if (node->name) put_name(t, node->name);
   put(t, "\n");
+  put_bodies(t, node, depth);
+}
+
+static void put_graph(text *t, const kv_graph *g, int depth) {
+  for (size_t i = 0; i < g->n_nodes; i++) put_node(t, g->node[i], depth);
+  for (size_t i = 0; i < g->n_results; i++) {
+    put(t, "%*sresult", 2 * depth, "");
+    if (g->result[i].name) put_name(t, g->result[i].name);
+    put(t, ": ");
+    put_edge(t, g->result[i].value);
+    put(t, "\n");
+  }
 }
 
 kvino_status kv_graph_dump(const kv_graph *g, char **out, kvino_error *err) {
   text t = {0};
   reserve(&t, 64 * g->n_nodes);
-  for (size_t i = 0; i < g->n_nodes; i++) put_node(&t, g->node[i]);
-  for (size_t i = 0; i < g->n_results; i++) {
-    put(&t, "result");
-    if (g->result[i].name) put_name(&t, g->result[i].name);
-    put(&t, ": ");
-    put_edge(&t, g->result[i].value);
-    put(&t, "\n");
-  }
+  put_graph(&t, g, 0);
   if (t.failed) {
     kv_free(t.bytes);
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for the listing of a graph of %zu nodes", g->n_nodes);

@@ -21,6 +21,13 @@ kv_graph *kv_graph_retain(kv_graph *g) {
   return g;
 }
 
+static void retain_body(kv_graph *body) { kv_graph_retain(body); }
+
+static void each_body(kv_node *node, void (*f)(kv_graph *)) {
+  for (const kv_attr_field *field = node->prim ? node->prim->fields() : NULL; field && field->name; field++)
+    if (field->kind == KV_FIELD_body) f(*(kv_graph **)((char *)&node->attrs + field->offset));
+}
+
 static void node_free(kv_node *node) {
   if (!node) return;
   for (uint32_t i = 0; node->out && i < node->n_out; i++) {
@@ -31,6 +38,7 @@ static void node_free(kv_node *node) {
   kv_free(node->in);
   kv_free(node->name);
   kvino_tensor_release(node->constant);
+  each_body(node, kv_graph_release);
   kv_free(node);
 }
 
@@ -42,6 +50,7 @@ void kv_graph_release(kv_graph *g) {
   kv_free(g->parameter);
   kv_free(g->result);
   kv_free(g->constant);
+  kv_body_close(g);
   kv_free(g);
 }
 
@@ -84,6 +93,7 @@ kvino_status kv_graph_add(kv_graph *g, const struct kv_prim *prim, const kv_attr
     node->n_out = (uint32_t)n_out;
     if (n_in) memcpy(node->in, in, n_in * sizeof *in);
     if (attrs) node->attrs = *attrs;
+    each_body(node, retain_body);
     for (size_t i = 0; i < n_out && complete; i++)
       complete = copy_output(&node->out[i], &spec[i], i ? -1 : n_known, known);
   }
@@ -147,11 +157,16 @@ static kvino_status constant(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_e
 
 kvino_status kv_graph_edge(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_error *err) {
   if (!kv_is_symbolic(t)) return constant(g, t, out, err);
-  if (t->node->graph != g)
+  if (t->node->graph == g) {
+    *out = kv_tensor_edge(t);
+    return KVINO_OK;
+  }
+  if (!g->parent)
     return kv_fail(err, KVINO_INVALID,
                    "a symbolic tensor was used outside of the function that is traced: it belongs to another graph");
-  *out = kv_tensor_edge(t);
-  return KVINO_OK;
+  kv_edge outer;
+  KV_TRY(kv_graph_edge(g->parent, t, &outer, err));
+  return kv_body_capture(g, outer, out, err);
 }
 
 static kvino_status copy_name(const char *name, char **out, kvino_error *err) {

@@ -47,15 +47,25 @@ typedef struct kv_result {
   char *name; /* may be NULL */
 } kv_result;
 
+/* A Parameter of a body that stands for a value of the graph around it. */
+typedef struct kv_capture {
+  kv_node *parameter;
+  kv_edge value; /* in the parent */
+} kv_capture;
+
 struct kv_graph {
   _Atomic uint32_t refs;
   size_t n_nodes, n_parameters, n_results;
   kv_node **node;
-  kv_node **parameter; /* in the order of their creation: the inputs */
+  kv_node **parameter; /* the inputs: each Parameter once; passes create them in this order */
   kv_result *result;   /* in order: the outputs */
   size_t node_capacity, parameter_capacity, result_capacity;
   kv_node **constant; /* Constants by the address of their tensor: open addressing, NULL is free */
   size_t n_constants, constant_capacity;
+  /* A body (of If, Loop) while it is recorded: the graph around it, retained, and what the body takes from there. */
+  kv_graph *parent;
+  kv_capture *capture;
+  size_t n_captures, capture_capacity;
 };
 
 kvino_status kv_graph_new(kv_graph **out, kvino_error *err);
@@ -76,6 +86,23 @@ kvino_status kv_graph_add(kv_graph *g, const struct kv_prim *prim, const kv_attr
 /* The edge of an operand: a symbolic tensor of this graph, or a concrete one, which becomes a Constant (the same tensor
  * twice gives one Constant). */
 kvino_status kv_graph_edge(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_error *err);
+/* ---- bodies (body.c) ----
+ *
+ * A body is a graph of its own that a node of another one has as an attribute. While it is recorded it has a parent,
+ * and what is used in it of the parent (or of the parent's parent) becomes a Parameter, its capture. */
+
+/* A body inside of `parent`. */
+kvino_status kv_body_new(kv_graph *parent, kv_graph **out, kvino_error *err);
+/* The edge in a body that stands for `outer`, an edge of its parent: a capture, or a Constant where it is known. */
+kvino_status kv_body_capture(kv_graph *body, kv_edge outer, kv_edge *out, kvino_error *err);
+/* Ends the recording: no parent, no captures any more. */
+void kv_body_close(kv_graph *body);
+/* Makes g the graph that this thread records into, wherever operands belong to it or to a graph around it; NULL: none.
+ * Returns the one before. */
+kv_graph *kv_graph_record_in(kv_graph *g);
+/* The graph that an operation on a value of g is recorded in: g, or the body inside of it that is being recorded. */
+kv_graph *kv_graph_recording(kv_graph *g);
+
 /* The symbolic tensor of an edge. */
 kvino_status kv_graph_tensor(kv_edge edge, kvino_tensor **out, kvino_error *err);
 

@@ -65,6 +65,12 @@ static kvino_status check_attributes(const kv_node *node, kvino_error *err) {
       return broken(err, node, "attribute %s has %d values", f->name, ((const kv_ints *)x)->n);
     if (f->kind == KV_FIELD_dtype && *(const unsigned *)x >= KVINO_DTYPE_COUNT)
       return broken(err, node, "attribute %s is dtype number %u", f->name, *(const unsigned *)x);
+    if (f->kind != KV_FIELD_body) continue;
+    kvino_error reason = {0};
+    const kv_graph *body = *(kv_graph *const *)x;
+    if (!body) return broken(err, node, "has no %s", f->name);
+    if (body->parent) return broken(err, node, "its %s is still being recorded", f->name);
+    if (kv_graph_verify(body, &reason)) return broken(err, node, "in its %s: %s", f->name, reason.text);
   }
   return KVINO_OK;
 }
@@ -162,9 +168,6 @@ static kvino_status check_lists(const kv_graph *g, kvino_error *err) {
   for (size_t i = 0; i < g->n_nodes; i++) parameters += g->node[i]->prim->id == KV_Parameter;
   if (parameters != g->n_parameters)
     return kv_fail(err, KVINO_INVALID, "the graph lists %zu parameters and has %zu", g->n_parameters, parameters);
-  for (size_t i = 1; i < g->n_parameters; i++)
-    if (g->parameter[i]->id <= g->parameter[i - 1]->id)
-      return broken(err, g->parameter[i], "is not in the order of the parameters' creation");
   for (size_t i = 0; i < g->n_results; i++) {
     kv_edge e = g->result[i].value;
     if (!e.node || e.node->graph != g || e.node->id >= g->n_nodes || g->node[e.node->id] != e.node)

@@ -6,8 +6,8 @@
 #include "openvino/model.h"
 
 /* Writes the graph as a program. Type, version and attributes of a layer follow from the primitive's row and its
- * attribute fields; nothing here knows an operation. The order of the graph's parameters and results is that of the
- * model's inputs and outputs.
+ * attribute fields; nothing here knows an operation but If and Loop, whose bodies follow them. The order of the graph's
+ * parameters and results is that of the model's inputs and outputs.
  *
  * No large constant is copied: the program's blob is the span of memory from the lowest to the highest of them, and
  * whatever lies between is never read (model.h keeps the constants until the compiled model is gone: program->release).

@@ -119,6 +119,19 @@ static const char *search(const kv_case *c) {
                                                               : "NaN belongs behind the last of an unknown number";
 }
 
+/* Other lengths than powers of two are sums of n terms with roots of unity in float32: slow, and 3 digits are left of
+ * 1000 elements. */
+static const char *fourier(const kv_case *c) {
+  const kvino_tensor *axes = c->node->in[1].node->constant;
+  const kv_output *y = &c->node->out[0];
+  if (c->kind != KV_KIND_FLOAT) return INTEGERS;
+  for (int64_t i = 0; axes && i < axes->size; i++) {
+    int64_t axis = kv_tensor_get_int(axes, i), n = y->shape[axis < 0 ? axis + y->rank - 1 : axis];
+    if (n < 1 || (n & (n - 1))) axes = NULL;
+  }
+  return axes ? NULL : "a Fourier transform of another length than a known power of two";
+}
+
 static const char *sequence(const kv_case *c) {
   kv_kind kind = kv_kind_of(c->node->out[0].dtype);
   return kind == KV_KIND_I32 || kind == KV_KIND_WIDE ? NULL : "a sequence of other than 32- and 64-bit integers";
@@ -135,6 +148,27 @@ static const char *box_scatter(const kv_case *c) {
   bool unknown = false;
   for (int i = 0; i < updates->rank; i++) unknown = unknown || updates->shape[i] < 0;
   return updates->rank > 2 && unknown ? "updates of unknown dimensions" : NULL;
+}
+
+/* Backwards from before the first element: nothing, but the plugin takes that element. */
+static const char *slicing(const kv_case *c) {
+  static const char *const why = "a start that may lie before the axis, backwards";
+  const kvino_tensor *bound[5] = {NULL}; /* start, stop, step, axes */
+  const kv_output *x = kv_edge_output(c->node->in[0]);
+  for (uint32_t i = 1; i < c->node->n_in && i < 5; i++) bound[i] = c->node->in[i].node->constant;
+  if (!bound[3]) return why;
+  for (int64_t i = 0; i < bound[3]->size; i++) {
+    if (kv_tensor_get_int(bound[3], i) > 0) continue;
+    if (!bound[1]) return why;
+    int64_t start = kv_tensor_get_int(bound[1], i), axis = i;
+    if (c->node->n_in > 4) {
+      if (!bound[4]) return why;
+      axis = kv_tensor_get_int(bound[4], i);
+      if (axis < 0) axis += x->rank;
+    }
+    if (start < -1 && (x->shape[axis] < 0 || start < -x->shape[axis])) return why;
+  }
+  return NULL;
 }
 
 /* OpenVINO refuses to mirror an axis more than once. */
@@ -175,6 +209,13 @@ static const char *arg_reduction(const kv_case *c) {
   return "an index into some of the axes";
 }
 
+/* The plugin's kernel takes weights that are constants; others it unrolls. */
+static const char *sequences(const kv_case *c) {
+  for (uint32_t i = c->node->n_in - 3; i < c->node->n_in; i++)
+    if (!c->node->in[i].node->constant) return "its weights are computed";
+  return kv_edge_output(c->node->in[0])->dtype == KVINO_F32 ? NULL : "other floats than float32";
+}
+
 static const char *bits(const kv_case *c) { return c->kind == KV_KIND_FLOAT ? "bits of floats" : NULL; }
 
 /* ---- the table ----
@@ -204,7 +245,7 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
     MOVE(Transpose),
     MOVE(Unsqueeze),
     MOVE(VariadicSplit),
-    [KV_Slice] = {always, NULL, 1 << 1 | 1 << 2},
+    [KV_Slice] = {slicing, NULL, 1 << 1 | 1 << 2},
     [KV_SliceScatter] = {box_scatter, NULL, 1 << 2 | 1 << 3},
     [KV_ReverseSequence] = {through_f32, NULL, 0},
     [KV_ScatterUpdate] = {scatter_slices, NULL, 0},
@@ -322,13 +363,22 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
     FLOATS(MVN),
     FLOATS(NormalizeL2),
 
+    [KV_LSTMSequence] = {sequences, NULL, 0},
+    [KV_GRUSequence] = {sequences, NULL, 0},
+
     /* windows */
     FLOATS(Convolution),
     FLOATS(GroupConvolution),
     FLOATS(ConvolutionBackpropData),
     FLOATS(GroupConvolutionBackpropData),
-    FLOATS(MaxPool),
+    [KV_MaxPool] = {floats, kv_sub_max_pool, 0},
     FLOATS(AvgPool),
+    FLOATS(AdaptiveAvgPool),
+
+    /* signals: DFT and IDFT alone. OpenVINO's transforms of real lines take several times as long as the native ones.
+     */
+    [KV_DFT] = {fourier, NULL, 0},
+    [KV_IDFT] = {fourier, NULL, 0},
 };
 #undef MOVE
 #undef FLOATS
@@ -344,9 +394,11 @@ typedef struct value {
 
 struct kv_exactness {
   const kv_graph *graph;
-  size_t *first;       /* by node: its first value */
-  value *value;        /* of every output */
-  const char **native; /* by node: why */
+  size_t *first;                /* by node: its first value */
+  value *value;                 /* of every output */
+  const char **native;          /* by node: why */
+  kv_judged **bodies;           /* by node; NULL where it has none */
+  const kv_interval *parameter; /* given for the Parameters, or NULL */
 };
 
 static value *value_of(const kv_exactness *x, kv_edge e) { return &x->value[x->first[e.node->id] + e.output]; }
@@ -385,10 +437,12 @@ static const char *judge_output(const kv_output *o) {
   return NULL;
 }
 
-static const char *judge(const kv_node *node, const kv_case *c) {
+static const char *judge(const kv_node *node, const kv_case *c, const kv_judged *bodies) {
+  static const kv_exact_row control = {always, NULL, 0};
   static const char *const large = "integers that may not fit in 32 bits";
   const kv_exact_row *row = kv_exact_row_of(node->prim->id);
   const char *why;
+  if (!row && bodies) row = &control;
   if (!row)
     return node->prim->traits & KV_NATIVE ? "OpenVINO has no such operation"
                                           : "not in the table of what OpenVINO computes exactly";
@@ -404,11 +458,12 @@ static const char *judge(const kv_node *node, const kv_case *c) {
   for (uint32_t i = 0; i < node->n_out; i++) {
     if ((why = judge_output(&node->out[i]))) return why;
     if (kv_kind_of(node->out[i].dtype) == KV_KIND_WIDE &&
-        !kv_interval_within(kv_interval_of_output(node, i, c->in), INT32_MIN, INT32_MAX))
+        !kv_interval_within(bodies ? bodies->result[i] : kv_interval_of_output(node, i, c->in), INT32_MIN, INT32_MAX))
       return large;
   }
   bool reduction = !strncmp(node->prim->name, "Reduce", 6) || row->substitute == kv_sub_count_non_zero;
   if (reduction && node->in[1].node->constant && !node->in[1].node->constant->size) return "a reduction over no axis";
+  if (bodies) return bodies->why;
   return row->verdict(c);
 }
 
@@ -436,6 +491,12 @@ static bool gives_indices(const kv_node *node) {
   }
 }
 
+static kv_interval parameter_interval(const kv_exactness *x, const kv_node *node) {
+  size_t i = 0;
+  while (x->graph->parameter[i] != node) i++;
+  return x->parameter[i];
+}
+
 static kvino_status analyse(kv_exactness *x, const kv_node *node, kvino_error *err) {
   kv_interval few[8], *room = few;
   if (node->n_in > 8 && !(room = kv_malloc(node->n_in * sizeof *room)))
@@ -443,18 +504,28 @@ static kvino_status analyse(kv_exactness *x, const kv_node *node, kvino_error *e
   kv_case c = kv_case_of(x, node, room);
   bool inside = !(node->prim->traits & KV_STRUCTURAL), assumed = false;
   for (uint32_t i = 0; i < node->n_in && !gives_indices(node); i++) assumed |= value_of(x, node->in[i])->assumed;
-  if (inside) x->native[node->id] = judge(node, &c);
-  for (uint32_t i = 0; i < node->n_out; i++) {
+  kv_judged *bodies = NULL;
+  kvino_status status = kv_judge_bodies(node, room, &x->bodies[node->id], err);
+  bodies = x->bodies[node->id];
+  if (inside && !status) x->native[node->id] = judge(node, &c, bodies);
+  for (uint32_t i = 0; i < node->n_out && !status; i++) {
     value *v = &x->value[x->first[node->id] + i];
-    v->interval = kv_interval_of_output(node, i, room);
+    v->interval = bodies ? bodies->result[i] : kv_interval_of_output(node, i, room);
     v->assumed = assumed && kvino_dtype_is_integer(node->out[i].dtype);
-    if (!node->constant && (!inside || x->native[node->id])) assume(v, node->out[i].dtype);
+    if (x->parameter && node->prim->id == KV_Parameter)
+      v->interval = parameter_interval(x, node);
+    else if (!node->constant && (!inside || x->native[node->id]))
+      assume(v, node->out[i].dtype);
   }
   if (room != few) kv_free(room);
-  return KVINO_OK;
+  return status;
 }
 
 kvino_status kv_exactness_new(const kv_graph *g, kv_exactness **out, kvino_error *err) {
+  return kv_exactness_of(g, NULL, out, err);
+}
+
+kvino_status kv_exactness_of(const kv_graph *g, const kv_interval *parameter, kv_exactness **out, kvino_error *err) {
   size_t n = g->n_nodes;
   kv_exactness *x = kv_calloc(1, sizeof *x);
   kvino_status status = KVINO_OK;
@@ -462,12 +533,15 @@ kvino_status kv_exactness_new(const kv_graph *g, kv_exactness **out, kvino_error
     x->graph = g;
     x->first = kv_calloc(n + 1, sizeof *x->first);
     x->native = kv_calloc(n + 1, sizeof *x->native);
+    x->bodies = kv_calloc(n + 1, sizeof *x->bodies);
+    x->parameter = parameter;
     for (size_t i = 0; x->first && i < n; i++) x->first[i + 1] = x->first[i] + g->node[i]->n_out;
     if (x->first) x->value = kv_calloc(x->first[n] + 1, sizeof *x->value);
   }
-  if (!x || !x->first || !x->native || !x->value)
+  if (!x || !x->first || !x->native || !x->bodies || !x->value)
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
   for (size_t i = 0; i < n && !status; i++) status = analyse(x, g->node[i], err);
+  if (x) x->parameter = NULL;
   if (status)
     kv_exactness_free(x);
   else
@@ -477,6 +551,8 @@ kvino_status kv_exactness_new(const kv_graph *g, kv_exactness **out, kvino_error
 
 void kv_exactness_free(kv_exactness *x) {
   if (!x) return;
+  for (size_t i = 0; x->bodies && i < x->graph->n_nodes; i++) kv_judged_free(x->bodies[i]);
+  kv_free(x->bodies);
   kv_free(x->first);
   kv_free(x->value);
   kv_free(x->native);
@@ -484,6 +560,10 @@ void kv_exactness_free(kv_exactness *x) {
 }
 
 const char *kv_exactness_native(const kv_exactness *x, const kv_node *node) { return x->native[node->id]; }
+
+const kv_judged *kv_exactness_bodies(const kv_exactness *x, const kv_node *node) { return x->bodies[node->id]; }
+
+kv_interval kv_exactness_interval(const kv_exactness *x, kv_edge e) { return value_of(x, e)->interval; }
 
 bool kv_exactness_assumed(const kv_exactness *x, kv_edge e) {
   return kv_kind_of(kv_edge_output(e)->dtype) == KV_KIND_WIDE && value_of(x, e)->assumed;

@@ -41,6 +41,29 @@ const kv_exact_row *kv_exact_row_of(kv_prim_id id);
 /* The operands' intervals and the rest of a case; `room` has a place for each operand. */
 kv_case kv_case_of(const kv_exactness *x, const kv_node *node, kv_interval *room);
 
+/* ---- bodies (control.c) ---- */
+
+/* The table's verdict on the bodies of a node; inside, values of Parameters lie in the intervals of what they stand
+ * for. */
+typedef struct kv_judged {
+  kv_exactness *body[2];
+  const char *why;     /* the node must be computed natively; NULL: it may not be */
+  kv_interval *result; /* of each output of the node */
+} kv_judged;
+/* in: the operands' intervals. *out belongs to the caller; NULL where the node has no bodies. */
+kvino_status kv_judge_bodies(const kv_node *node, const kv_interval *in, kv_judged **out, kvino_error *err);
+void kv_judged_free(kv_judged *j); /* NULL is allowed */
+const kv_judged *kv_exactness_bodies(const kv_exactness *x, const kv_node *node);
+
+/* A graph under analysis whose Parameters' intervals are given (kv_exactness_new: NULL, they are assumed to fit). */
+kvino_status kv_exactness_of(const kv_graph *g, const kv_interval *parameter, kv_exactness **out, kvino_error *err);
+kv_interval kv_exactness_interval(const kv_exactness *x, kv_edge e);
+/* Whether the node would reduce nothing to a number that is wrong, and may be given nothing (lower.c). */
+bool kv_may_reduce_nothing(const kv_node *node);
+/* The node on lowered bodies. */
+kvino_tensors kv_lower_bodies(kv_scope *s, const kv_judged *j, const kv_node *node, kvino_tensor *const *in);
+kvino_tensors kv_lower_node(kv_scope *s, const kv_exactness *x, const kv_node *node, kvino_tensor *const *in);
+
 /* Integer division by these divisors is lowered to float32 divisions with two corrections. */
 #define KV_DIVISOR_MAX ((int64_t)1 << 22)
 /* 1-D integers up to this many are added or multiplied one by one. */
@@ -79,6 +102,7 @@ SUBSTITUTE(reduce_prod);
 SUBSTITUTE(reduce_max);
 SUBSTITUTE(reduce_min);
 SUBSTITUTE(reduce_arg);
+SUBSTITUTE(max_pool);
 SUBSTITUTE(count_non_zero);
 SUBSTITUTE(log1p);
 SUBSTITUTE(expm1);

@@ -90,8 +90,7 @@ static kvino_status copy_output(copy *k, kv_edge e, kvino_error *err) {
   return status;
 }
 
-/* Whether the node would reduce nothing to a number that is wrong, and may be given nothing. */
-static bool may_reduce_nothing(const kv_node *node) {
+bool kv_may_reduce_nothing(const kv_node *node) {
   switch (node->prim->id) {
   case KV_ReduceMax:
   case KV_ReduceMin:
@@ -128,14 +127,20 @@ typedef struct lowering {
   const copy *copy;
 } lowering;
 
+kvino_tensors kv_lower_node(kv_scope *s, const kv_exactness *x, const kv_node *node, kvino_tensor *const *in) {
+  const kv_exact_row *row = kv_exact_row_of(node->prim->id);
+  kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
+  const kv_judged *bodies = kv_exactness_bodies(x, node);
+  if (bodies) return kv_lower_bodies(s, bodies, node, in);
+  if (!row || !row->substitute || !room) return KV_KEEP;
+  kv_case c = kv_case_of(x, node, room);
+  return row->substitute(s, &c, in);
+}
+
 static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   const lowering *l = w->context;
   const kv_node *origin = l->copy->origin[node->id];
-  const kv_exact_row *row = origin ? kv_exact_row_of(origin->prim->id) : NULL;
-  kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
-  if (!row || !row->substitute || !room) return KV_KEEP;
-  kv_case c = kv_case_of(l->exactness, origin, room);
-  return row->substitute(s, &c, in);
+  return origin ? kv_lower_node(s, l->exactness, origin, in) : KV_KEEP;
 }
 
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
@@ -147,7 +152,7 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
   for (size_t i = 0; i < n_nodes && !status; i++) status = copy_node(&k, node[i], err);
   for (size_t i = 0; i < n_out && !status; i++) status = copy_output(&k, out[i], err);
   for (size_t i = 0; i < n_nodes && !status; i++) {
-    if (!may_reduce_nothing(node[i]) || node[i]->in[0].node->constant) continue;
+    if (!kv_may_reduce_nothing(node[i]) || node[i]->in[0].node->constant) continue;
     status = add_shape(&k, node[i], err);
     shapes++;
   }

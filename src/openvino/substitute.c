@@ -404,11 +404,19 @@ static kvino_tensor *running_sum(kv_scope *s, bool keep, kvino_tensor *x, kvino_
   return keep && n ? kv_unsqueeze(s, x, kv_vector(s, n, last)) : x;
 }
 
+/* Sums of integers within 2^24: exact in float32. The plugin's own sums of int32 go wrong where it merges them with the
+ * arithmetic that follows. */
+static kvino_tensor *small_sum(kv_scope *s, bool keep, kvino_tensor *x, kvino_tensor *axes, kvino_dtype dtype) {
+  const kv_attrs attrs = {.keep_dims.keep_dims = keep};
+  return to(s, kv_apply(s, KV_ReduceSum, &attrs, 2, (kvino_tensor *[]){to(s, x, KVINO_F32), axes}), dtype);
+}
+
 SUBSTITUTE(reduce_sum) {
   kvino_dtype dtype = dtype_of(in[0]);
   if (c->kind == KV_KIND_FLOAT) return KV_KEEP;
   kvino_tensor *x = c->kind == KV_KIND_NARROW ? to(s, in[0], KVINO_I32) : in[0], *y;
-  if (kv_interval_within(c->out, -KV_F32_EXACT, KV_F32_EXACT) && c->kind != KV_KIND_NARROW) return KV_KEEP;
+  if (kv_interval_within(c->out, -KV_F32_EXACT, KV_F32_EXACT) && c->kind != KV_KIND_NARROW)
+    return kv_one(s, small_sum(s, c->node->attrs.keep_dims.keep_dims, x, in[1], dtype));
   if (is_short(x, in[1]))
     y = unrolled(s, c, x, KV_Add, 0);
   else
@@ -430,6 +438,17 @@ static kvino_tensor *reduce_floats(kv_scope *s, const kv_case *c, kvino_tensor *
   kvino_tensor *nan =
       kv_apply(s, KV_ReduceLogicalOr, &c->node->attrs, 2, (kvino_tensor *[]){kv_not_equal(s, in[0], in[0]), in[1]});
   return kv_select(s, nan, number_like(s, in[0], NAN), again(s, c, in));
+}
+
+/* In MaxPool it loses -inf as well, where a window has nothing larger: what the windows have is pooled beside them, 0
+ * for -inf, 2 for NaN, 1 for the rest. */
+SUBSTITUTE(max_pool) {
+  kvino_dtype dtype = dtype_of(in[0]);
+  kvino_tensor *x = in[0], *bottom = number_like(s, x, -INFINITY);
+  kvino_tensor *rank = kv_add(s, to(s, kv_not_equal(s, x, bottom), dtype), to(s, kv_not_equal(s, x, x), dtype));
+  rank = again(s, c, &rank);
+  kvino_tensor *y = kv_select(s, kv_equal(s, rank, number_like(s, x, 0)), bottom, again(s, c, in));
+  return kv_one(s, kv_select(s, kv_equal(s, rank, number_like(s, x, 2)), number_like(s, x, NAN), y));
 }
 
 /* All of 32 bits: the extreme of the upper halves, which float32 has exactly, then among those that have it of the
@@ -492,11 +511,9 @@ SUBSTITUTE(reduce_arg) {
 SUBSTITUTE(count_non_zero) {
   kvino_dtype dtype = c->node->attrs.reduce_index.output_type;
   kvino_tensor *x = c->kind == KV_KIND_BOOL ? in[0] : kv_not_equal(s, in[0], int_like(s, in[0], 0));
-  x = to(s, x, dtype);
-  const kv_attrs keep = {.keep_dims.keep_dims = c->node->attrs.reduce_index.keep_dims};
-  if (x && x->size >= 0 && x->size < KV_F32_EXACT)
-    return kv_one(s, kv_apply(s, KV_ReduceSum, &keep, 2, (kvino_tensor *[]){x, in[1]}));
-  return kv_one(s, running_sum(s, keep.keep_dims.keep_dims, x, in[1]));
+  bool keep = c->node->attrs.reduce_index.keep_dims;
+  if (x && x->size >= 0 && x->size < KV_F32_EXACT) return kv_one(s, small_sum(s, keep, x, in[1], dtype));
+  return kv_one(s, running_sum(s, keep, to(s, x, dtype), in[1]));
 }
 
 /* ---- functions that OpenVINO lacks ---- */

@@ -7,6 +7,9 @@
 
 /* Computes what constants and known shapes determine (bounded: kv_clone in passes/rewrite.h). */
 kvino_status kv_pass_fold(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* The pipeline inside of the bodies of If and Loop, which are given the constants and shapes that they take; a branch
+ * that is known to be taken replaces its If. */
+kvino_status kv_pass_bodies(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Merges nodes that compute the same: one primitive, equal attributes and operands; constants of equal contents. */
 kvino_status kv_pass_cse(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Leaves out the nodes that no Result needs; Parameters stay. Constants come out C-contiguous, and large ones that

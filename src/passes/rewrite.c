@@ -102,9 +102,11 @@ typedef struct rewrite {
   const kv_graph *in;
   kv_rewriter w;
   bool *live;
-  uint32_t *uses;       /* by node: how many edges to its outputs are still to come */
-  size_t *first;        /* by node: its first place in `value` */
-  kvino_tensor **value; /* the new value of every output */
+  uint32_t *uses;             /* by node: how many edges to its outputs are still to come */
+  size_t *first;              /* by node: its first place in `value` */
+  kvino_tensor **value;       /* the new value of every output */
+  kvino_tensor *const *given; /* of a body: kv_rewrite_body; else NULL */
+  const bool *keep;
 } rewrite;
 
 static kvino_status rewrite_begin(rewrite *r, const kv_graph *in, kvino_error *err) {
@@ -182,7 +184,15 @@ static kvino_status rewrite_parameters(rewrite *r, kvino_error *err) {
   for (size_t i = 0; i < r->in->n_parameters; i++) {
     const kv_node *node = r->in->parameter[i];
     const kv_output *o = node->out;
-    KV_TRY(kv_graph_parameter(r->w.out, o->dtype, o->rank, o->shape, node->name, &r->value[r->first[node->id]], err));
+    kvino_tensor *given = r->given ? r->given[i] : NULL, **value = &r->value[r->first[node->id]];
+    int64_t shape[KVINO_MAX_RANK];
+    if (r->keep && !r->keep[i]) continue;
+    if (given && !kv_is_symbolic(given)) {
+      *value = kvino_tensor_retain(given);
+      continue;
+    }
+    for (int k = 0; k < o->rank; k++) shape[k] = given && o->shape[k] < 0 ? given->shape[k] : o->shape[k];
+    KV_TRY(kv_graph_parameter(r->w.out, o->dtype, o->rank, shape, node->name, value, err));
   }
   return KVINO_OK;
 }
@@ -196,8 +206,7 @@ static kvino_status rewrite_results(rewrite *r, kvino_error *err) {
   return KVINO_OK;
 }
 
-kvino_status kv_rewrite(const kv_graph *in, kv_rule rule, void *context, kv_graph **out, kvino_error *err) {
-  rewrite r = {.w.context = context};
+static kvino_status perform(rewrite r, const kv_graph *in, kv_rule rule, kv_graph **out, kvino_error *err) {
   kvino_status status = rewrite_begin(&r, in, err);
   if (!status) status = rewrite_parameters(&r, err);
   for (size_t i = 0; i < in->n_nodes && !status; i++) {
@@ -214,4 +223,13 @@ kvino_status kv_rewrite(const kv_graph *in, kv_rule rule, void *context, kv_grap
   else
     *out = r.w.out;
   return status;
+}
+
+kvino_status kv_rewrite(const kv_graph *in, kv_rule rule, void *context, kv_graph **out, kvino_error *err) {
+  return perform((rewrite){.w.context = context}, in, rule, out, err);
+}
+
+kvino_status kv_rewrite_body(const kv_graph *in, kvino_tensor *const *given, const bool *keep, kv_graph **out,
+                             kvino_error *err) {
+  return perform((rewrite){.given = given, .keep = keep}, in, NULL, out, err);
 }

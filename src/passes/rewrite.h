@@ -27,6 +27,12 @@ kvino_tensors kv_one(kv_scope *s, kvino_tensor *t);
  * read. An intermediate value lives as long as a later node uses it. */
 kvino_status kv_rewrite(const kv_graph *in, kv_rule rule, void *context, kv_graph **out, kvino_error *err);
 
+/* The same for a body, every node kept, whose Parameters change with what they stand for: Parameter i becomes given[i]
+ * where that is concrete, and takes over the dimensions that it knows where it is symbolic; NULL leaves it as it is.
+ * Where keep[i] is false it is left out: no node that a Result needs may use it. */
+kvino_status kv_rewrite_body(const kv_graph *in, kvino_tensor *const *given, const bool *keep, kv_graph **out,
+                             kvino_error *err);
+
 /* `node`'s primitive on other operands, recorded in `g` or, where every operand is concrete, computed now. It is
  * recorded even then where the result would be much larger than the operands (a Broadcast of a scalar to a huge
  * constant), or where the native kernel refuses: an error that depends on data belongs to the run. Gives a list of

@@ -54,6 +54,13 @@ static const char *keep(const char *text) {
                                       "bilinear_pillow",
                                       "bicubic_pillow",
                                       "blocks_first",
+                                      "wrap",
+                                      "mirror",
+                                      "lanczos3",
+                                      "lanczos5",
+                                      "area",
+                                      "hsv",
+                                      "rgb",
                                       "depth_first"};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(known[i], text)) return known[i];
@@ -63,6 +70,8 @@ static const char *keep(const char *text) {
 static kvino_status set_field(const kv_attr_field *f, kv_attrs *a, const char *text, kvino_error *err) {
   void *at = (char *)a + f->offset;
   switch (f->kind) {
+  case KV_FIELD_body:
+    return kv_fail(err, KVINO_UNSUPPORTED, "%s is a graph, not a text", f->name);
   case KV_FIELD_integer:
     *(int64_t *)at = strtoll(text, NULL, 10);
     break;

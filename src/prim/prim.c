@@ -89,14 +89,40 @@ static kvino_status record(kv_call *c, kv_graph *g) {
   return status;
 }
 
+/* In a body, infer must see what stands for the values of the graph around it, as whoever infers again will. */
+static kvino_status record_in_body(kv_call *c, kv_graph *g) {
+  kvino_tensor *few[8], **in = few, *const *given = c->in;
+  size_t made = 0;
+  if (c->n_in > 8 && !(in = kv_malloc(c->n_in * sizeof *in)))
+    return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %zu operands of %s", c->n_in, c->prim->name);
+  kvino_status status = KVINO_OK;
+  for (; made < c->n_in && !status; made++) {
+    kv_edge edge;
+    if (!kv_is_symbolic(given[made]) || given[made]->node->graph == g)
+      in[made] = kvino_tensor_retain(given[made]);
+    else if (!(status = kv_graph_edge(g, given[made], &edge, c->err)))
+      status = edge.node->constant ? (in[made] = kvino_tensor_retain(edge.node->constant), KVINO_OK)
+                                   : kv_graph_tensor(edge, &in[made], c->err);
+    if (status) break;
+  }
+  c->in = in;
+  if (!status) status = c->prim->infer(c);
+  if (!status) status = record(c, g);
+  c->in = given;
+  while (made-- > 0) kvino_tensor_release(in[made]);
+  if (in != few) kv_free(in);
+  return status;
+}
+
 /* Infers, then computes or records. The outputs stand in c->out. */
 static kvino_status perform(kv_call *c) {
   kv_graph *g = NULL;
   for (size_t i = 0; i < c->n_in && !g; i++)
-    if (kv_is_symbolic(c->in[i])) g = c->in[i]->node->graph;
+    if (kv_is_symbolic(c->in[i])) g = kv_graph_recording(c->in[i]->node->graph);
   c->tracing = g != NULL;
   if (c->prim->n_in >= 0 && c->n_in != (size_t)c->prim->n_in)
     return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, c->prim->n_in, c->n_in);
+  if (g && g->parent) return record_in_body(c, g);
   KV_TRY(c->prim->infer(c));
   return g ? record(c, g) : c->prim->eval(c);
 }

@@ -150,6 +150,62 @@ static void test_operators(void **state) {
   }
 }
 
+/* Kernels with memory of their own: of lengths whose plans are not kept for the next call, and with one task. */
+static kvino_status fft(job *j, kvino_error *err) {
+  return kvino_fft((kvino_tensors){2, (kvino_tensor *[]){j->a, j->b}}, &j->list, err);
+}
+static kvino_status rfft(job *j, kvino_error *err) { return kvino_rfft(j->a, KVINO_NO_INTEGER, &j->list, err); }
+static kvino_status irfft(job *j, kvino_error *err) {
+  return kvino_irfft((kvino_tensors){2, (kvino_tensor *[]){j->a, j->b}}, KVINO_NO_INTEGER, &j->out, err);
+}
+
+static void test_transforms(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {3 << 17, 131101};
+  for (int i = 0; i < 2; i++) {
+    job j = {.a = ramp(KVINO_F32, 1, lengths[i]), .b = ramp(KVINO_F32, 1, lengths[i])};
+    sweep("fft", fft, &j, 6);
+    sweep("rfft", rfft, &j, 4);
+    sweep("irfft", irfft, &j, 6);
+    kvino_tensor_release(j.a);
+    kvino_tensor_release(j.b);
+  }
+}
+
+typedef struct speech {
+  kvino_tensor *frames, *lengths, *labels, *label_lengths;
+} speech;
+
+static speech spoken;
+
+static kvino_status ctc_loss(job *j, kvino_error *err) {
+  return kvino_ctc_loss(spoken.labels, spoken.frames, spoken.label_lengths, spoken.lengths, 0, &j->out, err);
+}
+static kvino_status ctc_greedy(job *j, kvino_error *err) {
+  return kvino_ctc_decode(spoken.frames, spoken.lengths, "greedy", 4, 2, true, 0, &j->list, err);
+}
+static kvino_status ctc_beams(job *j, kvino_error *err) {
+  return kvino_ctc_decode(spoken.frames, spoken.lengths, "beam_search", 4, 2, true, 0, &j->list, err);
+}
+
+static void test_speech(void **state) {
+  (void)state;
+  job j = {0};
+  kvino_tensor *flat = ramp(KVINO_F32, 1, 24);
+  OK(kv_tensor_view(flat, KVINO_F32, 3, (int64_t[]){1, 6, 4}, (int64_t[]){96, 16, 4}, flat->data, &spoken.frames, ERR));
+  OK(kvino_tensor_new(KVINO_I32, 1, (int64_t[]){1}, (int32_t[]){6}, &spoken.lengths, ERR));
+  OK(kvino_tensor_new(KVINO_I32, 1, (int64_t[]){1}, (int32_t[]){3}, &spoken.label_lengths, ERR));
+  spoken.labels = ramp(KVINO_I32, 1, 3);
+  sweep("ctc_loss", ctc_loss, &j, 4);
+  sweep("ctc_decode, greedy", ctc_greedy, &j, 6);
+  sweep("ctc_decode, beam search", ctc_beams, &j, 10);
+  kvino_tensor_release(flat);
+  kvino_tensor_release(spoken.frames);
+  kvino_tensor_release(spoken.lengths);
+  kvino_tensor_release(spoken.labels);
+  kvino_tensor_release(spoken.label_lengths);
+}
+
 /* ---- graphs ---- */
 
 /* Records a small graph with every kind of call; keeps it where that succeeds. */
@@ -227,10 +283,8 @@ static void test_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_tensors),
-      cmocka_unit_test(test_operators),
-      cmocka_unit_test(test_graphs),
-      cmocka_unit_test(test_files),
+      cmocka_unit_test(test_tensors), cmocka_unit_test(test_operators), cmocka_unit_test(test_transforms),
+      cmocka_unit_test(test_speech),  cmocka_unit_test(test_graphs),    cmocka_unit_test(test_files),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -4,15 +4,21 @@ A name that is not in the table is an AttributeError that names the operator, so
 """
 
 import functools
+import string
 import sys
 import types
 
+import numpy as np
+from keras.src.backend.config import standardize_data_format
+from keras.src.backend.config import epsilon as _epsilon
 from keras.src.random.seed_generator import SeedGenerator
 from keras.src.random.seed_generator import draw_seed
 from keras.src.random.seed_generator import make_default_seed
 
 from kvino import _core
 from kvino.keras_backend import core as _control
+from kvino.keras_backend import recurrent as _recurrent
+from kvino.keras_backend.vectorize import vectorize
 
 _table = _core.op_namespaces()
 
@@ -37,14 +43,8 @@ class _Rnn(types.ModuleType):
         return self.rnn(*args, **kwargs)
 
 
-def _not_yet(space, name):
-    """A function that Keras looks for when it starts, for an operator that is missing: its call says so."""
-
-    def missing(*args, **kwargs):
-        raise MissingOperator(f"kvino does not have the operator keras.ops {space}.{name} yet")
-
-    missing.__name__ = name
-    return missing
+def _jvp(fun, primals, tangents, has_aux=False):
+    raise MissingOperator("kvino does not have the operator keras.ops linalg.jvp yet")
 
 
 def _module(space, kind=types.ModuleType, **more):
@@ -79,7 +79,30 @@ def _randint(shape, minval, maxval, dtype="int32", seed=None):
 
 
 def _dropout(inputs, rate, noise_shape=None, seed=None):
+    if noise_shape is not None:
+        lengths = _control.shape(inputs)
+        noise_shape = [lengths[i] if n is None else n for i, n in enumerate(noise_shape)]
     return _table["random"]["dropout"](draw_seed(seed), inputs, rate, noise_shape)
+
+
+def _gamma(shape, alpha, dtype=None, seed=None):
+    return _table["random"]["gamma"](draw_seed(seed), shape, alpha, dtype)
+
+
+def _beta(shape, alpha, beta, dtype=None, seed=None):
+    return _table["random"]["beta"](draw_seed(seed), shape, alpha, beta, dtype)
+
+
+def _binomial(shape, counts, probabilities, dtype=None, seed=None):
+    return _table["random"]["binomial"](draw_seed(seed), shape, counts, probabilities, dtype)
+
+
+def _categorical(logits, num_samples, dtype="int64", seed=None):
+    return _table["random"]["categorical"](draw_seed(seed), logits, num_samples, dtype)
+
+
+def _shuffle(x, axis=0, seed=None):
+    return _table["random"]["shuffle"](draw_seed(seed), x, axis)
 
 
 def _with_int32(name):
@@ -91,6 +114,16 @@ def _count_nonzero(x, axis=None):
     return _table["numpy"]["count_nonzero"](x, axis, dtype="int32")
 
 
+def _unique(x, *args, **kwargs):
+    results = _table["numpy"]["unique"](x, *args, **kwargs)
+    return results[0] if len(results) == 1 else results
+
+
+def _histogram(x, bins=10, range=None):
+    """The two ends as doubles, not as a list that becomes floatx."""
+    return _table["numpy"]["histogram"](x, bins, None if range is None else np.asarray(range, "float64"))
+
+
 def _array(x, dtype=None):
     return _control.convert_to_tensor(x, dtype)
 
@@ -100,7 +133,23 @@ def _ndim(x):
 
 
 def _size(x):
-    return _control.convert_to_tensor(x).size
+    x = _control.convert_to_tensor(x)
+    return _table["numpy"]["prod"](_table["core"]["shape_tensor"](x)) if None in x.shape else x.size
+
+
+def _linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    samples = _table["numpy"]["linspace"](start, stop, num, endpoint, dtype, axis)
+    if not retstep:
+        return samples
+    gaps = num - 1 if endpoint else num
+    gap = _table["numpy"]["subtract"](stop, start)
+    return samples, _table["numpy"]["divide"](gap, gaps if gaps > 0 else float("nan"))
+
+
+def _as_list(name):
+    """An operator that gives a list in Keras."""
+    op = _table["numpy"][name]
+    return functools.wraps(op)(lambda *args, **kwargs: list(op(*args, **kwargs)))
 
 
 def _meshgrid(*x, indexing="xy"):
@@ -113,10 +162,111 @@ def _moments(x, axes, keepdims=False, synchronized=False):
     return _table["nn"]["moments"](x, axes, keepdims)
 
 
+def _layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
+    return _table["nn"]["layer_normalization"](x, gamma, beta, axis, _epsilon() if epsilon is None else epsilon)
+
+
+def _rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    return _table["nn"]["rms_normalization"](x, scale, axis, _epsilon() if epsilon is None else epsilon)
+
+
 def _one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     if sparse:
         raise ValueError("`sparse=True` is not supported with the kvino backend")
     return _table["nn"]["one_hot"](x, num_classes, axis, dtype)
+
+
+def _multi_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+    if sparse:
+        raise ValueError("`sparse=True` is not supported with the kvino backend")
+    return _table["nn"]["multi_hot"](x, num_classes, axis, dtype)
+
+
+def _einsum(subscripts, *operands, **kwargs):
+    """einsum("ij,jk", a, b), or with lists of numbers instead of letters behind each operand: einsum(a, [0, 1], b, [1, 2])."""
+    kwargs.pop("optimize", None)  # chooses among ways to the same sum
+    if kwargs:
+        raise TypeError(f"einsum() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    if isinstance(subscripts, str):
+        return _table["numpy"]["einsum"](subscripts, operands)
+    operands = subscripts, *operands
+
+    def letters(numbers):
+        return "".join("..." if n is Ellipsis else (string.ascii_uppercase + string.ascii_lowercase)[n] for n in numbers)
+
+    lists = [letters(numbers) for numbers in operands[1::2]]
+    if len(operands) % 2:
+        return _table["numpy"]["einsum"](",".join(lists) + "->" + letters(operands[-1]), operands[:-1:2])
+    return _table["numpy"]["einsum"](",".join(lists), operands[::2])
+
+
+def _svd(x, full_matrices=True, compute_uv=True):
+    parts = _table["linalg"]["svd"](x, full_matrices, compute_uv)
+    return parts if compute_uv else parts[0]
+
+
+def _window(window):
+    """(name, tensor) of Keras's `window`, which is either."""
+    return (window, None) if window is None or isinstance(window, str) else (None, window)
+
+
+def _stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
+    name, weights = _window(window)
+    return _table["math"]["stft"](x, sequence_length, sequence_stride, fft_length, name, center, weights)
+
+
+def _istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
+    name, weights = _window(window)
+    return _table["math"]["istft"](x, sequence_length, sequence_stride, fft_length, length, name, center, weights)
+
+
+def _complex_of_parts(x):
+    """What keras.ops.nn.polar asks its backend for: (real, imaginary) side by side, seen as complex numbers."""
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}")
+    parts = [_control.convert_to_tensor(part) for part in x]
+    if parts[0].shape != parts[1].shape:
+        shapes = [tuple(part.shape) for part in parts]
+        raise ValueError(f"Both the real and imaginary parts should have the same shape. Received: {shapes}")
+    if any("float" not in part.dtype for part in parts):
+        raise ValueError(f"At least one tensor in input `x` is not of type float. Received: x={x}.")
+    wide = any(part.dtype == "float64" for part in parts)
+    pairs = numpy.stack([_control.cast(part, "float64" if wide else "float32") for part in parts], -1)
+    return numpy.squeeze(numpy.view(pairs, "complex128" if wide else "complex64"), -1)
+
+
+def _on_images(name, position):
+    """An operator of images, with the data format (the last parameter) that Keras is set to where none is given."""
+    op = _table["image"][name]
+
+    @functools.wraps(op)
+    def on_images(*args, **kwargs):
+        if len(args) <= position:
+            kwargs["data_format"] = standardize_data_format(kwargs.get("data_format"))
+        return op(*args, **kwargs)
+
+    return on_images
+
+
+def _map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value=0.0):
+    if isinstance(coordinates, (list, tuple)):
+        coordinates = numpy.stack(coordinates)
+    return _table["image"]["map_coordinates"](inputs, coordinates, order, fill_mode, fill_value)
+
+
+def _gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None):
+    if isinstance(sigma, (list, tuple)):
+        sigma = numpy.stack(sigma)
+    data_format = standardize_data_format(data_format)
+    return _table["image"]["gaussian_blur"](images, tuple(kernel_size), sigma, data_format)
+
+
+def _elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0,
+                       seed=None, data_format=None):
+    data_format = standardize_data_format(data_format)
+    return _table["image"]["elastic_transform"](
+        draw_seed(seed), images, alpha, sigma, interpolation, fill_mode, fill_value, data_format
+    )
 
 
 numpy = _module(
@@ -126,15 +276,39 @@ numpy = _module(
     argwhere=_with_int32("argwhere"),
     flatnonzero=_with_int32("flatnonzero"),
     count_nonzero=_count_nonzero,
+    unique=_unique,
+    histogram=_histogram,
     array=_array,
     ndim=_ndim,
     size=_size,
+    linspace=_linspace,
     meshgrid=_meshgrid,
+    vectorize=vectorize,
+    **{name: _as_list(name) for name in ("split", "array_split", "hsplit", "vsplit", "dsplit")},
+    einsum=_einsum,
 )
-nn = _module("nn", tanh=_table["numpy"].get("tanh"), moments=_moments, one_hot=_one_hot)
-math = _module("math")
-linalg = _module("linalg")
-image = _module("image")
+nn = _module("nn", tanh=_table["numpy"].get("tanh"), moments=_moments, one_hot=_one_hot, layer_normalization=_layer_normalization,
+             rms_normalization=_rms_normalization, multi_hot=_multi_hot)
+math = _module("math", stft=_stft, istft=_istft, _get_complex_tensor_from_tuple=_complex_of_parts)
+linalg = _module("linalg", svd=_svd, jvp=_jvp)
+image = _module(
+    "image",
+    map_coordinates=_map_coordinates,
+    gaussian_blur=_gaussian_blur,
+    elastic_transform=_elastic_transform,
+    **{
+        name: _on_images(name, position)
+        for name, position in dict(
+            rgb_to_grayscale=1,
+            rgb_to_hsv=1,
+            hsv_to_rgb=1,
+            sobel_edges=1,
+            resize=8,
+            affine_transform=5,
+            perspective_transform=5,
+        ).items()
+    },
+)
 random = _module(
     "random",
     SeedGenerator=SeedGenerator,
@@ -145,12 +319,19 @@ random = _module(
     truncated_normal=_truncated_normal,
     randint=_randint,
     dropout=_dropout,
+    gamma=_gamma,
+    beta=_beta,
+    binomial=_binomial,
+    categorical=_categorical,
+    shuffle=_shuffle,
 )
 rnn = _module(
     "rnn",
     _Rnn,
-    cudnn_ok=lambda *args, **kwargs: False,
-    **{name: _not_yet("rnn", name) for name in ("rnn", "lstm", "gru", "bidirectional_lstm", "bidirectional_gru")},
+    **{
+        name: getattr(_recurrent, name)
+        for name in ("rnn", "cudnn_ok", "lstm", "gru", "bidirectional_lstm", "bidirectional_gru")
+    },
 )
 
 # keras.ops.core: the table's operators beside the control flow of core.py.

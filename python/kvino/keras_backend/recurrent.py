@@ -1,0 +1,264 @@
+"""The recurrent functions that Keras's layers call: rnn, which calls a Python function for each step, and LSTM and GRU, which
+are operators of the table where the activations are the usual ones."""
+
+from keras.src import tree
+
+from kvino import _core
+from kvino.keras_backend.control_flow import _anchor
+from kvino.keras_backend.control_flow import _flat
+from kvino.keras_backend.control_flow import _length
+from kvino.keras_backend.control_flow import _loop
+from kvino.keras_backend.control_flow import _packer
+from kvino.keras_backend.tensors import convert_to_tensor
+
+_table = _core.op_namespaces()
+_numpy = _table["numpy"]
+
+
+def _swap(x):
+    """(batch, time, ...) and (time, batch, ...)."""
+    return _numpy["swapaxes"](x, 0, 1)
+
+
+def _take(structure, at):
+    return tree.map_structure(lambda x: x[at], structure)
+
+
+def _time_major_mask(mask, time_major):
+    """(time, batch, 1) of bool: which steps count."""
+    mask = convert_to_tensor(mask, "bool")
+    mask = _numpy["expand_dims"](mask, -1) if mask.ndim == 2 else _numpy["any"](mask, -1, keepdims=True)
+    return mask if time_major else _swap(mask)
+
+
+def _choose(mask, new, old):
+    """new where the mask is true, for each of the batch."""
+    for _ in range(new.ndim - mask.ndim):
+        mask = _numpy["expand_dims"](mask, -1)
+    return _numpy["where"](mask, new, old)
+
+
+class _Steps:
+    """The steps over time-major inputs. states and constants: tuples as step_function takes them."""
+
+    def __init__(self, step_function, inputs, mask, constants, go_backwards, zero_output_for_mask, n):
+        self.function, self.inputs, self.mask, self.constants = step_function, inputs, mask, constants
+        self.go_backwards, self.zero_output, self.n = go_backwards, zero_output_for_mask, n
+
+    def first(self, states):
+        """The outputs of the first step, for their shapes and dtypes."""
+        at = self.n - 1 if self.go_backwards else 0
+        return self.function(_take(self.inputs, at), states + self.constants)[0]
+
+    def step(self, i, states, before):
+        """Output and states after step i. before: the output of the step before, or None at the first one."""
+        at = self.n - 1 - i if self.go_backwards else i
+        output, after = self.function(_take(self.inputs, at), states + self.constants)
+        after = tree.pack_sequence_as(states, _flat(after))
+        output = tree.map_structure(convert_to_tensor, output)
+        if self.mask is None:
+            return output, after
+        mask = self.mask[at]
+        if before is None or self.zero_output:
+            before = tree.map_structure(_numpy["zeros_like"], output)
+        output = tree.map_structure(lambda new, old: _choose(mask, new, old), output, before)
+        return output, tree.map_structure(lambda new, old: _choose(mask, new, old), after, states)
+
+
+def _eager(steps, states, return_all, unroll):
+    """One step after the other; None where it turns out that values are symbolic."""
+    outputs, output = [], None
+    for i in range(steps.n):
+        output, states = steps.step(i, states, output)
+        if not unroll and _anchor(output, states) is not None:
+            return output
+        outputs = outputs + [output] if return_all and not outputs else outputs
+        if return_all and i:
+            outputs.append(output)
+    if not return_all:
+        outputs = [output]
+    return output, tree.map_structure(lambda *items: _numpy["stack"](items), *outputs), states
+
+
+def _traced(steps, anchor, states, return_all):
+    template = steps.first(states)
+    pack_states, pack_output = _packer(states), _packer(template)
+    carried = _flat(states)
+    n_states = len(carried)
+    keeps_output = not return_all or (steps.mask is not None and not steps.zero_output)
+    if keeps_output:
+        carried = carried + [_numpy["zeros_like"](x) for x in _flat(template)]
+
+    def step(i, flat):
+        before = pack_output(flat[n_states:]) if keeps_output else None
+        output, after = steps.step(i, pack_states(flat[:n_states]), before)
+        output = _flat(output)
+        return True, _flat(after) + (output if keeps_output else []), output if return_all else []
+
+    last, stacked = _loop(anchor, steps.n, True, carried, step)
+    if return_all:
+        output = last[n_states:] if keeps_output else [x[-1] for x in stacked]
+    else:
+        output = last[n_states:]
+        stacked = [_numpy["expand_dims"](x, 0) for x in output]
+    return pack_output(output), pack_output(stacked), pack_states(last[:n_states])
+
+
+def rnn(
+    step_function,
+    inputs,
+    initial_states,
+    go_backwards=False,
+    mask=None,
+    constants=None,
+    unroll=False,
+    input_length=None,
+    time_major=False,
+    zero_output_for_mask=False,
+    return_all_outputs=True,
+):
+    inputs = tree.map_structure(convert_to_tensor, inputs)
+    if not time_major:
+        inputs = tree.map_structure(_swap, inputs)
+    n = _length(_flat(inputs))
+    if unroll and not isinstance(n, int):
+        raise ValueError("Unrolling requires a fixed number of timesteps.")
+    if mask is None and getattr(input_length, "ndim", 0) == 1:  # a length for each of the batch
+        mask = _numpy["expand_dims"](_numpy["arange"](n), -1) < convert_to_tensor(input_length)
+        mask = _numpy["expand_dims"](mask, -1)
+    elif mask is not None:
+        mask = _time_major_mask(mask, time_major)
+    constants = tuple(constants or ())
+    states = tree.map_structure(convert_to_tensor, tuple(initial_states))
+    steps = _Steps(step_function, inputs, mask, constants, go_backwards, zero_output_for_mask, n)
+    anchor = _anchor(inputs, states, mask, constants, n)
+    if unroll or (anchor is None and n):
+        result = _eager(steps, states, return_all_outputs, unroll)
+        anchor = _anchor(result)
+    if not unroll and anchor is not None:
+        result = _traced(steps, anchor, states, return_all_outputs)
+    last_output, outputs, states = result
+    if not time_major:
+        outputs = tree.map_structure(_swap, outputs)
+    return last_output, outputs, tree.pack_sequence_as(initial_states, tree.flatten(states))
+
+
+def cudnn_ok(*args, **kwargs):
+    return False
+
+
+# ---- whole sequences ----
+
+
+def _check(mask, activation, recurrent_activation):
+    """The operators know the usual activations, and no masks; for the rest Keras's layers step through their cells."""
+    from keras.src import activations
+
+    if mask is not None:
+        raise NotImplementedError("kvino: a mask is left to rnn")
+    if activation is not activations.tanh or recurrent_activation is not activations.sigmoid:
+        raise NotImplementedError("kvino: activations other than tanh and sigmoid are left to rnn")
+
+
+def _result(sequence, states, reverse):
+    """As Keras wants it: the last output, all outputs in the order of the steps, the states."""
+    return states[0], _numpy["flip"](sequence, 1) if reverse else sequence, list(states)
+
+
+def _tensors(*xs):
+    return [None if x is None else convert_to_tensor(x) for x in xs]
+
+
+def lstm(
+    inputs,
+    initial_state_h,
+    initial_state_c,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    go_backwards=False,
+    unroll=False,
+):
+    _check(mask, activation, recurrent_activation)
+    xs = _tensors(inputs, initial_state_h, initial_state_c, kernel, recurrent_kernel, bias)
+    sequence, *states = _table["rnn"]["lstm_sequence"](*xs, reverse=go_backwards)
+    return _result(sequence, states, go_backwards)
+
+
+def gru(
+    inputs,
+    initial_state,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    go_backwards=False,
+    unroll=False,
+    reset_after=True,
+):
+    _check(mask, activation, recurrent_activation)
+    if isinstance(initial_state, (list, tuple)):
+        initial_state = initial_state[0]
+    xs = _tensors(inputs, initial_state, kernel, recurrent_kernel, bias)
+    sequence, *states = _table["rnn"]["gru_sequence"](*xs, reset_after=reset_after, reverse=go_backwards)
+    return _result(sequence, states, go_backwards)
+
+
+def bidirectional_lstm(
+    inputs,
+    fwd_initial_state_h,
+    fwd_initial_state_c,
+    bwd_initial_state_h,
+    bwd_initial_state_c,
+    mask,
+    fwd_kernel,
+    fwd_recurrent_kernel,
+    fwd_bias,
+    bwd_kernel,
+    bwd_recurrent_kernel,
+    bwd_bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    unroll=False,
+):
+    """Both directions; the outputs of both are in the order of time."""
+    _check(mask, activation, recurrent_activation)
+    op = _table["rnn"]["lstm_sequence"]
+    forward = _tensors(inputs, fwd_initial_state_h, fwd_initial_state_c, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
+    backward = _tensors(inputs, bwd_initial_state_h, bwd_initial_state_c, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
+    (y, *states), (z, *last) = op(*forward), op(*backward, reverse=True)
+    return _result(y, states, False), _result(z, last, False)
+
+
+def bidirectional_gru(
+    inputs,
+    fwd_initial_state,
+    bwd_initial_state,
+    mask,
+    fwd_kernel,
+    fwd_recurrent_kernel,
+    fwd_bias,
+    bwd_kernel,
+    bwd_recurrent_kernel,
+    bwd_bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    unroll=False,
+    reset_after=True,
+):
+    """Both directions; the outputs of both are in the order of time."""
+    _check(mask, activation, recurrent_activation)
+    op = _table["rnn"]["gru_sequence"]
+    forward = _tensors(inputs, fwd_initial_state, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
+    backward = _tensors(inputs, bwd_initial_state, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
+    (y, *states), (z, *last) = op(*forward, reset_after=reset_after), op(*backward, reset_after=reset_after, reverse=True)
+    return _result(y, states, False), _result(z, last, False)

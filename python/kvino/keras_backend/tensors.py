@@ -1,0 +1,54 @@
+"""Conversion and shapes: what the other parts of keras.ops.core are written with."""
+
+import numpy as np
+from keras.src.backend.common import KerasVariable
+from keras.src.backend.common import standardize_dtype
+
+from kvino import _core
+from kvino._core import Tensor
+
+_ops = _core.op_namespaces()
+_cast = _ops["core"]["cast"]
+
+
+def is_tensor(x):
+    return isinstance(x, Tensor)
+
+
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+    if sparse:
+        raise ValueError("`sparse=True` is not supported with the kvino backend")
+    if ragged:
+        raise ValueError("`ragged=True` is not supported with the kvino backend")
+    if isinstance(x, KerasVariable):
+        x = x.value
+    if dtype is None:
+        return x if isinstance(x, Tensor) else _core.convert_to_tensor(x)
+    dtype = standardize_dtype(dtype)
+    if isinstance(x, Tensor):
+        return x if x.dtype == dtype else _cast(x, dtype)
+    return _core.convert_to_tensor(x, dtype)
+
+
+def convert_to_numpy(x):
+    """A copy that may be written to, as Keras promises."""
+    if isinstance(x, (list, tuple)):
+        return np.array([convert_to_numpy(item) for item in x])
+    if isinstance(x, KerasVariable):
+        x = x.value
+    return np.array(x)
+
+
+def cast(x, dtype):
+    if isinstance(x, Tensor):
+        return _cast(x, standardize_dtype(dtype))
+    return convert_to_tensor(x, dtype)
+
+
+def shape(x):
+    """Known dimensions as int, those unknown while tracing as 0-d int32 tensors."""
+    dimensions = tuple(x.shape)
+    if None not in dimensions:
+        return dimensions
+    lengths = _ops["core"]["shape_tensor"](x)
+    return tuple(lengths[i] if d is None else d for i, d in enumerate(dimensions))

@@ -1,0 +1,249 @@
+/* If and Loop: OpenVINO's operations with bodies.
+ *
+ * If(condition, x...): both bodies take x... and give the same number of results, of the same dtypes and ranks.
+ * Loop(trip count, condition, carried..., invariants...): the body takes (iteration, carried..., invariants...) and
+ * gives (condition, carried..., stacked...). The outputs are the last carried values, and the stacked ones, each of
+ * length 1 along axis 0, joined along it. A negative trip count is none. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "prim/control.h"
+
+/* ---- inference ---- */
+
+static int64_t agree(int64_t a, int64_t b) { return a == b ? a : -1; }
+
+static kvino_status check_scalar(kv_call *c, size_t i, kvino_dtype dtype, const char *what) {
+  if ((kvino_dtype)c->in[i]->dtype == dtype && !c->in[i]->rank) return KVINO_OK;
+  char shape[KV_SHAPE_TEXT];
+  return kv_fail(c->err, KVINO_INVALID, "the %s of %s must be a %s number, not %s%s", what, c->prim->name,
+                 kvino_dtype_name(dtype), kvino_dtype_name((kvino_dtype)c->in[i]->dtype),
+                 kv_shape_text(c->in[i]->rank, c->in[i]->shape, shape));
+}
+
+static kvino_status check_taken(kv_call *c, const kv_graph *body, size_t parameter) {
+  const kvino_tensor *t = c->in[kv_body_operand(c->prim->id, parameter)];
+  const kv_output *o = kv_body_parameter(body, parameter);
+  bool fits = (kvino_dtype)t->dtype == o->dtype && t->rank == o->rank;
+  for (int k = 0; fits && k < o->rank; k++) fits = o->shape[k] < 0 || t->shape[k] < 0 || t->shape[k] == o->shape[k];
+  char have[KV_SHAPE_TEXT], want[KV_SHAPE_TEXT];
+  if (fits) return KVINO_OK;
+  return kv_fail(c->err, KVINO_INVALID, "%s: operand %zu is %s%s, its body takes %s%s", c->prim->name,
+                 kv_body_operand(c->prim->id, parameter), kvino_dtype_name((kvino_dtype)t->dtype),
+                 kv_shape_text(t->rank, t->shape, have), kvino_dtype_name(o->dtype),
+                 kv_shape_text(o->rank, o->shape, want));
+}
+
+static kvino_status check_body(kv_call *c, const kv_graph *body) {
+  size_t own = c->prim->id == KV_Loop ? KV_LOOP_ITERATION : 0;
+  size_t operands = c->prim->id == KV_Loop ? KV_LOOP_OPERANDS : KV_IF_OPERANDS;
+  if (!body) return kv_fail(c->err, KVINO_INVALID, "%s has no body", c->prim->name);
+  if (c->n_in < operands || body->n_parameters != c->n_in - operands + own)
+    return kv_fail(c->err, KVINO_INVALID, "%s has %zu operands, its body takes %zu values", c->prim->name, c->n_in,
+                   body->n_parameters);
+  for (size_t i = own; i < body->n_parameters; i++) KV_TRY(check_taken(c, body, i));
+  return KVINO_OK;
+}
+
+kvino_status kv_infer_if_else(kv_call *c) {
+  const kv_graph *a = c->attrs->branches.then_body, *b = c->attrs->branches.else_body;
+  KV_TRY(check_body(c, a));
+  KV_TRY(check_body(c, b));
+  KV_TRY(check_scalar(c, 0, KVINO_BOOL, "condition"));
+  if (a->n_results != b->n_results || !a->n_results)
+    return kv_fail(c->err, KVINO_INVALID, "the branches of a condition give %zu and %zu values", a->n_results,
+                   b->n_results);
+  KV_TRY(kv_call_outputs(c, a->n_results));
+  for (size_t i = 0; i < a->n_results; i++) {
+    const kv_output *x = kv_body_result(a, i), *y = kv_body_result(b, i);
+    int64_t shape[KVINO_MAX_RANK];
+    char s[KV_SHAPE_TEXT], t[KV_SHAPE_TEXT];
+    if (x->dtype != y->dtype || x->rank != y->rank)
+      return kv_fail(c->err, KVINO_INVALID, "the branches of a condition give %s%s and %s%s as value %zu",
+                     kvino_dtype_name(x->dtype), kv_shape_text(x->rank, x->shape, s), kvino_dtype_name(y->dtype),
+                     kv_shape_text(y->rank, y->shape, t), i);
+    for (int k = 0; k < x->rank; k++) shape[k] = agree(x->shape[k], y->shape[k]);
+    kv_call_spec(c, i, x->dtype, x->rank, shape);
+  }
+  return KVINO_OK;
+}
+
+static bool is_true(const kvino_tensor *t) { return t && !kv_is_symbolic(t) && kv_tensor_get_int(t, 0); }
+
+/* How often a Loop runs, where nothing but its trip count ends it; else -1. */
+static int64_t iterations(const kv_call *c, const kv_graph *body) {
+  int n;
+  int64_t trip[KV_KNOWN_MAX];
+  if (!kv_all_known(c->in[0], &n, trip) || trip[0] < 0) return -1;
+  return is_true(c->in[1]) && is_true(body->result[0].value.node->constant) ? trip[0] : -1;
+}
+
+static kvino_status infer_carried(kv_call *c, const kv_graph *body, size_t i) {
+  const kv_output *x = kv_body_parameter(body, i + KV_LOOP_ITERATION), *y = kv_body_result(body, i + 1);
+  const kvino_tensor *first = c->in[i + KV_LOOP_OPERANDS];
+  int64_t shape[KVINO_MAX_RANK];
+  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
+  bool fits = x->dtype == y->dtype && x->rank == y->rank;
+  for (int k = 0; fits && k < x->rank; k++) fits = x->shape[k] < 0 || y->shape[k] < 0 || x->shape[k] == y->shape[k];
+  if (!fits)
+    return kv_fail(c->err, KVINO_INVALID, "value %zu of a loop is %s%s and becomes %s%s", i, kvino_dtype_name(x->dtype),
+                   kv_shape_text(x->rank, x->shape, a), kvino_dtype_name(y->dtype),
+                   kv_shape_text(y->rank, y->shape, b));
+  for (int k = 0; k < x->rank; k++) shape[k] = x->shape[k] >= 0 ? x->shape[k] : agree(y->shape[k], first->shape[k]);
+  kv_call_spec(c, i, x->dtype, x->rank, shape);
+  return KVINO_OK;
+}
+
+kvino_status kv_infer_loop(kv_call *c) {
+  const kv_graph *body = c->attrs->loop.body;
+  size_t carried = (size_t)c->attrs->loop.carried;
+  KV_TRY(check_body(c, body));
+  KV_TRY(check_scalar(c, 0, KVINO_I64, "trip count"));
+  KV_TRY(check_scalar(c, 1, KVINO_BOOL, "condition"));
+  const kv_output *iteration = kv_body_parameter(body, 0);
+  if (carried > c->n_in - KV_LOOP_OPERANDS || body->n_results < carried + 2 - (carried > 0) ||
+      iteration->dtype != KVINO_I64 || iteration->rank)
+    return kv_fail(c->err, KVINO_INVALID, "the body of a Loop of %zu values takes %zu and gives %zu", carried,
+                   body->n_parameters, body->n_results);
+  const kv_output *go_on = kv_body_result(body, 0);
+  if (go_on->dtype != KVINO_BOOL || go_on->rank)
+    return kv_fail(c->err, KVINO_INVALID, "the condition of a Loop must be a bool number");
+  KV_TRY(kv_call_outputs(c, body->n_results - 1));
+  for (size_t i = 0; i < carried; i++) KV_TRY(infer_carried(c, body, i));
+  for (size_t i = carried; i < c->n_out; i++) {
+    const kv_output *y = kv_body_result(body, i + 1);
+    int64_t shape[KVINO_MAX_RANK];
+    if (!y->rank || y->shape[0] > 1 || !y->shape[0])
+      return kv_fail(c->err, KVINO_INVALID, "what a Loop stacks must have length 1 along its first axis");
+    for (int k = 0; k < y->rank; k++) shape[k] = y->shape[k];
+    shape[0] = iterations(c, body);
+    kv_call_spec(c, i, y->dtype, y->rank, shape);
+  }
+  return KVINO_OK;
+}
+
+/* ---- evaluation ---- */
+
+kvino_status kv_eval_if_else(kv_call *c) {
+  bool yes = kv_tensor_get_int(c->in[0], 0) != 0;
+  kv_body_run r;
+  KV_TRY(kv_body_run_begin(&r, yes ? c->attrs->branches.then_body : c->attrs->branches.else_body, c->err));
+  kvino_status status = kv_body_run_once(&r, c->in + KV_IF_OPERANDS, c->out, c->err);
+  kv_body_run_end(&r);
+  return status;
+}
+
+/* What a Loop stacks: room for `capacity` slices, `n` of them filled. */
+typedef struct stack {
+  kvino_tensor *room; /* [capacity, ...] */
+  int64_t n, capacity;
+} stack;
+
+static kvino_status stack_grow(stack *s, const kvino_tensor *y, int64_t wanted, kvino_error *err) {
+  int64_t shape[KVINO_MAX_RANK];
+  kvino_tensor *room;
+  for (int k = 0; k < y->rank; k++) shape[k] = y->shape[k];
+  shape[0] = wanted;
+  KV_TRY(kv_tensor_empty((kvino_dtype)y->dtype, y->rank, shape, &room, err));
+  if (s->room) {
+    memcpy(room->data, s->room->data, (size_t)(s->room->size / s->capacity * s->n) * kvino_dtype_size(y->dtype));
+    kvino_tensor_release(s->room);
+  }
+  s->room = room;
+  s->capacity = wanted;
+  return KVINO_OK;
+}
+
+static kvino_status stack_add(stack *s, const kvino_tensor *y, int64_t trip, kvino_error *err) {
+  bool same = y->rank && y->shape[0] == 1;
+  for (int k = 1; same && s->room && k < y->rank; k++) same = y->shape[k] == s->room->shape[k];
+  if (!same) return kv_fail(err, KVINO_INVALID, "all values that a loop stacks must have the same shape");
+  if (s->n == s->capacity) {
+    int64_t wanted = s->capacity ? s->capacity * 2 : trip > 0 && trip < (int64_t)1 << 20 ? trip : 16;
+    KV_TRY(stack_grow(s, y, wanted, err));
+  }
+  kv_tensor_copy_to(y, (char *)s->room->data + (size_t)s->n++ * (size_t)y->size * kvino_dtype_size(y->dtype));
+  return KVINO_OK;
+}
+
+/* The filled slices as the output; where there are none, dimensions that nobody knows are 0. */
+static kvino_status stack_take(stack *s, const kv_spec *spec, kvino_tensor **out, kvino_error *err) {
+  int64_t shape[KVINO_MAX_RANK];
+  if (s->room && s->n == s->capacity) {
+    *out = s->room;
+    s->room = NULL;
+    return KVINO_OK;
+  }
+  for (int k = 0; k < spec->rank; k++) shape[k] = s->room ? s->room->shape[k] : spec->shape[k] < 0 ? 0 : spec->shape[k];
+  shape[0] = s->n;
+  KV_TRY(kv_tensor_empty(spec->dtype, spec->rank, shape, out, err));
+  if (s->room) memcpy((*out)->data, s->room->data, (size_t)(*out)->size * kvino_dtype_size(spec->dtype));
+  return KVINO_OK;
+}
+
+/* One evaluation. in: what the body takes (borrowed, but for the iteration and the carried values); out: what it gave.
+ */
+typedef struct loop {
+  kv_call *c;
+  kv_body_run run;
+  size_t carried, stacked;
+  kvino_tensor **in, **out;
+  stack *stack;
+} loop;
+
+static kvino_status loop_begin(loop *l, kv_call *c) {
+  const kv_graph *body = c->attrs->loop.body;
+  *l = (loop){.c = c, .carried = (size_t)c->attrs->loop.carried};
+  l->stacked = c->n_out - l->carried;
+  KV_TRY(kv_body_run_begin(&l->run, body, c->err));
+  l->in = kv_calloc(body->n_parameters + 1, sizeof *l->in);
+  l->out = kv_calloc(body->n_results + 1, sizeof *l->out);
+  l->stack = kv_calloc(l->stacked + 1, sizeof *l->stack);
+  if (!l->in || !l->out || !l->stack) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
+  for (size_t i = KV_LOOP_ITERATION; i < body->n_parameters; i++) l->in[i] = c->in[kv_body_operand(KV_Loop, i)];
+  for (size_t i = 0; i < l->carried; i++) kvino_tensor_retain(l->in[i + KV_LOOP_ITERATION]);
+  return KVINO_OK;
+}
+
+static void loop_end(loop *l) {
+  for (size_t i = 0; l->in && i < l->carried; i++) kvino_tensor_release(l->in[i + KV_LOOP_ITERATION]);
+  for (size_t i = 0; l->stack && i < l->stacked; i++) kvino_tensor_release(l->stack[i].room);
+  kv_free(l->in);
+  kv_free(l->out);
+  kv_free(l->stack);
+  kv_body_run_end(&l->run);
+}
+
+static kvino_status iterate(loop *l, int64_t i, int64_t trip, bool *go_on) {
+  kvino_error *err = l->c->err;
+  KV_TRY(kvino_tensor_scalar_i64(KVINO_I64, i, &l->in[0], err));
+  kvino_status status = kv_body_run_once(&l->run, l->in, l->out, err);
+  kvino_tensor_release(l->in[0]);
+  l->in[0] = NULL;
+  if (status) return status;
+  *go_on = kv_tensor_get_int(l->out[0], 0) != 0;
+  kvino_tensor_release(l->out[0]);
+  for (size_t k = 0; k < l->carried; k++) {
+    kvino_tensor_release(l->in[k + KV_LOOP_ITERATION]);
+    l->in[k + KV_LOOP_ITERATION] = l->out[k + 1];
+  }
+  for (size_t k = 0; k < l->stacked; k++) {
+    kvino_tensor *y = l->out[k + 1 + l->carried];
+    if (!status) status = stack_add(&l->stack[k], y, trip, err);
+    kvino_tensor_release(y);
+  }
+  return status;
+}
+
+kvino_status kv_eval_loop(kv_call *c) {
+  loop l;
+  int64_t trip = kv_tensor_get_int(c->in[0], 0);
+  bool go_on = kv_tensor_get_int(c->in[1], 0) != 0;
+  kvino_status status = loop_begin(&l, c);
+  for (int64_t i = 0; !status && go_on && (trip < 0 || i < trip); i++) status = iterate(&l, i, trip, &go_on);
+  for (size_t k = 0; k < l.carried && !status; k++) c->out[k] = kvino_tensor_retain(l.in[k + KV_LOOP_ITERATION]);
+  for (size_t k = 0; k < l.stacked && !status; k++)
+    status = stack_take(&l.stack[k], &c->spec[l.carried + k], &c->out[l.carried + k], c->err);
+  loop_end(&l);
+  return status;
+}

@@ -1,0 +1,47 @@
+/* Running and calling graphs that are bodies of nodes. */
+#ifndef KVINO_PRIM_CONTROL_H
+#define KVINO_PRIM_CONTROL_H
+
+#include "prim/prim.h"
+
+/* A graph, ready to be computed by the native kernels many times. */
+typedef struct kv_body_run {
+  const kv_graph *g;
+  size_t n_values;
+  size_t *first;        /* by node: its first value */
+  uint32_t *uses;       /* by node: how often its outputs are used, results included; 0: not needed */
+  uint32_t *left;       /* the same, counted down */
+  kvino_tensor **value; /* one reference each, or NULL */
+  kvino_tensor **in;    /* room for the operands of any node */
+} kv_body_run;
+
+kvino_status kv_body_run_begin(kv_body_run *r, const kv_graph *g, kvino_error *err);
+void kv_body_run_end(kv_body_run *r);
+/* One run: a concrete tensor for each Parameter; n_results new references in `out`, which is left alone on failure. */
+kvino_status kv_body_run_once(kv_body_run *r, kvino_tensor *const *in, kvino_tensor **out, kvino_error *err);
+
+/* What a body takes and gives, in the order of its Parameters and Results. */
+static inline const kv_output *kv_body_parameter(const kv_graph *g, size_t i) { return g->parameter[i]->out; }
+static inline const kv_output *kv_body_result(const kv_graph *g, size_t i) {
+  return kv_edge_output(g->result[i].value);
+}
+
+/* The graphs of a node with bodies: 0, 1 (Loop) or 2 (If: then, else). */
+static inline size_t kv_bodies_of(kv_prim_id id, const kv_attrs *attrs, kv_graph *body[2]) {
+  if (id == KV_If) {
+    body[0] = attrs->branches.then_body;
+    body[1] = attrs->branches.else_body;
+    return 2;
+  }
+  if (id == KV_Loop) body[0] = attrs->loop.body;
+  return id == KV_Loop;
+}
+
+/* What Parameter i of a body stands for: this operand of the node. Loop's Parameter 0 is the number of the iteration.
+ */
+enum { KV_IF_OPERANDS = 1, KV_LOOP_OPERANDS = 2, KV_LOOP_ITERATION = 1 };
+static inline size_t kv_body_operand(kv_prim_id id, size_t parameter) {
+  return id == KV_If ? parameter + KV_IF_OPERANDS : parameter - KV_LOOP_ITERATION + KV_LOOP_OPERANDS;
+}
+
+#endif
