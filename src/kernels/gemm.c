@@ -69,8 +69,8 @@ static void matrix_matrix(kvino_dtype dtype, const kv_matrix *a, const kv_matrix
   }
 }
 
-/* y (its elements y_step apart) = a x; x's elements are x_step apart. y is cleared first and added to: OpenBLAS has
- * scaled whatever stood there, NaN too, in some of its versions. */
+/* y (its elements y_step apart) = a x, of f32 or f64; x's elements are x_step apart. y is cleared first and added to:
+ * OpenBLAS has scaled whatever stood there, NaN too, in some of its versions. */
 static void matrix_vector(kvino_dtype dtype, const kv_matrix *a, const void *x, int64_t x_step, void *y,
                           int64_t y_step) {
   bool t = transposed(a);
@@ -82,20 +82,10 @@ static void matrix_vector(kvino_dtype dtype, const kv_matrix *a, const void *x, 
     memset(y, 0, (size_t)a->rows * size);
   else
     for (int64_t i = 0; i < a->rows; i++) memset((char *)y + (size_t)(i * y_step) * size, 0, size);
-  switch (dtype) {
-  case KVINO_F32:
+  if (dtype == KVINO_F32)
     cblas_sgemv(CblasRowMajor, ta, m, n, 1, a->data, lda, x, ix, 1, y, iy);
-    break;
-  case KVINO_F64:
+  else
     cblas_dgemv(CblasRowMajor, ta, m, n, 1, a->data, lda, x, ix, 1, y, iy);
-    break;
-  case KVINO_C64:
-    cblas_cgemv(CblasRowMajor, ta, m, n, one_c, a->data, lda, x, ix, one_c, y, iy);
-    break;
-  default:
-    cblas_zgemv(CblasRowMajor, ta, m, n, one_z, a->data, lda, x, ix, one_z, y, iy);
-    break;
-  }
 }
 
 static kv_matrix flipped(const kv_matrix *m) {
@@ -106,6 +96,8 @@ static void multiply(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b, 
   if (kvino_dtype_is_integer(dtype) || dtype == KVINO_BOOL) {
     int log = __builtin_ctz((unsigned)kvino_dtype_size(dtype));
     (*integers)[log](*a, *b, y, y_step);
+  } else if (kvino_dtype_is_complex(dtype)) { /* OpenBLAS's gemv of these reads beyond the end of the matrix */
+    matrix_matrix(dtype, a, b, y, y_step);
   } else if (b->columns == 1 && a->rows > 1) {
     matrix_vector(dtype, a, b->data, b->rows == 1 ? 1 : b->row_step, y, y_step);
   } else if (a->rows == 1) {

@@ -1,0 +1,144 @@
+/* keras.ops.linalg: linear systems, inverses and powers. */
+#include <float.h>
+
+#include "ops/linalg/linalg.h"
+
+/* ---- systems ---- */
+
+typedef struct system {
+  kvino_tensor *a, *b;
+  kvino_dtype dtype;
+  bool vectors; /* b has one axis less than a: vectors, which became matrices of one column */
+} system_of;
+
+static bool take(kv_scope *s, kvino_tensor *a, kvino_tensor *b, system_of *y) {
+  char of_a[KV_SHAPE_TEXT], of_b[KV_SHAPE_TEXT];
+  if (!b || !kv_is_matrix(s, a)) return false;
+  if (!b->rank) {
+    kv_scope_fail(s, KVINO_INVALID, "Expected input to have rank >= 1. Received scalar input.");
+    return false;
+  }
+  y->dtype = kv_result_float(s, 2, (kvino_tensor *[]){a, b});
+  kvino_dtype work = kv_work_dtype(y->dtype);
+  if (kv_work_dtype_of(a) == KVINO_F64 || kv_work_dtype_of(b) == KVINO_F64) /* or an integer that needs it */
+    work = kvino_dtype_is_complex(work) ? KVINO_C128 : KVINO_F64;
+  y->vectors = b->rank == a->rank - 1;
+  int64_t n = a->shape[a->rank - 2], rows = b->shape[b->rank - (y->vectors ? 1 : 2)];
+  if (b->rank > 1 || y->vectors)
+    if (n >= 0 && rows >= 0 && n != rows) {
+      kv_scope_fail(s, KVINO_INVALID,
+                    "Incompatible shapes between `a` and `b`. Expected `a.shape[-2] == b.shape[-%d]`. Received: "
+                    "a.shape=%s, b.shape=%s",
+                    y->vectors ? 1 : 2, kv_shape_text(a->rank, a->shape, of_a), kv_shape_text(b->rank, b->shape, of_b));
+      return false;
+    }
+  y->a = kv_cast(s, a, work);
+  y->b = kv_cast(s, b, work);
+  y->vectors = y->vectors || b->rank == 1;
+  if (y->vectors) y->b = kv_unsqueeze(s, y->b, KV_VECTOR(s, -1));
+  return true;
+}
+
+static kvino_tensor *give(kv_scope *s, kvino_tensor *x, const system_of *y) {
+  return kv_cast(s, y->vectors ? kv_squeeze(s, x, KV_VECTOR(s, -1)) : x, y->dtype);
+}
+
+kvino_tensor *op_solve(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  system_of y;
+  return take(s, a, b, &y) ? give(s, kv_solve(s, y.a, y.b), &y) : NULL;
+}
+
+kvino_tensor *op_solve_triangular(kv_scope *s, kvino_tensor *a, kvino_tensor *b, bool lower) {
+  system_of y;
+  if (!take(s, a, b, &y)) return NULL;
+  return give(s, kv_solve_triangular(s, y.a, y.b, (kv_triangle_attrs){.lower = lower}), &y);
+}
+
+/* ---- inverses ---- */
+
+kvino_tensor *op_inv(kv_scope *s, kvino_tensor *x) {
+  kvino_dtype dtype;
+  x = kv_matrix_operand(s, x, &dtype);
+  return kv_cast(s, kv_solve(s, x, kv_identity_like(s, x)), dtype);
+}
+
+/* 1 / values, 0 for those up to `rcond` times the largest, NaN for NaN. The largest comes first; there may be none. */
+static kvino_tensor *inverted(kv_scope *s, kvino_tensor *values, kvino_tensor *rcond) {
+  if (!values) return NULL;
+  if (rcond && rcond->rank) rcond = kv_unsqueeze(s, rcond, KV_VECTOR(s, -1)); /* one a matrix */
+  kvino_tensor *cutoff = kv_multiply(s, rcond, kv_cut(s, values, values->rank - 1, 0, 1));
+  kvino_tensor *small = kv_less_equal(s, values, cutoff), *one = kv_like(s, values, 1);
+  return kv_select(s, small, kv_like(s, values, 0), kv_divide(s, one, kv_select(s, small, one, values)));
+}
+
+kvino_tensor *op_pinv(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
+  kvino_dtype dtype;
+  x = kv_matrix_operand(s, x, &dtype);
+  if (!x) return NULL;
+  rcond = rcond ? kv_cast(s, rcond, kv_real_dtype((kvino_dtype)x->dtype)) : kv_rank_tolerance(s, x, 10);
+  kvino_tensors parts = kv_svd(s, x, (kv_svd_attrs){.full_matrices = false, .compute_uv = true});
+  if (!parts.v) return NULL;
+  kvino_tensor *scale = kv_cast(s, inverted(s, parts.v[1], rcond), (kvino_dtype)x->dtype);
+  kvino_tensor *v = kv_multiply(s, op_conj(s, parts.v[2]), kv_unsqueeze(s, scale, KV_VECTOR(s, -1)));
+  return kv_cast(
+      s, kv_mat_mul(s, v, op_conj(s, parts.v[0]), (kv_matmul_attrs){.transpose_a = true, .transpose_b = true}), dtype);
+}
+
+kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tensor *rcond) {
+  if (!a || !b) return NULL;
+  if (a->rank != 2)
+    return kv_scope_fail(s, KVINO_INVALID, "%d-dimensional array given. Array must be two-dimensional", a->rank);
+  if (b->rank != 1 && b->rank != 2)
+    return kv_scope_fail(s, KVINO_INVALID, "%d-dimensional array given. Array must be one or two-dimensional", b->rank);
+  if (a->shape[0] >= 0 && b->shape[0] >= 0 && a->shape[0] != b->shape[0])
+    return kv_scope_fail(s, KVINO_INVALID, "Leading dimensions of input arrays must match");
+  system_of y;
+  if (!take(s, a, b, &y)) return NULL;
+  kvino_tensor *tolerance = kv_rank_tolerance(s, y.a, 1);
+  if (!tolerance) return NULL;
+  if (rcond) { /* a negative one means the precision */
+    kvino_dtype real = (kvino_dtype)tolerance->dtype;
+    kvino_tensor *eps = kv_number(s, real, real == KVINO_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
+    rcond = kv_cast(s, rcond, real);
+    rcond = kv_select(s, kv_less(s, rcond, kv_like(s, rcond, 0)), eps, rcond);
+  } else {
+    rcond = tolerance;
+  }
+  kvino_tensors parts = kv_svd(s, y.a, (kv_svd_attrs){.full_matrices = false, .compute_uv = true});
+  if (!parts.v) return NULL;
+  kvino_tensor *scale = kv_cast(s, inverted(s, parts.v[1], rcond), (kvino_dtype)y.a->dtype);
+  kvino_tensor *x = kv_mat_mul(s, op_conj(s, parts.v[0]), y.b, (kv_matmul_attrs){.transpose_a = true});
+  x = kv_multiply(s, kv_unsqueeze(s, scale, KV_VECTOR(s, -1)), x);
+  return give(s, kv_mat_mul(s, op_conj(s, parts.v[2]), x, (kv_matmul_attrs){.transpose_a = true}), &y);
+}
+
+/* ---- powers ---- */
+
+static kvino_tensor *times(kv_scope *s, kvino_tensor *a, kvino_tensor *b, bool truths) {
+  kvino_tensor *y = kv_mat_mul(s, a, b, (kv_matmul_attrs){.transpose_a = false});
+  return truths ? kv_cast(s, kv_truth(s, y), KVINO_I32) : y;
+}
+
+kvino_tensor *op_matrix_power(kv_scope *s, kvino_tensor *x, int64_t n) {
+  char text[KV_SHAPE_TEXT];
+  if (!kv_is_matrix(s, x)) return NULL;
+  if (n == KVINO_NO_INTEGER) return kv_scope_fail(s, KVINO_TYPE, "exponent must be an integer");
+  int64_t rows = x->shape[x->rank - 2], columns = x->shape[x->rank - 1];
+  if (rows >= 0 && columns >= 0 && rows != columns)
+    return kv_scope_fail(s, KVINO_INVALID, "Expected a square matrix. Received non-square input with shape %s",
+                         kv_shape_text(x->rank, x->shape, text));
+  kvino_dtype dtype = n < 0 ? kv_result_float(s, 1, &x) : kv_dtype_of(x);
+  bool truths = dtype == KVINO_BOOL; /* sums of products that are not 0 */
+  x = kv_cast(s, x, n < 0 ? kv_work_dtype_of(x) : truths ? KVINO_I32 : kv_work_dtype(dtype));
+  if (n < 0) x = kv_solve(s, x, kv_identity_like(s, x));
+  if (!n) {
+    kvino_tensor *one = kv_identity_like(s, x);
+    return kv_cast(s, kv_broadcast_shape(s, one, kv_dims(s, x)), dtype);
+  }
+  kvino_tensor *y = NULL;
+  for (uint64_t left = n < 0 ? (uint64_t)-n : (uint64_t)n; left && !s->status; left >>= 1) {
+    if (left & 1) y = y ? times(s, y, x, truths) : x;
+    if (left > 1) x = times(s, x, x, truths);
+  }
+  return kv_cast(s, y, dtype);
+}
