@@ -5,8 +5,9 @@
 
 /* ---- segments: rows of data combined into the row of the result that their id names ---- */
 
-/* The value that loses against every other of the dtype: 0 for a sum, the lowest for max, the highest for min. */
+/* The value that changes no other: 0 for a sum, 1 for a product, the dtype's lowest for max, the highest for min. */
 static kvino_tensor *neutral(kv_scope *s, kvino_dtype dtype, const char *how) {
+  if (how[0] == 'p') return kv_int(s, dtype, 1);
   if (how[0] == 's') return kv_int(s, dtype, 0);
   bool lowest = how[1] == 'a';
   if (kvino_dtype_is_float(dtype)) return kv_number(s, dtype, lowest ? -INFINITY : INFINITY);
@@ -40,11 +41,13 @@ static kvino_tensor *segments(kv_scope *s, kvino_tensor *data, kvino_tensor *ids
   if (data->rank > 1)
     shape = kv_concat(s, 2, (kvino_tensor *[]){more, kv_cut(s, kv_dims(s, data), 0, 1, INT64_MAX)},
                       (kv_axis_attrs){.axis = 0});
-  kvino_tensor *start = kv_broadcast_shape(s, neutral(s, dtype, how), shape);
-  kvino_tensor *y = kv_scatter_nd_update(s, start, kv_unsqueeze(s, ids, KV_VECTOR(s, 1)), kv_cast(s, data, dtype),
+  kvino_dtype work = kv_work_dtype(dtype);
+  kvino_tensor *start = kv_broadcast_shape(s, neutral(s, work, how), shape);
+  kvino_tensor *y = kv_scatter_nd_update(s, start, kv_unsqueeze(s, ids, KV_VECTOR(s, 1)), kv_cast(s, data, work),
                                          (kv_scatter_nd_attrs){.reduction = how});
   kvino_tensor *stop = kv_cast(s, rows, KVINO_I64);
-  return kv_slice(s, 5, (kvino_tensor *[]){y, KV_VECTOR(s, 0), stop, KV_VECTOR(s, 1), KV_VECTOR(s, 0)});
+  y = kv_slice(s, 5, (kvino_tensor *[]){y, KV_VECTOR(s, 0), stop, KV_VECTOR(s, 1), KV_VECTOR(s, 0)});
+  return kv_cast(s, y, dtype);
 }
 
 kvino_tensor *op_segment_sum(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
@@ -58,6 +61,10 @@ kvino_tensor *op_segment_max(kv_scope *s, kvino_tensor *data, kvino_tensor *ids,
 kvino_tensor *op_segment_min(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
   (void)sorted;
   return segments(s, data, ids, num, "min");
+}
+kvino_tensor *op_segment_prod(kv_scope *s, kvino_tensor *data, kvino_tensor *ids, kvino_tensor *num, bool sorted) {
+  (void)sorted;
+  return segments(s, data, ids, num, "prod");
 }
 
 /* ---- others ---- */
@@ -82,6 +89,47 @@ kvino_tensors op_top_k(kv_scope *s, kvino_tensor *x, int64_t k, bool sorted) {
   return y;
 }
 
+/* Fewer than k predictions are greater, NaN being so. A target out of range is not in. */
+kvino_tensor *op_in_top_k(kv_scope *s, kvino_tensor *targets, kvino_tensor *predictions, int64_t k) {
+  targets = kv_strong(s, targets);
+  predictions = kv_strong(s, predictions);
+  if (!targets || !predictions) return NULL;
+  if (targets->rank != 1 || predictions->rank != 2)
+    return kv_scope_fail(s, KVINO_INVALID, "in_top_k takes targets of rank 1 and predictions of rank 2, not %d and %d",
+                         targets->rank, predictions->rank);
+  if (targets->shape[0] >= 0 && predictions->shape[0] >= 0 && targets->shape[0] != predictions->shape[0])
+    return kv_scope_fail(s, KVINO_INVALID, "in_top_k takes as many targets as rows of predictions, not %lld and %lld",
+                         (long long)targets->shape[0], (long long)predictions->shape[0]);
+  targets = kv_unsqueeze(s, kv_cast(s, targets, KVINO_I64), KV_VECTOR(s, 1));
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *classes = kv_dimension(s, predictions, 1);
+  kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, targets), kv_less(s, targets, classes));
+  if (predictions->shape[1] == 0) return kv_squeeze(s, inside, KV_VECTOR(s, 1));
+  kvino_tensor *own =
+      kv_gather_elements(s, predictions, kv_select(s, inside, targets, zero), (kv_axis_attrs){.axis = 1});
+  kvino_tensor *more = kv_cast(s, kv_logical_not(s, kv_less_equal(s, predictions, own)), KVINO_I32);
+  more = kv_reduce_sum(s, more, KV_VECTOR(s, 1), (kv_keep_dims_attrs){.keep_dims = true});
+  kvino_tensor *y = kv_less(s, kv_cast(s, more, KVINO_I64), kv_int(s, KVINO_I64, k));
+  y = kv_logical_and(s, y, kv_logical_and(s, inside, kv_equal(s, own, own)));
+  return kv_squeeze(s, y, KV_VECTOR(s, 1));
+}
+
+kvino_tensor *op_cdist(kv_scope *s, kvino_tensor *x, kvino_tensor *y) {
+  kv_align_float(s, &x, &y);
+  if (!x || !y) return NULL;
+  if (x->rank < 2 || y->rank < 2) return kv_scope_fail(s, KVINO_INVALID, "`cdist` inputs must have rank >= 2");
+  int64_t n = x->shape[x->rank - 1], m = y->shape[y->rank - 1];
+  if (n >= 0 && m >= 0 && n != m)
+    return kv_scope_fail(s, KVINO_INVALID, "Last dimension of inputs to `cdist` must match");
+  kvino_dtype dtype = (kvino_dtype)x->dtype;
+  x = kv_unsqueeze(s, kv_cast(s, x, kv_work_dtype(dtype)), KV_VECTOR(s, x->rank - 1));
+  y = kv_unsqueeze(s, kv_cast(s, y, kv_work_dtype(dtype)), KV_VECTOR(s, y->rank - 2));
+  kvino_tensor *gap = kv_subtract(s, x, y);
+  if (!gap) return NULL;
+  kvino_tensor *last = KV_VECTOR(s, gap->rank - 1);
+  gap = kv_reduce_sum(s, kv_multiply(s, gap, gap), last, (kv_keep_dims_attrs){.keep_dims = false});
+  return kv_cast(s, kv_sqrt(s, gap), dtype);
+}
+
 kvino_tensor *op_logsumexp(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
   x = kv_to_float(s, x);
   if (!x) return NULL;
@@ -99,3 +147,10 @@ kvino_tensor *op_rsqrt(kv_scope *s, kvino_tensor *x) {
 }
 
 kvino_tensor *op_erf(kv_scope *s, kvino_tensor *x) { return kv_erf(s, kv_to_float(s, x)); }
+kvino_tensor *op_erfc(kv_scope *s, kvino_tensor *x) { return kv_erfc(s, kv_to_float(s, x)); }
+kvino_tensor *op_erfinv(kv_scope *s, kvino_tensor *x) { return kv_erf_inv(s, kv_to_float(s, x)); }
+kvino_tensor *op_lgamma(kv_scope *s, kvino_tensor *x) { return kv_lgamma(s, kv_to_float(s, x)); }
+kvino_tensor *op_gammainc(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
+  kv_align_float(s, &x1, &x2);
+  return kv_gamma_inc(s, x1, x2);
+}
