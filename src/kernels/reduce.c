@@ -156,9 +156,12 @@ static void merge_chunks(const job *j) {
 /* The result where nothing goes into an output, or where there is no output. */
 static kvino_status reduce_nothing(const kv_reducer *r, int64_t outputs, void *out, kvino_error *err) {
   if (!outputs) return KVINO_OK;
-  if (r->op == KV_REDUCE_MAX || r->op == KV_REDUCE_MIN)
-    return kv_fail(err, KVINO_INVALID, "zero-size array to reduction operation %s which has no identity",
-                   r->op == KV_REDUCE_MAX ? "maximum" : "minimum");
+  const char *name = r->op == KV_REDUCE_MAX    ? "maximum"
+                     : r->op == KV_REDUCE_MIN  ? "minimum"
+                     : r->op == KV_REDUCE_FMAX ? "fmax"
+                     : r->op == KV_REDUCE_FMIN ? "fmin"
+                                               : NULL;
+  if (name) return kv_fail(err, KVINO_INVALID, "zero-size array to reduction operation %s which has no identity", name);
   char state[KV_REDUCE_SLOT];
   int64_t size = (int64_t)kvino_dtype_size(r->dtype);
   kv_reduce_begin(r, state, 1, 1);

@@ -16,12 +16,15 @@ typedef enum kv_reduce_op {
   KV_REDUCE_L2, /* square root of the sum of squares */
   KV_REDUCE_AND,
   KV_REDUCE_OR,
+  KV_REDUCE_FMAX, /* maximum and minimum of what is not NaN: NaN where nothing is */
+  KV_REDUCE_FMIN,
+  KV_REDUCE_MEAN_SQUARE, /* of squares rounded to f32, f64 to itself */
   KV_REDUCE_MEAN,
   KV_REDUCE_OPS
 } kv_reduce_op;
 
-/* Whether the operation takes the dtype. Sums and products: all but bool; L1: all but bool and complex; L2, MEAN:
- * floats (MEAN also complex); MAX, MIN: all; AND, OR: bool. Strings never. */
+/* Whether the operation takes the dtype. Sums and products: all but bool; L1: all but bool and complex; L2, MEAN,
+ * MEAN_SQUARE, FMAX, FMIN: floats (MEAN also complex); MAX, MIN: all; AND, OR: bool. Strings never. */
 bool kv_reduce_takes(kv_reduce_op op, kvino_dtype dtype);
 
 /* Reduces every axis `a` with reduced[a] into `out`: contiguous, of x's dtype, one element for each of the shape

@@ -1,12 +1,17 @@
-/* The index of the extreme. The row loops of maximum and minimum find the extreme of a piece, and only where it beats
- * the best so far is the piece searched for its place. */
+/* The index of the extreme. The row loops of maximum and minimum find the extreme of each piece of a row; only the
+ * piece that had the best is searched for its place. */
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/reduce_plan.h"
 
-enum { PIECE = 1024, WIDTH = 1024, RUN = 1 << 30 };
+enum {
+  PIECE = 1024, /* elements in a row of which the extreme is found before its place; a buffer holds them */
+  SHORT = 32,   /* elements in a row that are compared one by one */
+  WIDTH = 1024,
+  RUN = 1 << 30
+};
 
 typedef struct job {
   kv_reduce_plan plan;
@@ -15,7 +20,7 @@ typedef struct job {
   char *out;
 } job;
 
-/* ---- per dtype: the first place of a value in a piece, and whether one value beats another ---- */
+/* ---- per dtype: whether one value beats another ---- */
 
 #define REAL_BEATS(max, a, b) (((max) ? (a) > (b) : (a) < (b)) || ((a) != (a) && !((b) != (b))))
 #define REAL(T)                                                                                                        \
@@ -23,14 +28,25 @@ typedef struct job {
     T a = *(const T *)p, b = *(const T *)q;                                                                            \
     return REAL_BEATS(max, a, b);                                                                                      \
   }                                                                                                                    \
-  static int64_t find_##T(const void *p, int64_t n, const void *value) {                                               \
-    const T *x = p, v = *(const T *)value;                                                                             \
-    int64_t i = 0;                                                                                                     \
-    if (v != v)                                                                                                        \
-      while (i < n && !(x[i] != x[i])) i++;                                                                            \
+  static int64_t first_##T(bool max, const void *p, int64_t n) {                                                       \
+    const T *x = p;                                                                                                    \
+    T best = x[0];                                                                                                     \
+    int64_t at = 0;                                                                                                    \
+    if (max)                                                                                                           \
+      for (int64_t i = 1; i < n; i++) {                                                                                \
+        const T a = x[i];                                                                                              \
+        const bool better = (a > best) | ((a != a) & (best == best));                                                  \
+        best = better ? a : best;                                                                                      \
+        at = better ? i : at;                                                                                          \
+      }                                                                                                                \
     else                                                                                                               \
-      while (i < n && x[i] != v) i++;                                                                                  \
-    return i;                                                                                                          \
+      for (int64_t i = 1; i < n; i++) {                                                                                \
+        const T a = x[i];                                                                                              \
+        const bool better = (a < best) | ((a != a) & (best == best));                                                  \
+        best = better ? a : best;                                                                                      \
+        at = better ? i : at;                                                                                          \
+      }                                                                                                                \
+    return at;                                                                                                         \
   }                                                                                                                    \
   static void columns_##T(bool max, const void *p, int64_t n, void *values, int32_t *at, int32_t index) {              \
     const T *restrict x = p;                                                                                           \
@@ -76,14 +92,12 @@ typedef struct {
     if (a.re != b.re) return max ? a.re > b.re : a.re < b.re;                                                          \
     return max ? a.im > b.im : a.im < b.im;                                                                            \
   }                                                                                                                    \
-  static int64_t find_##T(const void *p, int64_t n, const void *value) {                                               \
-    const T *x = p, v = *(const T *)value;                                                                             \
-    int64_t i = 0;                                                                                                     \
-    if (nan_##T(v))                                                                                                    \
-      while (i < n && !nan_##T(x[i])) i++;                                                                             \
-    else                                                                                                               \
-      while (i < n && !(x[i].re == v.re && x[i].im == v.im)) i++;                                                      \
-    return i;                                                                                                          \
+  static int64_t first_##T(bool max, const void *p, int64_t n) {                                                       \
+    const T *x = p;                                                                                                    \
+    int64_t at = 0;                                                                                                    \
+    for (int64_t i = 1; i < n; i++)                                                                                    \
+      if (beats_##T(max, &x[i], &x[at])) at = i;                                                                       \
+    return at;                                                                                                         \
   }                                                                                                                    \
   static void columns_##T(bool max, const void *p, int64_t n, void *values, int32_t *at, int32_t index) {              \
     const T *x = p;                                                                                                    \
@@ -96,12 +110,12 @@ COMPLEX(complex128)
 
 typedef struct element {
   bool (*beats)(bool max, const void *p, const void *q);
-  int64_t (*find)(const void *p, int64_t n, const void *value);
+  int64_t (*first)(bool max, const void *p, int64_t n); /* of a row too short for pieces */
   void (*columns)(bool max, const void *p, int64_t n, void *values, int32_t *at, int32_t index);
 } element;
 
 #define ROW(T)                                                                                                         \
-  { beats_##T, find_##T, columns_##T }
+  { beats_##T, first_##T, columns_##T }
 static const element elements[KVINO_DTYPE_COUNT] = {
     [KVINO_BOOL] = ROW(uint8_t),   [KVINO_U8] = ROW(uint8_t), [KVINO_U16] = ROW(uint16_t), [KVINO_U32] = ROW(uint32_t),
     [KVINO_U64] = ROW(uint64_t),   [KVINO_I8] = ROW(int8_t),  [KVINO_I16] = ROW(int16_t),  [KVINO_I32] = ROW(int32_t),
@@ -130,10 +144,15 @@ static void put(const job *j, int64_t output, int64_t index) {
 static void search_rows(const job *j, const char *at, int64_t output) {
   const kv_reduce_plan *p = &j->plan;
   const element *e = &elements[p->compute];
+  int64_t last = p->n_reduced - 1, step = p->reduced_step[last], run = p->reduced[last], base = 0, found = -1;
+  if (!last && run <= SHORT && p->dtype != KVINO_BOOL && kv_reduce_in_place(p, step)) {
+    put(j, output, e->first(j->max, at, run));
+    return;
+  }
   kv_reduce_buffer buffer;
   _Alignas(16) char best[16], value[16];
-  int64_t last = p->n_reduced - 1, step = p->reduced_step[last], run = p->reduced[last], base = 0, found = -1;
-  int64_t index[KVINO_MAX_RANK];
+  int64_t index[KVINO_MAX_RANK], length = 0;
+  const char *where = NULL;
   for (int a = 0; a < last; a++) index[a] = 0;
   do {
     for (int64_t i = 0; i < run; i += PIECE) {
@@ -143,10 +162,13 @@ static void search_rows(const job *j, const char *at, int64_t output) {
       j->reducer.kernel.row(x, n, value, 1);
       if (found >= 0 && !e->beats(j->max, value, best)) continue;
       memcpy(best, value, sizeof best);
-      found = base + i + e->find(x, n, value);
+      found = base + i;
+      length = n;
+      where = at + i * step;
     }
     base += run;
   } while (kv_reduce_plan_next(p, -1, 0, index, &at));
+  found += j->reducer.kernel.find(load(j, where, length, step, &buffer), length, best);
   put(j, output, found);
 }
 

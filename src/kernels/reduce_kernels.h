@@ -27,9 +27,13 @@ typedef struct kv_reduce_kernel {
   void (*columns)(const char *p, int64_t step, int64_t rows, int64_t n, void *state, int64_t width);
   /* state[0] takes in n contiguous aligned elements. */
   void (*row)(const char *p, int64_t n, void *state, int64_t width);
+  /* Maximum and minimum only: the first of n contiguous aligned elements that equals the one at `value` (that is NaN
+   * where it is); n where none does. */
+  int64_t (*find)(const char *p, int64_t n, const void *value);
 } kv_reduce_kernel;
 
-/* Everything about one operation on one dtype. MEAN and L2 differ from sums only in kv_reduce_finish. */
+/* Everything about one operation on one dtype. MEAN, L2 and MEAN_SQUARE differ from sums (of squares)
+ * only in kv_reduce_finish. */
 typedef struct kv_reducer {
   kv_reduce_op op;
   kvino_dtype dtype;   /* of the tensor and of the result */

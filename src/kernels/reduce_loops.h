@@ -7,6 +7,10 @@
 
 #include "kernels/reduce_kernels.h"
 
+#if VECTOR > 16
+#include <immintrin.h>
+#endif
+
 enum {
   LANES = 32,
   BLOCK = 512,                            /* f64 elements that are added plainly before the error is taken */
@@ -42,8 +46,8 @@ typedef float vhalf __attribute__((vector_size(VECTOR / 2))); /* as many floats 
   _Pragma("GCC unroll 4") for (int half = DOUBLES / 2; half >= (parts); half /= 2) for (int j = 0; j < half; j++)      \
       lanes[j] = COMBINE(lanes[j], lanes[j + half]);
 
-/* f32 in double precision. */
-#define ROW_WIDE(name, identity, VMAP, MAP, COMBINE, parts)                                                            \
+/* f32 in double precision; NARROW comes before, in f32. */
+#define ROW_WIDE(name, identity, NARROW, VMAP, MAP, COMBINE, parts)                                                    \
   static void row_##name(const char *p, int64_t n, void *state, int64_t width UNUSED) {                                \
     double *s = state;                                                                                                 \
     const float *x = (const float *)p;                                                                                 \
@@ -55,22 +59,23 @@ typedef float vhalf __attribute__((vector_size(VECTOR / 2))); /* as many floats 
       for (; i + LANES <= n; i += LANES) _Pragma("GCC unroll 16") for (int k = 0; k < REGISTERS; k++) {                \
           vhalf narrow;                                                                                                \
           memcpy(&narrow, x + i + k * DOUBLES, sizeof narrow);                                                         \
-          vdouble v = __builtin_convertvector(narrow, vdouble);                                                        \
+          vdouble v = __builtin_convertvector(NARROW(narrow), vdouble);                                                \
           sum[k] = COMBINE(sum[k], VMAP(v));                                                                           \
         }                                                                                                              \
       FOLD(COMBINE, parts)                                                                                             \
       for (int q = 0; q < (parts); q++) s[q] = COMBINE(s[q], lanes[q]);                                                \
     }                                                                                                                  \
     for (; i < n; i++) {                                                                                               \
-      double v = x[i];                                                                                                 \
+      double v = NARROW(x[i]);                                                                                         \
       s[i % (parts)] = COMBINE(s[i % (parts)], MAP(v));                                                                \
     }                                                                                                                  \
   }
-ROW_WIDE(sum_f32, 0.0, PLAIN, PLAIN, ADD, 1)
-ROW_WIDE(sum_c64, 0.0, PLAIN, PLAIN, ADD, 2)
-ROW_WIDE(l1_f32, 0.0, VMAGNITUDE, MAGNITUDE, ADD, 1)
-ROW_WIDE(l2_f32, 0.0, SQUARE, SQUARE, ADD, 1)
-ROW_WIDE(prod_f32, 1.0, PLAIN, PLAIN, MULTIPLY, 1)
+ROW_WIDE(sum_f32, 0.0, PLAIN, PLAIN, PLAIN, ADD, 1)
+ROW_WIDE(sum_c64, 0.0, PLAIN, PLAIN, PLAIN, ADD, 2)
+ROW_WIDE(l1_f32, 0.0, PLAIN, VMAGNITUDE, MAGNITUDE, ADD, 1)
+ROW_WIDE(l2_f32, 0.0, PLAIN, SQUARE, SQUARE, ADD, 1)
+ROW_WIDE(squares_f32, 0.0, SQUARE, PLAIN, PLAIN, ADD, 1)
+ROW_WIDE(prod_f32, 1.0, PLAIN, PLAIN, PLAIN, MULTIPLY, 1)
 
 /* *sum += x, and what the rounding took away goes to *error. Exact by Knuth's TwoSum; needs IEEE addition as written.
  */
@@ -135,12 +140,16 @@ static void row_prod_f64(const char *p, int64_t n, void *state, int64_t width UN
 COMPLEX_PRODUCT(c64, float)
 COMPLEX_PRODUCT(c128, double)
 
-/* ---- maximum and minimum of floats: NaN, once in, stays; the comparisons with it are false ---- */
+/* ---- maximum and minimum of floats: NaN, once in, stays; the comparisons with it are false. In fmax and fmin it goes
+ * as soon as there is something else ---- */
+
+#define NAN_STAYS(a, v) ((v) != (v))
+#define NAN_GOES(a, v) ((a) != (a))
 
 /* The last register overlaps the one before: an element may be taken twice. */
-#define ROW_EXTREME(name, T, V, M, OP)                                                                                 \
+#define ROW_EXTREME(name, T, V, M, OP, NANS)                                                                           \
   static inline V pick_##name(V a, V v) {                                                                              \
-    M take = (v OP a) | (v != v);                                                                                      \
+    M take = (v OP a) | NANS(a, v);                                                                                    \
     return (V)(((M)v & take) | ((M)a & ~take));                                                                        \
   }                                                                                                                    \
   static inline V load_##name(const T *x) {                                                                            \
@@ -153,7 +162,7 @@ COMPLEX_PRODUCT(c128, double)
     const T *x = (const T *)p;                                                                                         \
     T best = *(T *)state;                                                                                              \
     if (n < PER) {                                                                                                     \
-      for (int64_t i = 0; i < n; i++) best = (x[i] OP best) | (x[i] != x[i]) ? x[i] : best;                            \
+      for (int64_t i = 0; i < n; i++) best = (x[i] OP best) | NANS(best, x[i]) ? x[i] : best;                          \
       *(T *)state = best;                                                                                              \
       return;                                                                                                          \
     }                                                                                                                  \
@@ -171,13 +180,17 @@ COMPLEX_PRODUCT(c128, double)
     memcpy(lanes, &a, sizeof lanes);                                                                                   \
     for (int half = PER / 2; half >= 1; half /= 2)                                                                     \
       for (int j = 0; j < half; j++)                                                                                   \
-        lanes[j] = (lanes[j + half] OP lanes[j]) | (lanes[j + half] != lanes[j + half]) ? lanes[j + half] : lanes[j];  \
-    *(T *)state = (lanes[0] OP best) | (lanes[0] != lanes[0]) ? lanes[0] : best;                                       \
+        lanes[j] = (lanes[j + half] OP lanes[j]) | NANS(lanes[j], lanes[j + half]) ? lanes[j + half] : lanes[j];       \
+    *(T *)state = (lanes[0] OP best) | NANS(best, lanes[0]) ? lanes[0] : best;                                         \
   }
-ROW_EXTREME(max_f32, float, vfloat, vmask32, >)
-ROW_EXTREME(min_f32, float, vfloat, vmask32, <)
-ROW_EXTREME(max_f64, double, vdouble, vmask64, >)
-ROW_EXTREME(min_f64, double, vdouble, vmask64, <)
+ROW_EXTREME(max_f32, float, vfloat, vmask32, >, NAN_STAYS)
+ROW_EXTREME(min_f32, float, vfloat, vmask32, <, NAN_STAYS)
+ROW_EXTREME(max_f64, double, vdouble, vmask64, >, NAN_STAYS)
+ROW_EXTREME(min_f64, double, vdouble, vmask64, <, NAN_STAYS)
+ROW_EXTREME(fmax_f32, float, vfloat, vmask32, >, NAN_GOES)
+ROW_EXTREME(fmin_f32, float, vfloat, vmask32, <, NAN_GOES)
+ROW_EXTREME(fmax_f64, double, vdouble, vmask64, >, NAN_GOES)
+ROW_EXTREME(fmin_f64, double, vdouble, vmask64, <, NAN_GOES)
 
 /* Complex numbers are ordered by the real, then by the imaginary part. */
 #define COMPLEX_EXTREME(name, T, OP)                                                                                   \
@@ -228,18 +241,26 @@ COMPLEX_EXTREME(min_c128, double, <)
 #define ADD_WIDE(a, x) ((a) + (double)(x))
 #define ADD_MAGNITUDE(a, x) ((a) + fabs((double)(x)))
 #define ADD_SQUARE(a, x) ((a) + (double)(x) * (double)(x))
+#define ADD_NARROW_SQUARE(a, x) ((a) + (double)((x) * (x)))
 #define MULTIPLY_WIDE(a, x) ((a) * (double)(x))
 #define LARGER(a, x) (((x) > (a)) | ((x) != (x)) ? (x) : (a))
 #define SMALLER(a, x) (((x) < (a)) | ((x) != (x)) ? (x) : (a))
+#define FLARGER(a, x) (((x) <= (a)) | ((x) != (x)) ? (a) : (x))
+#define FSMALLER(a, x) (((x) >= (a)) | ((x) != (x)) ? (a) : (x))
 COLUMNS(sum_f32, float, double, ADD_WIDE)
 COLUMNS(l1_f32, float, double, ADD_MAGNITUDE)
 COLUMNS(l2_f32, float, double, ADD_SQUARE)
+COLUMNS(squares_f32, float, double, ADD_NARROW_SQUARE)
 COLUMNS(prod_f32, float, double, MULTIPLY_WIDE)
 COLUMNS(prod_f64, double, double, MULTIPLY_WIDE)
 COLUMNS(max_f32, float, float, LARGER)
 COLUMNS(min_f32, float, float, SMALLER)
 COLUMNS(max_f64, double, double, LARGER)
 COLUMNS(min_f64, double, double, SMALLER)
+COLUMNS(fmax_f32, float, float, FLARGER)
+COLUMNS(fmin_f32, float, float, FSMALLER)
+COLUMNS(fmax_f64, double, double, FLARGER)
+COLUMNS(fmin_f64, double, double, FSMALLER)
 static void columns_sum_c64(const char *p, int64_t step, int64_t rows, int64_t n, void *state, int64_t width) {
   columns_sum_f32(p, step, rows, 2 * n, state, 2 * width);
 }
@@ -312,10 +333,77 @@ COLUMNS(and_bool, uint8_t, uint8_t, AND)
 ROW_DECIDED(or_bool, OR, 1)
 ROW_DECIDED(and_bool, AND, 0)
 
+/* ---- the place of a value ---- */
+
+static inline bool any_bit(vmask64 v) {
+#if VECTOR == 64
+  return _mm512_test_epi64_mask((__m512i)v, (__m512i)v);
+#elif VECTOR == 32
+  return !_mm256_testz_si256((__m256i)v, (__m256i)v);
+#else
+  int64_t bits = 0;
+  for (int j = 0; j < DOUBLES; j++) bits |= v[j];
+  return bits;
+#endif
+}
+
+/* Four registers at a time, then element by element where it is. */
+#define FOUND(FITS)                                                                                                    \
+  for (; i + 4 * PER <= n; i += 4 * PER) {                                                                             \
+    V a, b, c, d;                                                                                                      \
+    memcpy(&a, x + i, sizeof a);                                                                                       \
+    memcpy(&b, x + i + PER, sizeof b);                                                                                 \
+    memcpy(&c, x + i + 2 * PER, sizeof c);                                                                             \
+    memcpy(&d, x + i + 3 * PER, sizeof d);                                                                             \
+    if (any_bit((vmask64)((FITS(a) | FITS(b)) | (FITS(c) | FITS(d))))) break;                                          \
+  }                                                                                                                    \
+  while (i < n && !FITS(x[i])) i++;
+#define IS_VALUE(a) ((a) == v)
+#define IS_NAN(a) ((a) != (a))
+#define FIND(dtype, T)                                                                                                 \
+  static int64_t find_##dtype(const char *p, int64_t n, const void *value) {                                           \
+    typedef T V __attribute__((vector_size(VECTOR)));                                                                  \
+    enum { PER = VECTOR / (int)sizeof(T) };                                                                            \
+    const T *x = (const T *)p, v = *(const T *)value;                                                                  \
+    int64_t i = 0;                                                                                                     \
+    if (IS_NAN(v)) {                                                                                                   \
+      FOUND(IS_NAN)                                                                                                    \
+    } else {                                                                                                           \
+      FOUND(IS_VALUE)                                                                                                  \
+    }                                                                                                                  \
+    return i;                                                                                                          \
+  }
+FIND(8, uint8_t)
+FIND(16, uint16_t)
+FIND(32, uint32_t)
+FIND(64, uint64_t)
+FIND(f32, float)
+FIND(f64, double)
+
+#define FIND_COMPLEX(dtype, T)                                                                                         \
+  static int64_t find_##dtype(const char *p, int64_t n, const void *value) {                                           \
+    const T *x = (const T *)p, *v = value;                                                                             \
+    const bool nan = v[0] != v[0] || v[1] != v[1];                                                                     \
+    for (int64_t i = 0; i < n; i++, x += 2)                                                                            \
+      if (nan ? x[0] != x[0] || x[1] != x[1] : x[0] == v[0] && x[1] == v[1]) return i;                                 \
+    return n;                                                                                                          \
+  }
+FIND_COMPLEX(c64, float)
+FIND_COMPLEX(c128, double)
+
 /* ---- the table ---- */
 
 #define ENTRY(name)                                                                                                    \
-  { columns_##name, row_##name }
+  { columns_##name, row_##name, NULL }
+#define EXTREME_ENTRY(name, dtype)                                                                                     \
+  { columns_##name, row_##name, find_##dtype }
+#define EXTREME_ENTRIES(name)                                                                                          \
+  [KVINO_U8] = EXTREME_ENTRY(name##_u8, 8), [KVINO_U16] = EXTREME_ENTRY(name##_u16, 16),                               \
+  [KVINO_U32] = EXTREME_ENTRY(name##_u32, 32), [KVINO_U64] = EXTREME_ENTRY(name##_u64, 64),                            \
+  [KVINO_I8] = EXTREME_ENTRY(name##_i8, 8), [KVINO_I16] = EXTREME_ENTRY(name##_i16, 16),                               \
+  [KVINO_I32] = EXTREME_ENTRY(name##_i32, 32), [KVINO_I64] = EXTREME_ENTRY(name##_i64, 64),                            \
+  [KVINO_F32] = EXTREME_ENTRY(name##_f32, f32), [KVINO_F64] = EXTREME_ENTRY(name##_f64, f64),                          \
+  [KVINO_C64] = EXTREME_ENTRY(name##_c64, c64), [KVINO_C128] = EXTREME_ENTRY(name##_c128, c128)
 #define INTEGER_ENTRIES(signed_name, unsigned_name)                                                                    \
   [KVINO_U8] = ENTRY(unsigned_name##8), [KVINO_U16] = ENTRY(unsigned_name##16),                                        \
   [KVINO_U32] = ENTRY(unsigned_name##32), [KVINO_U64] = ENTRY(unsigned_name##64), [KVINO_I8] = ENTRY(signed_name##8),  \
@@ -326,18 +414,15 @@ ROW_DECIDED(and_bool, AND, 0)
 static const kv_reduce_table table = {
     [KV_REDUCE_SUM] = {INTEGER_ENTRIES(sum_u, sum_u), FLOAT_ENTRIES(sum), COMPLEX_ENTRIES(sum)},
     [KV_REDUCE_PROD] = {INTEGER_ENTRIES(prod_u, prod_u), FLOAT_ENTRIES(prod), COMPLEX_ENTRIES(prod)},
-    [KV_REDUCE_MAX] = {[KVINO_BOOL] = ENTRY(or_bool),
-                       INTEGER_ENTRIES(max_i, max_u),
-                       FLOAT_ENTRIES(max),
-                       COMPLEX_ENTRIES(max)},
-    [KV_REDUCE_MIN] = {[KVINO_BOOL] = ENTRY(and_bool),
-                       INTEGER_ENTRIES(min_i, min_u),
-                       FLOAT_ENTRIES(min),
-                       COMPLEX_ENTRIES(min)},
+    [KV_REDUCE_MAX] = {[KVINO_BOOL] = EXTREME_ENTRY(or_bool, 8), EXTREME_ENTRIES(max)},
+    [KV_REDUCE_MIN] = {[KVINO_BOOL] = EXTREME_ENTRY(and_bool, 8), EXTREME_ENTRIES(min)},
     [KV_REDUCE_L1] = {INTEGER_ENTRIES(l1_i, sum_u), FLOAT_ENTRIES(l1)},
     [KV_REDUCE_L2] = {FLOAT_ENTRIES(l2)},
     [KV_REDUCE_AND] = {[KVINO_BOOL] = ENTRY(and_bool)},
     [KV_REDUCE_OR] = {[KVINO_BOOL] = ENTRY(or_bool)},
+    [KV_REDUCE_FMAX] = {FLOAT_ENTRIES(fmax)},
+    [KV_REDUCE_FMIN] = {FLOAT_ENTRIES(fmin)},
+    [KV_REDUCE_MEAN_SQUARE] = {[KVINO_F32] = ENTRY(squares_f32), [KVINO_F64] = ENTRY(l2_f64)},
 };
 
 const kv_reduce_table *TABLE(void) { return &table; }

@@ -9,7 +9,7 @@
 
 static kv_reduce_state state_of(kv_reduce_op op, kvino_dtype compute) {
   bool product = op == KV_REDUCE_PROD;
-  if (op == KV_REDUCE_MAX || op == KV_REDUCE_MIN) return KV_STATE_SAME;
+  if (op == KV_REDUCE_MAX || op == KV_REDUCE_MIN || op == KV_REDUCE_FMAX || op == KV_REDUCE_FMIN) return KV_STATE_SAME;
   switch (compute) {
   case KVINO_F32:
     return KV_STATE_F64;
@@ -37,7 +37,8 @@ bool kv_reduce_takes(kv_reduce_op op, kvino_dtype dtype) {
 }
 
 kvino_status kv_reducer_init(kv_reducer *r, kv_reduce_op op, kvino_dtype dtype, kvino_error *err) {
-  static const char *const names[] = {"sum", "prod", "max", "min", "L1 norm", "L2 norm", "all", "any", "mean"};
+  static const char *const names[] = {"sum", "prod", "max",  "min",  "L1 norm",     "L2 norm",
+                                      "all", "any",  "fmax", "fmin", "mean square", "mean"};
   static const uint8_t sizes[] = {[KV_STATE_F64] = 8,
                                   [KV_STATE_COMPENSATED] = 16,
                                   [KV_STATE_C128] = 16,
@@ -122,6 +123,8 @@ void kv_reduce_begin(const kv_reducer *r, void *state, int64_t n, int64_t width)
   case KV_STATE_SAME:
     if (r->op == KV_REDUCE_MAX || r->op == KV_REDUCE_MIN)
       fill_worst(r->compute, r->op == KV_REDUCE_MAX, state, n);
+    else if (r->op == KV_REDUCE_FMAX || r->op == KV_REDUCE_FMIN)
+      for (int64_t i = 0; i < n; i++) kv_store_f64(r->compute, (char *)state + i * r->size, NAN);
     else if (r->op == KV_REDUCE_AND)
       memset(state, 1, (size_t)n);
     else if (r->op == KV_REDUCE_PROD)
@@ -189,7 +192,7 @@ static inline double settled(const kv_reducer *r, const double *s, int64_t i, in
     double whole = v + s[parts * width + i];
     if (isfinite(v) && isfinite(whole)) v = whole;
   }
-  if (r->op == KV_REDUCE_MEAN)
+  if (r->op == KV_REDUCE_MEAN || r->op == KV_REDUCE_MEAN_SQUARE)
     v /= count;
   else if (r->op == KV_REDUCE_L2)
     v = sqrt(v);

@@ -44,6 +44,12 @@ static kv_reduce_op operation(const kv_call *c) {
     return KV_REDUCE_AND;
   case KV_ReduceLogicalOr:
     return KV_REDUCE_OR;
+  case KV_ReduceFMax:
+    return KV_REDUCE_FMAX;
+  case KV_ReduceFMin:
+    return KV_REDUCE_FMIN;
+  case KV_ReduceMeanSquare:
+    return KV_REDUCE_MEAN_SQUARE;
   default:
     return KV_REDUCE_MEAN;
   }
@@ -98,7 +104,8 @@ kvino_status kv_infer_reduce(kv_call *c) {
 
 /* Without axes the elements stay as they are, except for their sign. */
 static bool is_identity(const kv_call *c) {
-  return !c->in[1]->size && c->prim->id != KV_ReduceL1 && c->prim->id != KV_ReduceL2 && c->in[0]->dtype != KVINO_BOOL;
+  return !c->in[1]->size && c->prim->id != KV_ReduceL1 && c->prim->id != KV_ReduceL2 &&
+         c->prim->id != KV_ReduceMeanSquare && c->in[0]->dtype != KVINO_BOOL;
 }
 
 kvino_status kv_eval_reduce(kv_call *c) {

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "kernels/extreme.h"
 #include "kernels/positions.h"
+#include "kernels/radix.h"
 #include "kernels/sort.h"
 #include "prim/known.h"
 
@@ -116,6 +117,30 @@ static kvino_status alloc_lines(kv_call *c, size_t i, int axis) {
   return status;
 }
 
+/* Values alone, which need not carry their places. */
+static void sort_values(void *context, size_t begin, size_t end) {
+  lines *s = context;
+  kvino_dtype dtype = (kvino_dtype)s->x->dtype;
+  size_t bytes = (size_t)s->n * kvino_dtype_size(dtype);
+  uint64_t few[512];
+  char *scratch = bytes <= sizeof few ? (char *)few : kv_malloc(bytes);
+  for (size_t i = begin; scratch && i < end && !s->failed; i++)
+    if (!kv_radix_sort(dtype, s->n, s->x->data + i * bytes, s->descending, s->values + i * bytes, scratch))
+      s->failed = true;
+  if (!scratch) s->failed = true;
+  if (scratch != (char *)few) kv_free(scratch);
+}
+
+/* Places alone, of lines that are worth dividing. */
+static void sort_places(lines *s, size_t n_lines) {
+  kvino_dtype dtype = (kvino_dtype)s->x->dtype;
+  bool narrow = s->index_dtype == KVINO_I32;
+  for (size_t i = 0; i < n_lines && !s->failed; i++)
+    if (!kv_radix_order(dtype, s->n, s->x->data + i * (size_t)s->n * kvino_dtype_size(dtype), s->descending, narrow,
+                        s->indices + i * (size_t)s->n * (narrow ? 4 : 8)))
+      s->failed = true;
+}
+
 static kvino_status sort_lines(kv_call *c, lines *s, int axis) {
   kvino_tensor *x = c->in[0];
   if (!x->size || !s->k) return KVINO_OK;
@@ -124,7 +149,14 @@ static kvino_status sort_lines(kv_call *c, lines *s, int axis) {
     return kv_fail(c->err, KVINO_OVERFLOW, "axis %d of size %lld is too long for %s", axis, (long long)s->n,
                    c->prim->name);
   KV_TRY(lines_of(x, axis, &s->x, c->err));
-  kv_parallel_ranges((size_t)(x->size / s->n), (size_t)((64 << 10) / s->n + 1), sort_range, s);
+  size_t n_lines = (size_t)(x->size / s->n), grain = (size_t)((64 << 10) / s->n + 1);
+  bool whole = s->k == s->n && s->k > 1 && kv_radix_sorts((kvino_dtype)x->dtype);
+  if (whole && !s->indices)
+    kv_parallel_ranges(n_lines, grain, sort_values, s);
+  else if (whole && !s->values && s->n >= 1 << 16 && n_lines < (size_t)kv_threads() * 2)
+    sort_places(s, n_lines);
+  else
+    kv_parallel_ranges(n_lines, grain, sort_range, s);
   kvino_tensor_release(s->x);
   return s->failed ? kv_fail(c->err, KVINO_NO_MEMORY, "out of memory to sort %lld elements", (long long)s->n)
                    : KVINO_OK;

@@ -75,7 +75,7 @@ def arg(f):
 
 def average(x, axis=None, weights=None):
     name = result_float(*([x] if weights is None else [x, weights]))
-    return cast(np.average(wide(x), axis=axis, weights=None if weights is None else wide(weights)), name)
+    return cast(np.average(wide(x), axis=axes(axis), weights=None if weights is None else wide(weights)), name)
 
 
 def cumsum(x, axis=None, dtype=None):
@@ -224,6 +224,16 @@ CASES["average"] = [
         device_atol=2e-3,
     ),
 ]
+CASES["average"] += [
+    case(values("float32", (3, 4), 1), expect=average, axis=[0, 1]),
+    case(values("float32", (3, 4), 1), expect=average, axis=()),
+    case(
+        values("float32", (2, 3, 4), 1), expect=average, axis=[0, 1], weights=values("float32", (2, 3), 2, 0.1, 1), atol=1e-6
+    ),
+    case(
+        values("float32", (2, 3, 4), 1), expect=average, axis=[2, 0], weights=values("float32", (4, 2), 2, 0.1, 1), atol=1e-6
+    ),
+]
 CASES["cumsum"] = [
     *(
         case(
@@ -245,6 +255,41 @@ CASES["cumsum"] = [
     case(values("float32", (), 1), expect=cumsum),
     case(values("float32", (3, 0), 1), expect=cumsum, axis=1),
     case(values("bool", (3, 4), 1), expect=cumsum, axis=0, dtype="float32"),
+]
+
+
+
+def cumprod(x, axis=None, dtype=None):
+    name = dtype or ("int32" if name_of(x) == "bool" else name_of(x))
+    x = cast(x, "int32" if name == "bool" else name)
+    return np.cumprod(x, axis=axis, dtype=x.dtype) if is_exact(name) else cast(np.cumprod(wide(x), axis=axis), name)
+
+
+CASES["cumprod"] = [
+    *(
+        case(values(d, (3, 4), 1, 0 if d.startswith("u") else -3, 3), expect=cumprod, axis=1, compile=d in COMPILED, atol=0.1)
+        if d in ("float16", "bfloat16")
+        else case(values(d, (3, 4), 1, 0 if d.startswith("u") else -3, 3), expect=cumprod, axis=1, compile=d in COMPILED)
+        for d in ALL
+    ),
+    *(case(values("float32", (3, 4, 2), 1), expect=cumprod, axis=a, atol=1e-4) for a in (None, 0, -1)),
+    case(values("int8", (300,), 1), expect=cumprod),
+    case(values("int8", (30,), 1), expect=cumprod, dtype="int64"),
+    case(values("bool", (3, 4), 1), expect=cumprod, axis=0, dtype="bool"),
+    case(values("float32", (), 1), expect=cumprod),
+    case(values("float32", (3, 0), 1), expect=cumprod, axis=1),
+    case(np.array([2, np.nan, 3], "float32"), expect=cumprod),
+]
+
+
+def ptp(x, axis=None, keepdims=False):
+    y = np.ptp(x.astype("float64") if name_of(x) in FLOATS else x, axis=axes(axis), keepdims=keepdims)
+    return cast(y, name_of(x))
+
+
+CASES["ptp"] = [
+    *usual(ptp, INTEGERS + FLOATS, empty=False),
+    case(np.array([[1, np.nan], [3, 5]], "float32"), expect=ptp, axis=1, label="nan"),
 ]
 
 test_eager, test_compiled, test_compiled_dynamic = make_tests(CASES)
@@ -288,6 +333,36 @@ def test_empty_extremes(name):
     for kwargs in ({}, {"axis": 0}):
         with pytest.raises(ValueError, match=f"zero-size array to reduction operation {which} which has no identity"):
             getattr(kvino.ops, name)(np.zeros((0, 3), "float32"), **kwargs)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, (0, 2)])
+def test_sums_of_small_integers_before_arithmetic(axis):
+    """OpenVINO merges a reduction with what follows; its own sums of int32 do not survive that."""
+    x = values("float32", (3, 4, 2), 1)
+
+    def f(x):
+        some = kvino.ops.greater(x, 0.5)
+        total = kvino.ops.sum(kvino.ops.cast(some, "int32"), axis=axis)
+        return kvino.ops.subtract(total, 1), kvino.ops.multiply(kvino.ops.count_nonzero(some, axis=axis), 3)
+
+    for a, e in zip(kvino.function(f, device="CPU")(x), f(x)):
+        agree(a, np.asarray(e))
+
+
+def test_ptp_refuses():
+    with pytest.raises(TypeError, match="boolean subtract"):
+        kvino.ops.ptp(np.array([True, False]))
+    with pytest.raises(ValueError, match="zero-size array to reduction operation maximum"):
+        kvino.ops.ptp(np.zeros((0,), "float32"))
+
+
+def test_average_refuses():
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(TypeError, match="Axis must be specified"):
+        kvino.ops.average(x, weights=np.ones(3, "float32"))
+    for axis, shape in ((0, (3,)), ((0, 1), (3, 2)), ((1,), (2, 3, 1))):
+        with pytest.raises(ValueError, match="Shape of weights must be consistent"):
+            kvino.ops.average(x, axis=axis, weights=np.ones(shape, "float32"))
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])

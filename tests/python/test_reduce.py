@@ -61,6 +61,18 @@ def l2(x, axes, keep):
     return np.asarray(np.sqrt(np.sum(np.square(wide(x)), axis=axes, keepdims=keep))).astype(np.float64).astype(x.dtype)
 
 
+def number_extreme(function):
+    def reference(x, axes, keep):
+        x = x.astype(np.float32) if x.dtype.name in capi.EXTENDED else x
+        return np.asarray(function.reduce(x, axis=axes, keepdims=keep))
+    return lambda x, axes, keep: reference(x, axes, keep).astype(x.dtype)
+
+
+def mean_square(x, axes, keep):
+    square = np.square(x if x.dtype == np.float64 else x.astype(np.float32)).astype(np.longdouble)
+    return np.asarray(np.mean(square, axis=axes, keepdims=keep)).astype(np.float64).astype(x.dtype)
+
+
 def arg(function):
     def reference(x, axes, keep):
         order = [a for a in range(x.ndim) if a not in axes] + list(axes)
@@ -87,6 +99,9 @@ OPS = {
     "ReduceL2": (FLOATS, l2, {}, 4, None),
     "ReduceLogicalAnd": (["bool"], extreme(np.all), {}, 0, None),
     "ReduceLogicalOr": (["bool"], extreme(np.any), {}, 0, None),
+    "ReduceFMax": (FLOATS, number_extreme(np.fmax), {}, 0, "zero-size array to reduction operation fmax which has no identity"),
+    "ReduceFMin": (FLOATS, number_extreme(np.fmin), {}, 0, "zero-size array to reduction operation fmin which has no identity"),
+    "ReduceMeanSquare": (FLOATS, mean_square, {}, 2, None),
     "ReduceArgMax": (EVERY, arg(np.argmax), {"output_type": "int64"}, 0, "attempt to get argmax of an empty sequence"),
     "ReduceArgMin": (EVERY, arg(np.argmin), {"output_type": "int64"}, 0, "attempt to get argmin of an empty sequence"),
     "CountNonZero": (EVERY, count, {"output_type": "int64"}, 0, None),
@@ -111,7 +126,7 @@ def judge(name, x, got, expected):
 
 def tolerance(name, x, eps):
     """What cancellation may leave: an ulp in f64 (or of the dtype, where that is f64) of the sum of magnitudes."""
-    if name in ("ReduceProd", "ReduceL1", "ReduceL2") and x.dtype.kind != "c":
+    if name in ("ReduceProd", "ReduceL1", "ReduceL2", "ReduceMeanSquare") and x.dtype.kind != "c":
         return 0
     if name == "ReduceProd":
         return np.nan_to_num(np.prod(np.maximum(1, np.abs(wide(x))))) * eps * 8
@@ -250,7 +265,8 @@ def test_special_values_anywhere(dtype, value):
             for shape, axes in (((n,), (0,)), ((n, 20), (0,))):
                 x = np.ones(shape, capi.dtype(dtype))
                 x[at] = value
-                for name in ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceArgMax", "ReduceArgMin"):
+                for name in ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceFMax", "ReduceFMin",
+                             "ReduceArgMax", "ReduceArgMin"):
                     run(name, x, axes, False)
 
 

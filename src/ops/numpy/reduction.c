@@ -46,7 +46,9 @@ static kvino_tensor *spread(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool 
   kvino_tensor *axes = x ? kv_axes(s, axis, x->rank) : NULL;
   kvino_tensor *gap = kv_subtract(s, x, kv_reduce_mean(s, x, axes, keep));
   if (gap && kvino_dtype_is_complex((kvino_dtype)gap->dtype)) gap = kv_abs(s, gap);
-  return kv_reduce_mean(s, kv_multiply(s, gap, gap), axes, (kv_keep_dims_attrs){.keep_dims = keepdims});
+  kv_keep_dims_attrs a = {.keep_dims = keepdims};
+  if (gap && !kv_is_symbolic(gap)) return kv_reduce_mean_square(s, gap, axes, a); /* the same in one pass less */
+  return kv_reduce_mean(s, kv_multiply(s, gap, gap), axes, a);
 }
 
 static kvino_dtype spread_dtype(kv_scope *s, kvino_tensor *x) {
@@ -138,9 +140,47 @@ kvino_tensor *op_argmin(kv_scope *s, kvino_tensor *x, int64_t axis, bool keepdim
   return arg_extreme(s, x, axis, keepdims, false);
 }
 
-kvino_tensor *op_average(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_tensor *weights) {
-  kvino_ints axes = axis == KVINO_NO_INTEGER ? KVINO_NO_INTS : KVINO_INTS(axis);
-  if (!weights) return op_mean(s, x, axes, false);
+/* One weight for each position along the axes (in their order), as weights for x. */
+static kvino_tensor *spread_weights(kv_scope *s, kvino_tensor *x, kvino_ints axis, kvino_tensor *weights) {
+  int64_t axes[KVINO_MAX_RANK], perm[KVINO_MAX_RANK], shape[KVINO_MAX_RANK];
+  int n;
+  if (axis.n < 0) return kv_scope_fail(s, KVINO_TYPE, "Axis must be specified when shapes of a and weights differ.");
+  if (!kv_plain_ints(s, axis, KVINO_MAX_RANK, &n, axes)) return NULL;
+  bool same = weights->rank == n;
+  for (int i = 0; i < x->rank; i++) shape[i] = 1;
+  for (int i = 0; i < n; i++) {
+    if (!kv_axis_ok(s, &axes[i], x->rank)) return NULL;
+    int64_t length = same ? weights->shape[i] : -2, wanted = x->shape[axes[i]];
+    same = same && (length == wanted || length < 0 || wanted < 0);
+    shape[axes[i]] = length;
+  }
+  if (!same)
+    return kv_scope_fail(s, KVINO_INVALID, "Shape of weights must be consistent with shape of a along specified axis.");
+  int k = 0, unknown = 0;
+  for (int a = 0; a < x->rank; a++) { /* the weights' axes in the order of those of x */
+    for (int i = 0; i < n; i++)
+      if (axes[i] == a) perm[k++] = i;
+    unknown += shape[a] < 0;
+  }
+  if (k != n) return kv_scope_fail(s, KVINO_INVALID, "repeated axis");
+  weights = kv_permute(s, weights, perm);
+  if (unknown < 2) {
+    weights = kv_reshape_to(s, weights, x->rank, shape);
+  } else {
+    kvino_tensor *part[KVINO_MAX_RANK];
+    for (int a = 0, next = 0; a < x->rank; a++) {
+      bool own = false;
+      for (int i = 0; i < n; i++) own = own || axes[i] == a;
+      part[a] = own ? kv_flatten(s, kv_dimension(s, weights, next++)) : KV_VECTOR(s, 1);
+    }
+    weights = kv_reshape(s, weights, kv_concat(s, (size_t)x->rank, part, (kv_axis_attrs){.axis = 0}),
+                         (kv_reshape_attrs){.special_zero = false});
+  }
+  return kv_broadcast_shape(s, weights, kv_dims(s, x));
+}
+
+kvino_tensor *op_average(kv_scope *s, kvino_tensor *x, kvino_ints axis, kvino_tensor *weights) {
+  if (!weights) return op_mean(s, x, axis, false);
   if (!x) return NULL;
   kvino_dtype dtype = kv_result_float(s, 2, (kvino_tensor *[]){x, weights}), work = kv_work_dtype(dtype);
   x = kv_cast(s, x, work);
@@ -149,29 +189,40 @@ kvino_tensor *op_average(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_tenso
   bool same = weights->rank == x->rank;
   for (int i = 0; same && i < x->rank; i++)
     same = weights->shape[i] == x->shape[i] || weights->shape[i] < 0 || x->shape[i] < 0;
-  if (!same) { /* one weight for each position along the axis */
-    if (axis == KVINO_NO_INTEGER)
-      return kv_scope_fail(s, KVINO_TYPE, "Axis must be specified when shapes of a and weights differ.");
-    if (!kv_axis_ok(s, &axis, x->rank)) return NULL;
-    int64_t length = weights->rank == 1 ? weights->shape[0] : -2, wanted = x->shape[axis], shape[KVINO_MAX_RANK];
-    if (length == -2 || (length >= 0 && wanted >= 0 && length != wanted))
-      return kv_scope_fail(s, KVINO_INVALID,
-                           "Shape of weights must be consistent with shape of a along specified axis.");
-    for (int i = 0; i < x->rank; i++) shape[i] = i == axis ? length : 1;
-    weights = kv_broadcast_shape(s, kv_reshape_to(s, weights, x->rank, shape), kv_dims(s, x));
-  }
-  kvino_tensor *total = op_sum(s, weights, axes, false);
-  return kv_cast(s, kv_divide(s, op_sum(s, kv_multiply(s, x, weights), axes, false), total), dtype);
+  if (!same) weights = spread_weights(s, x, axis, weights);
+  kvino_tensor *total = op_sum(s, weights, axis, false);
+  return kv_cast(s, kv_divide(s, op_sum(s, kv_multiply(s, x, weights), axis, false), total), dtype);
 }
 
-kvino_tensor *op_cumsum(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_dtype dtype) {
+static kvino_tensor *cumulative(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_dtype dtype, bool sum) {
   if (!x) return NULL;
   kvino_dtype own = kv_dtype_of(x);
-  x = kv_cast(s, x, dtype != KVINO_NO_DTYPE ? dtype : own == KVINO_BOOL ? KVINO_I32 : own);
+  if (dtype == KVINO_NO_DTYPE) dtype = own;
+  x = kv_cast(s, x, dtype == KVINO_BOOL ? KVINO_I32 : dtype);
   if (axis == KVINO_NO_INTEGER) {
     x = kv_flatten(s, x);
     axis = 0;
   }
+  if (x && !x->rank) x = kv_flatten(s, x); /* as NumPy: of a number, a vector of one */
   if (!x || !kv_axis_ok(s, &axis, x->rank)) return NULL;
-  return kv_cum_sum(s, x, kv_int(s, KVINO_I64, axis), (kv_cumsum_attrs){.exclusive = false});
+  kvino_tensor *along = kv_int(s, KVINO_I64, axis);
+  kv_cumsum_attrs a = {.exclusive = false};
+  return sum ? kv_cum_sum(s, x, along, a) : kv_cum_prod(s, x, along, a);
+}
+
+kvino_tensor *op_cumsum(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_dtype dtype) {
+  return cumulative(s, x, axis, dtype, true);
+}
+kvino_tensor *op_cumprod(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_dtype dtype) {
+  return cumulative(s, x, axis, dtype, false);
+}
+
+kvino_tensor *op_ptp(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
+  x = kv_strong(s, x);
+  if (x && x->dtype == KVINO_BOOL)
+    return kv_scope_fail(s, KVINO_TYPE,
+                         "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, "
+                         "the `^` operator, or the logical_xor function instead.");
+  kvino_tensor *largest = extreme(s, x, axis, keepdims, NULL, true); /* first: its error is the one to see */
+  return kv_subtract(s, largest, extreme(s, x, axis, keepdims, NULL, false));
 }
