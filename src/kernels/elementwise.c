@@ -62,11 +62,18 @@ static kvino_dtype computed_in(kv_loop_id id, kvino_dtype dtype) {
 
 /* ---- the loops of this processor ---- */
 
-static kv_loop *loop_of(kv_loop_id id) {
+static kv_loop *loop_of(kv_loop_id id, kvino_dtype dtype) {
   static kv_loop *const *const table[KV_ISA_COUNT] = {
       [KV_ISA_SCALAR] = kv_loops_scalar, [KV_ISA_AVX2] = kv_loops_avx2, [KV_ISA_AVX512] = kv_loops_avx512};
+  static kv_loop *const(*const sleef[KV_ISA_COUNT])[2] = {
+      [KV_ISA_AVX2] = kv_loops_sleef_avx2, [KV_ISA_AVX512] = kv_loops_sleef_avx512};
+  kv_isa isa = kv_cpu_isa();
+  if ((dtype == KVINO_F32 || dtype == KVINO_F64) && sleef[isa]) {
+    kv_loop *vectorized = sleef[isa][id][dtype == KVINO_F64];
+    if (vectorized) return vectorized;
+  }
   kv_loop *loop = kv_loops_math[id];
-  return loop ? loop : table[kv_cpu_isa()][id];
+  return loop ? loop : table[isa][id];
 }
 
 /* Elements from which on another thread pays: fewer where each costs more than a load and a store. */
@@ -124,8 +131,17 @@ static __attribute__((noinline)) void run_range(void *context, size_t begin, siz
 void kv_elementwise(kv_loop_id id, size_t n_in, const kv_view *in, int rank, const int64_t *shape, void *out,
                     const kv_loop_params *params) {
   kvino_dtype dtype = in[0].dtype, compute = computed_in(id, dtype);
-  struct job job = {id,   loop_of(id), compute, kv_loop_result(id, compute), kv_loop_result(id, dtype), n_in, in,
-                    rank, shape,       out,     params ? params : &no_params};
+  struct job job = {id,
+                    loop_of(id, compute),
+                    compute,
+                    kv_loop_result(id, compute),
+                    kv_loop_result(id, dtype),
+                    n_in,
+                    in,
+                    rank,
+                    shape,
+                    out,
+                    params ? params : &no_params};
   size_t n = 1;
   for (int k = 0; k < rank; k++) n *= (size_t)shape[k];
   kv_parallel_ranges(n, grain_of(id), run_range, &job);
@@ -157,7 +173,7 @@ void kv_elementwise_flat(kv_loop_id id, kvino_dtype dtype, size_t n_in, const vo
     kv_elementwise(id, n_in, views, 1, &n, out, params);
     return;
   }
-  struct flat f = {.loop = loop_of(id), .dtype = dtype, .out = out, .params = params ? params : &no_params};
+  struct flat f = {.loop = loop_of(id, dtype), .dtype = dtype, .out = out, .params = params ? params : &no_params};
   for (size_t i = 0; i < MOST; i++) f.x[i] = in[i < n_in ? i : 0];
   if ((size_t)n < 2 * grain_of(id)) {
     f.loop(dtype, out, f.x[0], f.x[1], f.x[2], (size_t)n, f.params);

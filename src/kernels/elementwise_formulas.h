@@ -94,6 +94,11 @@
     const double v_ = (v);                                                                                             \
     (v_ > 0 ? v_ : 0) + LOG1P(EXP(-fabs(v_)));                                                                         \
   })
+#define COSH(v)                                                                                                        \
+  ({                                                                                                                   \
+    const double e_ = exp_f32(fabs(v));                                                                                \
+    0.5 * e_ + 0.5 / e_;                                                                                               \
+  })
 #define SINH(v)                                                                                                        \
   ({                                                                                                                   \
     const double e_ = expm1_f32(fabs(v));                                                                              \

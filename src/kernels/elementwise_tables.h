@@ -14,6 +14,9 @@ extern kv_loop *const kv_loops_scalar[KV_LOOP_COUNT];
 extern kv_loop *const kv_loops_avx2[KV_LOOP_COUNT];
 extern kv_loop *const kv_loops_avx512[KV_LOOP_COUNT];
 extern kv_loop *const kv_loops_math[KV_LOOP_COUNT];
+/* Of f32 and of f64, where SLEEF has better ones; NULL elsewhere. Always called with that dtype. */
+extern kv_loop *const kv_loops_sleef_avx2[KV_LOOP_COUNT][2];
+extern kv_loop *const kv_loops_sleef_avx512[KV_LOOP_COUNT][2];
 
 /* y[i] = condition[i] ? a[i] : b[i], elements of 1, 2, 4, 8 or 16 bytes; all contiguous. */
 typedef void kv_select_loop(size_t size, void *y, const uint8_t *condition, const void *a, const void *b, size_t n);

@@ -4,10 +4,11 @@
 
 #include <complex.h>
 
-double kv_math_erf_inv(double x);   /* NaN outside [-1, 1] */
-double kv_math_lgamma(double x);    /* log|Gamma(x)|, without the global that lgamma writes */
-double kv_math_digamma(double x);   /* -inf at 0, inf at -0; NaN at negative whole numbers */
-double kv_math_bessel_i0(double x); /* modified, first kind, order 0 */
+double kv_math_erf_inv(double x);             /* NaN outside [-1, 1] */
+double kv_math_lgamma(double x);              /* log|Gamma(x)|, without the global that lgamma writes */
+double kv_math_digamma(double x);             /* -inf at 0, inf at -0; NaN at negative whole numbers */
+double kv_math_bessel_i0(double x);           /* modified, first kind, order 0 */
+double kv_math_gamma_inc(double a, double x); /* regularized, lower: P(a, x); NaN for negative operands */
 
 /* Powers to small whole exponents by multiplication, as NumPy; 0 to anything but a positive real is NaN. */
 double complex kv_complex_power(double complex x, double complex y);

@@ -120,3 +120,93 @@ kvino_tensor *op_softmax(kv_scope *s, kvino_tensor *x, kvino_ints axis) { return
 kvino_tensor *op_log_softmax(kv_scope *s, kvino_tensor *x, kvino_ints axis) {
   return along(s, x, axis, log_softmax_one);
 }
+
+/* ---- gates and thresholds ---- */
+
+/* The dtype that these are computed in is that of x, or f32 for smaller floats; *dtype is that of the result. */
+static kvino_tensor *working(kv_scope *s, kvino_tensor *x, kvino_dtype *dtype) {
+  x = kv_to_float(s, x);
+  *dtype = x ? (kvino_dtype)x->dtype : KVINO_F32;
+  return kv_cast(s, x, kv_work_dtype(*dtype));
+}
+
+kvino_tensor *op_glu(kv_scope *s, kvino_tensor *x, int64_t axis) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  if (!x || !kv_axis_ok(s, &axis, x->rank)) return NULL;
+  int64_t n = x->shape[axis];
+  if (n > 0 && n % 2)
+    return kv_scope_fail(s, KVINO_INVALID, "axis size must be divisible by 2. Received: x.shape[%lld]=%lld",
+                         (long long)axis, (long long)n);
+  kvino_tensors half = kv_split(s, x, kv_int(s, KVINO_I64, axis), (kv_split_attrs){.num_splits = 2});
+  return half.v ? kv_cast(s, kv_multiply(s, half.v[0], kv_sigmoid(s, half.v[1])), dtype) : NULL;
+}
+
+kvino_tensor *op_hard_shrink(kv_scope *s, kvino_tensor *x, double threshold) {
+  x = kv_to_float(s, x);
+  return kv_select(s, kv_greater(s, kv_abs(s, x), kv_like(s, x, threshold)), x, kv_like(s, x, 0));
+}
+
+kvino_tensor *op_soft_shrink(kv_scope *s, kvino_tensor *x, double threshold) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  kvino_tensor *t = kv_like(s, x, threshold), *low = kv_like(s, x, -threshold);
+  kvino_tensor *y = kv_select(s, kv_less(s, x, low), kv_add(s, x, t), kv_like(s, x, 0));
+  y = kv_select(s, kv_greater(s, x, t), kv_subtract(s, x, t), y);
+  return y ? kv_cast(s, y, dtype) : NULL;
+}
+
+kvino_tensor *op_threshold(kv_scope *s, kvino_tensor *x, double threshold, double default_value) {
+  x = kv_to_float(s, x);
+  return kv_select(s, kv_greater(s, x, kv_like(s, x, threshold)), x, kv_like(s, x, default_value));
+}
+
+kvino_tensor *op_sparse_plus(kv_scope *s, kvino_tensor *x) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  kvino_tensor *more = kv_add(s, x, kv_like(s, x, 1));
+  kvino_tensor *y = kv_multiply(s, kv_multiply(s, more, more), kv_like(s, x, 0.25));
+  y = kv_select(s, kv_less(s, x, kv_like(s, x, 1)), y, x);
+  y = kv_select(s, kv_less_equal(s, x, kv_like(s, x, -1)), kv_like(s, x, 0), y);
+  return y ? kv_cast(s, y, dtype) : NULL;
+}
+
+kvino_tensor *op_sparse_sigmoid(kv_scope *s, kvino_tensor *x) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  kvino_tensor *y = kv_multiply(s, kv_add(s, x, kv_like(s, x, 1)), kv_like(s, x, 0.5));
+  y = kv_clamp(s, y, (kv_clamp_attrs){.min = 0, .max = 1});
+  return y ? kv_cast(s, y, dtype) : NULL;
+}
+
+kvino_tensor *op_squareplus(kv_scope *s, kvino_tensor *x, double b) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  kvino_tensor *root = kv_sqrt(s, kv_add(s, kv_multiply(s, x, x), kv_like(s, x, b)));
+  kvino_tensor *y = kv_multiply(s, kv_add(s, x, root), kv_like(s, x, 0.5));
+  return y ? kv_cast(s, y, dtype) : NULL;
+}
+
+/* The threshold tau with sum(max(x - tau, 0)) = 1, from the sorted x (Martins and Astudillo, arXiv:1602.02068): x_k is
+ * in the support where 1 + k x_k > x_1 + ... + x_k. */
+kvino_tensor *op_sparsemax(kv_scope *s, kvino_tensor *x, int64_t axis) {
+  kvino_dtype dtype;
+  x = working(s, x, &dtype);
+  if (!x || !kv_axis_ok(s, &axis, x->rank)) return NULL;
+  int64_t shape[KVINO_MAX_RANK];
+  for (int i = 0; i < x->rank; i++) shape[i] = i == axis ? -1 : 1;
+  kvino_dtype work = (kvino_dtype)x->dtype;
+  kv_keep_dims_attrs keep = {.keep_dims = true};
+  kvino_tensor *at = KV_VECTOR(s, axis), *zero = kv_like(s, x, 0), *one = kv_like(s, x, 1);
+  kvino_tensor *sorted = kv_negative(s, op_sort(s, kv_negative(s, x), axis)), *sums = op_cumsum(s, sorted, axis, work);
+  kvino_tensor *first = kv_int(s, KVINO_I64, 1), *last = kv_add(s, kv_dimension(s, x, axis), first);
+  kvino_tensor *k = kv_range(s, first, last, first, (kv_output_type_attrs){.output_type = KVINO_I64});
+  k = kv_cast(s, x->shape[axis] ? kv_reshape_to(s, k, x->rank, shape) : kv_broadcast_shape(s, first, kv_dims(s, x)),
+              work);
+  kvino_tensor *support = kv_greater(s, kv_add(s, one, kv_multiply(s, k, sorted)), sums);
+  kvino_tensor *size = kv_reduce_sum(s, kv_cast(s, support, work), at, keep);
+  kvino_tensor *sum = kv_reduce_sum(s, kv_select(s, support, sorted, zero), at, keep);
+  kvino_tensor *tau = kv_divide(s, kv_subtract(s, sum, one), size);
+  kvino_tensor *y = kv_maximum(s, kv_subtract(s, x, tau), zero);
+  return y ? kv_cast(s, y, dtype) : NULL;
+}

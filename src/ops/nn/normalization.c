@@ -49,3 +49,50 @@ kvino_tensor *op_one_hot(kv_scope *s, kvino_tensor *x, int64_t num_classes, int6
                                    (kv_output_type_attrs){.output_type = index});
   return kv_cast(s, kv_equal(s, i, kv_reshape_to(s, classes, x->rank + 1, shape)), dtype);
 }
+
+kvino_tensor *op_multi_hot(kv_scope *s, kvino_tensor *x, int64_t num_classes, int64_t axis, kvino_dtype dtype) {
+  if (!x) return NULL;
+  kvino_tensor *y = op_one_hot(s, x, num_classes, axis, dtype);
+  return kv_reduce_max(s, y, KV_VECTOR(s, x->rank > 1 ? 1 : 0), (kv_keep_dims_attrs){.keep_dims = false});
+}
+
+/* gamma (or beta, or scale): one dimension for each of the axes, or whatever broadcasts. */
+static kvino_tensor *along_axes(kv_scope *s, kvino_tensor *v, const kvino_tensor *x, kvino_tensor *axes) {
+  if (!v || !x || !axes) return NULL;
+  v = kv_cast(s, v, (kvino_dtype)x->dtype);
+  bool last = axes->size == 1 && kv_tensor_get_int(axes, 0) == x->rank - 1;
+  if (!v || v->rank == x->rank || v->rank != axes->size || last) return v;
+  bool chosen[KVINO_MAX_RANK] = {false};
+  int64_t shape[KVINO_MAX_RANK];
+  for (int64_t i = 0; i < axes->size; i++) chosen[kv_tensor_get_int(axes, i)] = true;
+  for (int i = 0, k = 0; i < x->rank; i++) shape[i] = chosen[i] ? v->shape[k++] : 1;
+  return kv_reshape_to(s, v, x->rank, shape);
+}
+
+kvino_tensor *op_layer_normalization(kv_scope *s, kvino_tensor *x, kvino_tensor *gamma, kvino_tensor *beta,
+                                     kvino_ints axis, double epsilon) {
+  x = kv_to_float(s, x);
+  if (!x) return NULL;
+  kvino_dtype dtype = (kvino_dtype)x->dtype;
+  x = kv_cast(s, x, kv_work_dtype(dtype));
+  kvino_tensor *axes = x ? kv_axes(s, axis, x->rank) : NULL;
+  /* Centred before it is scaled: a constant row gives beta, whatever its mean. */
+  kvino_tensor *y =
+      kv_mvn(s, x, axes, (kv_mvn_attrs){.normalize_variance = true, .eps = epsilon, .eps_mode = "inside_sqrt"});
+  if (gamma) y = kv_multiply(s, y, along_axes(s, gamma, x, axes));
+  if (beta) y = kv_add(s, y, along_axes(s, beta, x, axes));
+  return y ? kv_cast(s, y, dtype) : NULL;
+}
+
+kvino_tensor *op_rms_normalization(kv_scope *s, kvino_tensor *x, kvino_tensor *scale, kvino_ints axis, double epsilon) {
+  x = kv_to_float(s, x);
+  if (x && !x->rank) x = kv_flatten(s, x); /* a number is normalized as a single element */
+  if (!x) return NULL;
+  kvino_dtype dtype = (kvino_dtype)x->dtype;
+  x = kv_cast(s, x, kv_work_dtype(dtype));
+  kvino_tensor *axes = x ? kv_axes(s, axis, x->rank) : NULL;
+  kvino_tensor *size = kv_reduce_mean(s, kv_multiply(s, x, x), axes, (kv_keep_dims_attrs){.keep_dims = true});
+  kvino_tensor *y = kv_multiply(s, x, kv_rsqrt(s, kv_add(s, size, kv_like(s, size, epsilon))));
+  if (scale) y = kv_multiply(s, y, along_axes(s, scale, x, axes));
+  return y ? kv_cast(s, y, dtype) : NULL;
+}

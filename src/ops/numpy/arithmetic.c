@@ -42,6 +42,11 @@ BINARY_BOOL(add, add, logical_or)
 BINARY_BOOL(multiply, multiply, logical_and)
 BINARY_BOOL(maximum, maximum, logical_or)
 BINARY_BOOL(minimum, minimum, logical_and)
+BINARY_BOOL(fmax, fmax, logical_or)
+BINARY_BOOL(fmin, fmin, logical_and)
+BINARY(gcd, gcd)
+BINARY(lcm, lcm)
+BINARY_INT(fmod, mod)
 BINARY_INT(floor_divide, floor_divide)
 BINARY_INT(mod, floor_mod)
 BINARY_INT(power, power)
@@ -50,6 +55,8 @@ BINARY_FLOAT(true_divide, divide)
 BINARY_FLOAT(arctan2, atan2)
 BINARY_FLOAT(hypot, hypot)
 BINARY_FLOAT(logaddexp, log_add_exp)
+BINARY_FLOAT(logaddexp2, log_add_exp2)
+BINARY_FLOAT(float_power, power)
 
 kvino_tensor *op_subtract(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
   kv_align(s, &x1, &x2);
@@ -90,6 +97,24 @@ UNARY_FLOAT(arccosh, acosh)
 UNARY_FLOAT(arctanh, atanh)
 UNARY_FLOAT(ceil, ceiling)
 UNARY_FLOAT(floor, floor)
+
+/* 64-bit integers become f64, as in Keras. */
+kvino_tensor *op_i0(kv_scope *s, kvino_tensor *x) {
+  bool is_wide =
+      x && !x->weak && kvino_dtype_is_integer((kvino_dtype)x->dtype) && kvino_dtype_size((kvino_dtype)x->dtype) == 8;
+  return kv_bessel_i0(s, is_wide ? kv_cast(s, x, KVINO_F64) : kv_to_float(s, x));
+}
+
+kvino_tensor *op_sinc(kv_scope *s, kvino_tensor *x) {
+  x = kv_to_float(s, x);
+  if (!x) return NULL;
+  kvino_dtype dtype = (kvino_dtype)x->dtype;
+  x = kv_cast(s, x, kv_work_dtype(dtype));
+  kvino_tensor *one = kv_like(s, x, 1), *is_zero = kv_equal(s, x, kv_like(s, x, 0));
+  kvino_tensor *y = kv_multiply(s, x, kv_like(s, x, M_PI));
+  y = kv_divide(s, kv_sin(s, y), kv_select(s, is_zero, one, y));
+  return kv_cast(s, kv_select(s, is_zero, one, y), dtype);
+}
 
 kvino_tensor *op_trunc(kv_scope *s, kvino_tensor *x) {
   x = kv_strong(s, x);
@@ -134,11 +159,16 @@ kvino_tensor *op_round(kv_scope *s, kvino_tensor *x, int64_t decimals) {
   return kv_cast(s, y, dtype);
 }
 
-/* Whether both bounds are single numbers in order. */
-static bool plain_bounds(const kvino_tensor *low, const kvino_tensor *high, double bound[2]) {
+/* Whether both bounds are single numbers in order that a double and `work` hold exactly. */
+static bool plain_bounds(const kvino_tensor *low, const kvino_tensor *high, kvino_dtype work, double bound[2]) {
   if (!low || !high || low->rank || high->rank || kv_is_symbolic(low) || kv_is_symbolic(high)) return false;
   bound[0] = kv_tensor_get_number(low, 0);
   bound[1] = kv_tensor_get_number(high, 0);
+  if (kvino_dtype_is_integer(work)) {
+    int bits = (int)(8 * kvino_dtype_size(work)), value_bits = bits - kvino_dtype_is_signed(work);
+    double most = ldexp(1, value_bits < 53 ? value_bits : 53), least = kvino_dtype_is_signed(work) ? -most : 0;
+    if (!(bound[0] >= least && bound[1] < most)) return false;
+  }
   return bound[0] <= bound[1];
 }
 
@@ -147,7 +177,7 @@ kvino_tensor *op_clip(kv_scope *s, kvino_tensor *x, kvino_tensor *x_min, kvino_t
   kvino_dtype work = kv_result_type(s, 3, (kvino_tensor *[]){x, x_min, x_max}), dtype = kv_dtype_of(x);
   double bound[2];
   if (work == KVINO_BOOL) work = KVINO_I32;
-  if (kvino_dtype_is_float(work) && plain_bounds(x_min, x_max, bound)) {
+  if (!kvino_dtype_is_complex(work) && plain_bounds(x_min, x_max, work, bound)) {
     kvino_tensor *clamped = kv_clamp(s, kv_cast(s, x, work), (kv_clamp_attrs){.min = bound[0], .max = bound[1]});
     return kv_cast(s, clamped, dtype == KVINO_BOOL ? KVINO_I32 : dtype);
   }

@@ -68,3 +68,7 @@ kvino_tensor *op_isclose(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, double
   y = kv_logical_or(s, y, kv_equal(s, x1, x2));
   return equal_nan ? kv_logical_or(s, y, kv_logical_and(s, op_isnan(s, x1), op_isnan(s, x2))) : y;
 }
+
+kvino_tensor *op_allclose(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, double rtol, double atol, bool equal_nan) {
+  return op_all(s, op_isclose(s, x1, x2, rtol, atol, equal_nan), KVINO_NO_INTS, false);
+}
