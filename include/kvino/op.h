@@ -32,6 +32,7 @@ typedef struct kvino_ints {
  *   number   a real number
  *   flag     true or false
  *   text     a string, or None: NULL
+ *   order    of a norm: a string, a number (as the text that Python writes for it), or None: NULL
  *   dtype    a dtype's name, or None: KVINO_NO_DTYPE
  *   ints     an integer, a list of integers (some may be 0-d tensors; lists in it are flattened), or None */
 #define KVINO_PARAMETER_KINDS(KIND)                                                                                    \
@@ -42,6 +43,7 @@ typedef struct kvino_ints {
   KIND(number, double)                                                                                                 \
   KIND(flag, bool)                                                                                                     \
   KIND(text, const char *)                                                                                             \
+  KIND(order, const char *)                                                                                            \
   KIND(dtype, kvino_dtype)                                                                                             \
   KIND(ints, kvino_ints)
 

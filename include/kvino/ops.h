@@ -21,6 +21,7 @@ extern "C" {
 #define KVINO_T_number double
 #define KVINO_T_flag bool
 #define KVINO_T_text const char *
+#define KVINO_T_order const char *
 #define KVINO_T_dtype kvino_dtype
 #define KVINO_T_ints kvino_ints
 

@@ -1,9 +1,10 @@
 /* The pool of threads.
  *
- * Its own, where a library would be the rule: the pools at hand (pthreadpool, OpenMP's) join by a barrier that every worker has to
- * reach, also one that never got a processor. With another thread spinning on that processor (OpenVINO's workers do, for
- * milliseconds) a call that the caller could have finished alone waits for a time slice: 3 to 25 ms. Here the caller takes tasks like
- * every worker and waits only for tasks that a worker has begun; who comes late finds the job closed. */
+ * Its own, where a library would be the rule: the pools at hand (pthreadpool, OpenMP's) join by a barrier that every
+ * worker has to reach, also one that never got a processor. With another thread spinning on that processor (OpenVINO's
+ * workers do, for milliseconds) a call that the caller could have finished alone waits for a time slice: 3 to 25 ms.
+ * Here the caller takes tasks like every worker and waits only for tasks that a worker has begun; who comes late finds
+ * the job closed. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 
@@ -16,7 +17,8 @@
 
 enum {
   MAX_THREADS = 256,
-  SPINS = 4000, /* looks at a changed counter before a thread sleeps, some 50 us: waking a sleeper takes about as long */
+  SPINS =
+      4000, /* looks at a changed counter before a thread sleeps, some 50 us: waking a sleeper takes about as long */
 };
 
 struct job {

@@ -1,5 +1,5 @@
-/* One pool of worker threads for the process, created at first use, sized by KVINO_THREADS or the number of processors this
- * process may run on. */
+/* One pool of worker threads for the process, created at first use, sized by KVINO_THREADS or the number of processors
+ * this process may run on. */
 #ifndef KVINO_BASE_THREADS_H
 #define KVINO_BASE_THREADS_H
 

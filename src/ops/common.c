@@ -132,9 +132,7 @@ kvino_tensor *kv_like(kv_scope *s, const kvino_tensor *x, double value) {
   return x ? kv_number(s, (kvino_dtype)x->dtype, value) : NULL;
 }
 
-kvino_tensor *kv_truth(kv_scope *s, kvino_tensor *x) {
-  return kv_cast(s, x, KVINO_BOOL);
-}
+kvino_tensor *kv_truth(kv_scope *s, kvino_tensor *x) { return kv_cast(s, x, KVINO_BOOL); }
 
 kvino_dtype kv_work_dtype(kvino_dtype dtype) {
   bool small = kvino_dtype_is_float(dtype) && kvino_dtype_size(dtype) < 4;

@@ -51,6 +51,7 @@
 #define GET_number(v) (v).number
 #define GET_flag(v) (v).flag
 #define GET_text(v) (v).text
+#define GET_order(v) (v).text
 #define GET_dtype(v) (v).dtype
 #define GET_ints(v) (v).ints
 #define GETS_1(a) GET_##a(v[0])
@@ -149,6 +150,7 @@ static kvino_arg preset(kvino_kind kind, const char *text) {
     if (!none) kvino_dtype_from_name(text, &a.dtype, NULL);
     break;
   case KVINO_KIND_text:
+  case KVINO_KIND_order:
     a.text = none ? NULL : kv_strdup(text);
     break; /* lives as long as the process */
   case KVINO_KIND_ints:

@@ -146,8 +146,9 @@ static bool divide(kv_scope *s, const kv_call *c, kv_pool *p) {
   for (int d = 0; d < KV_SPATIAL; d++) {
     int k = d - KV_SPATIAL + x->rank;
     int64_t in = k < 2 ? 1 : x->shape[k], n = p->out[d] = k < 2 ? 1 : c->spec[0].shape[k];
-    int64_t *from = kv_scope_alloc(s, (size_t)(2 * n) + 1, sizeof *from), *to = from + n;
+    int64_t *from = kv_scope_alloc(s, 2 * (size_t)n + 1, sizeof *from);
     if (!from) return false;
+    int64_t *to = from + n;
     for (int64_t i = 0; i < n; i++) from[i] = i * in / n, to[i] = ((i + 1) * in + n - 1) / n;
     p->from[d] = from;
     p->to[d] = to;

@@ -22,6 +22,12 @@ static bounds clamp_bounds(int64_t start, int64_t stop, int64_t step, int64_t n)
   return (bounds){start, step, length};
 }
 
+/* Whether these bounds take nothing from an axis of any length. */
+static bool takes_nothing(int64_t start, int64_t stop, int64_t step) {
+  bool one_end = (start < 0) == (stop < 0);
+  return step < 0 ? stop == -1 || (one_end && stop >= start) : !stop || (one_end && stop <= start);
+}
+
 /* Bounds for each axis of operand 0 from operands `first` (start, stop, step and optionally axes); the length is -1 and
  * the rest undefined where it is not known. */
 static kvino_status read_bounds(kv_call *c, size_t first, bounds b[KVINO_MAX_RANK]) {
@@ -50,7 +56,10 @@ static kvino_status read_bounds(kv_call *c, size_t first, bounds b[KVINO_MAX_RAN
     if (taken[axis]) return kv_fail(c->err, KVINO_INVALID, "repeated axis");
     taken[axis] = true;
     if (kv_is_known(&step, i) && !step.v[i]) return kv_fail(c->err, KVINO_INVALID, "slice step cannot be zero");
-    if (n < 0 || !kv_is_known(&start, i) || !kv_is_known(&stop, i) || !kv_is_known(&step, i))
+    bool known = kv_is_known(&start, i) && kv_is_known(&stop, i) && kv_is_known(&step, i);
+    if (n < 0 && known && takes_nothing(start.v[i], stop.v[i], step.v[i]))
+      b[axis] = (bounds){0, 1, 0};
+    else if (n < 0 || !known)
       b[axis].length = -1;
     else
       b[axis] = clamp_bounds(start.v[i], stop.v[i], step.v[i], n);

@@ -1,7 +1,9 @@
 /* Unique: the distinct elements, or with a second operand the distinct slices along that axis; where each comes first,
- * which each element is, and how often each comes. NaN equals NaN here, as in NumPy. */
+ * which each element is, and how often each comes. NaN equals NaN, as in NumPy, unless distinct_nans is asked for. */
+#include <math.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "base/memory.h"
 #include "kernels/order.h"
 #include "kernels/sort.h"
@@ -38,6 +40,7 @@ kvino_status kv_infer_unique(kv_call *c) {
 /* n items of m elements each, contiguous. */
 typedef struct items {
   kvino_dtype dtype;
+  bool distinct_nans;
   int64_t n, m, size; /* size: bytes of an element */
   const char *data;
 } items;
@@ -57,6 +60,20 @@ static int compare(const items *s, int64_t a, int64_t b) {
     if (order) return order;
   }
   return 0;
+}
+
+static bool holds_nan(const items *s, int64_t a) {
+  bool two = kvino_dtype_is_complex(s->dtype), found = false;
+  if (!two && !kvino_dtype_is_float(s->dtype)) return false;
+  kvino_dtype part = s->dtype == KVINO_C64 ? KVINO_F32 : s->dtype == KVINO_C128 ? KVINO_F64 : s->dtype;
+  const char *p = s->data + a * s->m * s->size;
+  for (int64_t j = 0; j < s->m && !found; j++, p += s->size)
+    found = isnan(kv_load_f64(part, p)) || (two && isnan(kv_load_f64(part, p + s->size / 2)));
+  return found;
+}
+
+static bool differ(const items *s, int64_t a, int64_t b) {
+  return compare(s, a, b) || (s->distinct_nans && holds_nan(s, a));
 }
 
 /* Stable, by merging: order and other have n places each; gives the one that holds the result. */
@@ -96,7 +113,7 @@ static void set(kvino_tensor *t, int64_t i, int64_t value) {
 static int64_t find_groups(const items *s, const int64_t *order, group *g) {
   int64_t n = 0;
   for (int64_t i = 0; i < s->n; i++) {
-    if (!i || compare(s, order[i - 1], order[i])) g[n++] = (group){order[i], i, 0};
+    if (!i || differ(s, order[i - 1], order[i])) g[n++] = (group){order[i], i, 0};
     g[n - 1].count++;
     if (order[i] < g[n - 1].first) g[n - 1].first = order[i];
   }
@@ -197,8 +214,12 @@ kvino_status kv_eval_unique(kv_call *c) {
   KV_TRY(axis < 0 ? kvino_tensor_contiguous(x, &data, c->err) : slices_of(x, (int)axis, &data, c->err));
   int64_t m = 1;
   for (int k = 1; k < x->rank && axis >= 0; k++) m *= data->shape[k];
-  items s = {(kvino_dtype)x->dtype, axis < 0 ? x->size : x->shape[axis], m,
-             (int64_t)kvino_dtype_size((kvino_dtype)x->dtype), data->data};
+  items s = {(kvino_dtype)x->dtype,
+             c->attrs->unique.distinct_nans,
+             axis < 0 ? x->size : x->shape[axis],
+             m,
+             (int64_t)kvino_dtype_size((kvino_dtype)x->dtype),
+             data->data};
   kvino_status status = unique_items(c, &s, axis < 0 ? 0 : (int)axis);
   kvino_tensor_release(data);
   return status;

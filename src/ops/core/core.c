@@ -121,12 +121,19 @@ kvino_tensor *op_slice_update(kv_scope *s, kvino_tensor *x, kvino_ints start_ind
 
 /* ---- scatters ---- */
 
+/* A fraction is no index. */
+static kvino_tensor *whole(kv_scope *s, kvino_tensor *indices) {
+  if (indices && kv_is_inexact((kvino_dtype)indices->dtype))
+    return kv_scope_fail(s, KVINO_TYPE, "indices must be integers, not %s",
+                         kvino_dtype_name((kvino_dtype)indices->dtype));
+  return kv_cast(s, indices, KVINO_I64);
+}
+
 kvino_tensor *op_scatter(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_ints shape) {
   values = kv_strong(s, values);
   if (!indices || !values) return NULL;
   kvino_tensor *zeros = kv_broadcast_shape(s, kv_like(s, values, 0), kv_ints_operand(s, shape));
-  return kv_scatter_nd_update(s, zeros, kv_cast(s, indices, KVINO_I64), values,
-                              (kv_scatter_nd_attrs){.reduction = "sum"});
+  return kv_scatter_nd_update(s, zeros, whole(s, indices), values, (kv_scatter_nd_attrs){.reduction = "sum"});
 }
 
 kvino_tensor *op_scatter_update(kv_scope *s, kvino_tensor *x, kvino_tensor *indices, kvino_tensor *updates,
@@ -141,7 +148,7 @@ kvino_tensor *op_scatter_update(kv_scope *s, kvino_tensor *x, kvino_tensor *indi
         "Invalid value for argument `reduction`: '%s'. Expected one of None, 'add', 'max', 'min', 'mul'.", reduction);
   x = kv_strong(s, x);
   if (!x) return NULL;
-  return kv_scatter_nd_update(s, x, kv_cast(s, indices, KVINO_I64), kv_cast(s, updates, kv_dtype_of(x)),
+  return kv_scatter_nd_update(s, x, whole(s, indices), kv_cast(s, updates, kv_dtype_of(x)),
                               (kv_scatter_nd_attrs){.reduction = how});
 }
 

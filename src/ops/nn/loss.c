@@ -1,4 +1,4 @@
-/* keras.ops.nn: crossentropies. */
+/* keras.ops.nn: crossentropies, and the signal-to-noise ratio of images. */
 #include "ops/common.h"
 
 static const double epsilon = 1e-7; /* Keras's: probabilities stay this far from 0 and 1 */
@@ -45,19 +45,42 @@ kvino_tensor *op_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvi
   return kv_axis_ok(s, &axis, output->rank) ? crossentropy(s, target, output, from_logits, axis) : NULL;
 }
 
+/* target's shape is output's without the axis. */
+static bool fits(kv_scope *s, const kvino_tensor *target, const kvino_tensor *output, int64_t axis) {
+  bool same = target->rank == output->rank - 1;
+  for (int i = 0; same && i < target->rank; i++) {
+    int64_t d = output->shape[i < axis ? i : i + 1];
+    same = target->shape[i] == d || target->shape[i] < 0 || d < 0;
+  }
+  if (same) return true;
+  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
+  kv_scope_fail(s, KVINO_INVALID,
+                "Arguments `target` and `output` must have the same shape up until the last dimension: "
+                "target.shape=%s, output.shape=%s",
+                kv_shape_text(target->rank, target->shape, a), kv_shape_text(output->rank, output->shape, b));
+  return false;
+}
+
+/* The terms that a one-hot target would leave: one for each target, none for a target out of range. */
 kvino_tensor *op_sparse_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output,
                                                  bool from_logits, int64_t axis) {
   output = kv_to_float(s, output);
   if (!target || !output) return NULL;
-  if (target->rank == output->rank && target->rank && target->shape[target->rank - 1] == 1)
+  int64_t last = target->rank ? target->shape[target->rank - 1] : 0;
+  if (target->rank == output->rank && (last == 1 || last < 0)) /* unknown: nothing but 1 makes sense */
     target = kv_squeeze(s, target, KV_VECTOR(s, target->rank - 1));
   if (!output->rank)
     return kv_scope_fail(s, KVINO_INVALID, "Argument `output` must be at least rank 1. Received: output.shape=()");
-  if (!target || !kv_axis_ok(s, &axis, output->rank)) return NULL;
-  if (output->shape[axis] < 0)
-    return kv_scope_fail(s, KVINO_UNSUPPORTED, "sparse_categorical_crossentropy with an unknown number of classes");
-  kvino_tensor *hot = op_one_hot(s, target, output->shape[axis], axis, (kvino_dtype)output->dtype);
-  return same_shape(s, hot, output) ? crossentropy(s, hot, output, from_logits, axis) : NULL;
+  if (!target || !kv_axis_ok(s, &axis, output->rank) || !fits(s, target, output, axis)) return NULL;
+  kvino_dtype index = kv_dtype_of(target);
+  index = index == KVINO_I32 || kvino_dtype_size(index) < 4 ? KVINO_I32 : KVINO_I64;
+  target = kv_unsqueeze(s, kv_cast(s, target, index), KV_VECTOR(s, axis));
+  kvino_tensor *zero = kv_int(s, index, 0), *classes = kv_cast(s, kv_dimension(s, output, axis), index);
+  kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, target), kv_less(s, target, classes));
+  kvino_tensor *y = log_probabilities(s, output, from_logits, axis);
+  y = kv_gather_elements(s, y, kv_select(s, inside, target, zero), (kv_axis_attrs){.axis = axis});
+  y = kv_select(s, inside, kv_negative(s, y), kv_like(s, output, 0));
+  return kv_squeeze(s, y, KV_VECTOR(s, axis));
 }
 
 kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits) {
@@ -68,4 +91,22 @@ kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_te
   kvino_tensor *yes = kv_multiply(s, target, kv_log(s, p));
   kvino_tensor *no = kv_multiply(s, kv_subtract(s, one, target), kv_log(s, kv_subtract(s, one, p)));
   return kv_negative(s, kv_add(s, yes, no));
+}
+
+kvino_tensor *op_psnr(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, kvino_tensor *max_val) {
+  kv_align_float(s, &x1, &x2);
+  if (!x1 || !x2) return NULL;
+  bool same = x1->rank == x2->rank;
+  for (int i = 0; same && i < x1->rank; i++)
+    same = x1->shape[i] == x2->shape[i] || x1->shape[i] < 0 || x2->shape[i] < 0;
+  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
+  if (!same)
+    return kv_scope_fail(s, KVINO_INVALID, "Input shapes %s and %s must match for PSNR calculation. ",
+                         kv_shape_text(x1->rank, x1->shape, a), kv_shape_text(x2->rank, x2->shape, b));
+  kvino_dtype dtype = (kvino_dtype)x1->dtype, work = kv_work_dtype(dtype);
+  kvino_tensor *gap = kv_subtract(s, kv_cast(s, x1, work), kv_cast(s, x2, work));
+  kvino_tensor *error = kv_reduce_mean(s, kv_multiply(s, gap, gap), kv_axes(s, KVINO_NO_INTS, x1->rank),
+                                       (kv_keep_dims_attrs){.keep_dims = false});
+  kvino_tensor *peak = kv_multiply(s, kv_log10(s, kv_cast(s, max_val, work)), kv_number(s, work, 20));
+  return kv_cast(s, kv_subtract(s, peak, kv_multiply(s, kv_log10(s, error), kv_number(s, work, 10))), dtype);
 }

@@ -225,7 +225,7 @@ kvino_tensor *op_conv_transpose(kv_scope *s, kvino_tensor *inputs, kvino_tensor 
 static bool read_pool(kv_scope *s, const kvino_tensor *x, kvino_ints size, kvino_ints strides, const char *padding,
                       const char *data_format, window *w) {
   kv_ints pool;
-  if (!x || (x->rank > 2 && !read_ints(s, size, x->rank - 2, "pool_size", &pool)) ||
+  if (!x || (x->rank > 2 && x->rank < 6 && !read_ints(s, size, x->rank - 2, "pool_size", &pool)) ||
       !read_window(s, x, strides.n < 0 ? size : strides, padding, data_format, KVINO_INTS(1), w))
     return false;
   w->size = pool;
@@ -258,4 +258,31 @@ kvino_tensor *op_average_pool(kv_scope *s, kvino_tensor *inputs, kvino_ints pool
                          .rounding_type = "floor",
                          .auto_pad = w.auto_pad};
   return to_last(s, kv_avg_pool(s, to_first(s, inputs, &w), a), &w);
+}
+
+/* The operands of an adaptive pool: the spatial shape of the output. */
+static kvino_tensor *read_adaptive(kv_scope *s, const kvino_tensor *x, kvino_ints output_size, const char *data_format,
+                                   window *w) {
+  if (!read_window(s, x, KVINO_INTS(1), "valid", data_format, KVINO_INTS(1), w) ||
+      !read_ints(s, output_size, w->spatial, "output_size", &w->size))
+    return NULL;
+  return kv_vector(s, (size_t)w->spatial, w->size.v);
+}
+
+kvino_tensor *op_adaptive_average_pool(kv_scope *s, kvino_tensor *inputs, kvino_ints output_size,
+                                       const char *data_format) {
+  window w;
+  inputs = kv_to_float(s, inputs);
+  kvino_tensor *shape = read_adaptive(s, inputs, output_size, data_format, &w);
+  return shape ? to_last(s, kv_adaptive_avg_pool(s, to_first(s, inputs, &w), shape), &w) : NULL;
+}
+
+kvino_tensor *op_adaptive_max_pool(kv_scope *s, kvino_tensor *inputs, kvino_ints output_size, const char *data_format) {
+  window w;
+  inputs = kv_strong(s, inputs);
+  kvino_tensor *shape = read_adaptive(s, inputs, output_size, data_format, &w);
+  if (!shape) return NULL;
+  kvino_tensors y =
+      kv_adaptive_max_pool(s, to_first(s, inputs, &w), shape, (kv_index_type_attrs){.index_element_type = KVINO_I32});
+  return y.n ? to_last(s, y.v[0], &w) : NULL;
 }

@@ -79,6 +79,57 @@ kvino_tensor *op_linspace(kv_scope *s, kvino_tensor *start, kvino_tensor *stop, 
   return op_moveaxis(s, y, KVINO_INTS(0), KVINO_INTS(axis));
 }
 
+/* The values in float64, or complex128 where an operand is complex. */
+static kvino_dtype wide_dtype(kv_scope *s, kvino_tensor *start, kvino_tensor *stop) {
+  bool complex = kvino_dtype_is_complex(kv_result_type(s, 2, (kvino_tensor *[]){start, stop}));
+  return complex ? KVINO_C128 : KVINO_F64;
+}
+
+static kvino_tensor *new_axis_to(kv_scope *s, kvino_tensor *y, int64_t axis) {
+  if (!y || !kv_axis_ok(s, &axis, y->rank)) return NULL;
+  return op_moveaxis(s, y, KVINO_INTS(0), KVINO_INTS(axis));
+}
+
+kvino_tensor *op_logspace(kv_scope *s, kvino_tensor *start, kvino_tensor *stop, int64_t num, bool endpoint,
+                          kvino_tensor *base, kvino_dtype dtype, int64_t axis) {
+  if (dtype == KVINO_NO_DTYPE) dtype = kv_result_float(s, 2, (kvino_tensor *[]){start, stop});
+  kvino_dtype work = wide_dtype(s, start, stop);
+  kvino_tensor *exponent = op_linspace(s, start, stop, num, endpoint, work, 0);
+  return new_axis_to(s, kv_cast(s, kv_power(s, kv_cast(s, base, work), exponent), dtype), axis);
+}
+
+static bool has_zero(const kvino_tensor *x) {
+  if (!x || kv_is_symbolic(x) || kvino_dtype_is_complex((kvino_dtype)x->dtype)) return false;
+  for (int64_t i = 0; i < x->size; i++)
+    if (kv_tensor_get_number(x, i) == 0) return true;
+  return false;
+}
+
+/* As in NumPy: start / sign up to stop / sign, both ends exactly, times the sign of start. */
+kvino_tensor *op_geomspace(kv_scope *s, kvino_tensor *start, kvino_tensor *stop, int64_t num, bool endpoint,
+                           kvino_dtype dtype, int64_t axis) {
+  if (dtype == KVINO_NO_DTYPE) dtype = kv_result_float(s, 2, (kvino_tensor *[]){start, stop});
+  if (has_zero(start) || has_zero(stop))
+    return kv_scope_fail(s, KVINO_INVALID, "Geometric sequence cannot include zero");
+  kvino_dtype work = wide_dtype(s, start, stop);
+  kvino_tensor *a = kv_cast(s, start, work), *b = kv_cast(s, stop, work);
+  kvino_tensor *sign = work == KVINO_C128 ? kv_divide(s, a, kv_cast(s, kv_abs(s, a), work)) : kv_sign(s, a);
+  a = kv_divide(s, a, sign);
+  b = kv_divide(s, b, sign);
+  kvino_tensor *y = op_linspace(s, kv_log10(s, a), kv_log10(s, b), num, endpoint, work, 0);
+  y = kv_power(s, kv_number(s, work, 10), y);
+  if (!y) return NULL;
+  int64_t column[KVINO_MAX_RANK] = {num};
+  for (int i = 1; i < y->rank; i++) column[i] = 1;
+  kv_output_type_attrs as = {.output_type = KVINO_I64};
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0);
+  kvino_tensor *i = kv_range(s, zero, kv_int(s, KVINO_I64, num), kv_int(s, KVINO_I64, 1), as);
+  i = kv_reshape_to(s, i, y->rank, column);
+  y = kv_select(s, kv_equal(s, i, zero), a, y);
+  if (endpoint && num > 1) y = kv_select(s, kv_equal(s, i, kv_int(s, KVINO_I64, num - 1)), b, y);
+  return new_axis_to(s, kv_cast(s, kv_multiply(s, y, sign), dtype), axis);
+}
+
 /* column - row for an n x m matrix: what diagonals are told apart by. */
 static kvino_tensor *offsets(kv_scope *s, kvino_tensor *n, kvino_tensor *m) {
   kv_output_type_attrs as = {.output_type = KVINO_I64};
@@ -112,6 +163,20 @@ static kvino_tensor *triangle(kv_scope *s, kvino_tensor *x, int64_t k, bool lowe
 }
 kvino_tensor *op_tril(kv_scope *s, kvino_tensor *x, int64_t k) { return triangle(s, x, k, true); }
 kvino_tensor *op_triu(kv_scope *s, kvino_tensor *x, int64_t k) { return triangle(s, x, k, false); }
+
+kvino_tensor *op_vander(kv_scope *s, kvino_tensor *x, int64_t n, bool increasing) {
+  x = kv_strong(s, x);
+  if (!x) return NULL;
+  if (x->rank != 1) return kv_scope_fail(s, KVINO_INVALID, "x must be a one-dimensional array or sequence.");
+  if (n < 0 && n != KVINO_NO_INTEGER) return kv_scope_fail(s, KVINO_INVALID, "negative dimensions are not allowed");
+  kvino_dtype dtype = x->dtype == KVINO_BOOL ? KVINO_I32 : (kvino_dtype)x->dtype, work = kv_work_dtype(dtype);
+  kvino_tensor *count = n == KVINO_NO_INTEGER ? kv_dimension(s, x, 0) : kv_int(s, KVINO_I64, n);
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *one = kv_int(s, KVINO_I64, 1);
+  kvino_tensor *power = kv_range(s, zero, count, one, (kv_output_type_attrs){.output_type = KVINO_I64});
+  if (!increasing) power = kv_subtract(s, kv_subtract(s, count, one), power);
+  x = kv_unsqueeze(s, kv_cast(s, x, work), KV_VECTOR(s, 1));
+  return kv_cast(s, kv_power(s, x, kv_cast(s, power, work)), dtype);
+}
 
 kvino_tensors op_meshgrid(kv_scope *s, kvino_tensors xs, const char *indexing) {
   bool ij = indexing && indexing[0] == 'i' && indexing[1] == 'j' && !indexing[2];

@@ -1,4 +1,4 @@
-/* keras.ops.numpy: taking elements, sorting. */
+/* keras.ops.numpy: taking elements, choosing, indices, sorting. */
 #include "ops/common.h"
 
 /* Indices as int32 or int64; a fraction is no index. */
@@ -61,6 +61,70 @@ kvino_tensor *op_take_along_axis(kv_scope *s, kvino_tensor *x, kvino_tensor *ind
   return kv_gather_elements(s, x, indices, (kv_axis_attrs){.axis = axis});
 }
 
+kvino_tensor *op_select(kv_scope *s, kvino_tensors condlist, kvino_tensors choicelist, kvino_tensor *default_) {
+  if (condlist.n != choicelist.n)
+    return kv_scope_fail(s, KVINO_INVALID, "list of cases must be same length as list of conditions");
+  if (!condlist.n) return kv_scope_fail(s, KVINO_INVALID, "select with an empty condition list is not possible");
+  kvino_tensor **all = kv_scope_alloc(s, choicelist.n + 1, sizeof *all);
+  if (!all) return NULL;
+  for (size_t i = 0; i < choicelist.n; i++) all[i] = choicelist.v[i];
+  all[choicelist.n] = default_;
+  kvino_dtype dtype = kv_result_type(s, choicelist.n + 1, all);
+  kvino_tensor *y = kv_cast(s, default_, dtype);
+  for (size_t i = condlist.n; i-- > 0;) { /* the first that holds is written last */
+    if (condlist.v[i] && condlist.v[i]->dtype != KVINO_BOOL)
+      return kv_scope_fail(s, KVINO_TYPE, "invalid entry %zu in condlist: should be boolean ndarray", i);
+    y = kv_select(s, condlist.v[i], kv_cast(s, choicelist.v[i], dtype), y);
+  }
+  return y;
+}
+
+/* Indices that are there to be read must lie within [0, size). */
+static bool indices_fit(kv_scope *s, kvino_tensor *indices, int64_t size) {
+  if (!indices || kv_is_symbolic(indices) || !indices->size) return !s->status;
+  kvino_tensor *axes = kv_axes(s, KVINO_NO_INTS, indices->rank);
+  kv_keep_dims_attrs drop = {.keep_dims = false};
+  kvino_tensor *ends[] = {kv_reduce_min(s, indices, axes, drop), kv_reduce_max(s, indices, axes, drop)};
+  for (int i = 0; i < 2 && ends[i]; i++) {
+    int64_t index = kv_tensor_get_int(ends[i], 0);
+    if (index < 0 || index >= size)
+      kv_scope_fail(s, KVINO_INVALID, "index %lld is out of bounds for array with size %lld", (long long)index,
+                    (long long)size);
+  }
+  return !s->status;
+}
+
+kvino_tensors op_unravel_index(kv_scope *s, kvino_tensor *indices, kvino_ints shape) {
+  int64_t v[KVINO_MAX_RANK], size = 1;
+  int n;
+  indices = kv_strong(s, indices);
+  if (!indices || !kv_plain_ints(s, shape, KVINO_MAX_RANK, &n, v)) return KV_NO_TENSORS;
+  if (!kvino_dtype_is_integer((kvino_dtype)indices->dtype) || indices->dtype == KVINO_BOOL) {
+    kv_scope_fail(s, KVINO_TYPE, "only int indices permitted");
+    return KV_NO_TENSORS;
+  }
+  for (int i = 0; i < n; i++)
+    if (v[i] < 0 || __builtin_mul_overflow(size, v[i], &size)) {
+      kv_scope_fail(s, KVINO_INVALID,
+                    v[i] < 0 ? "negative dimensions are not allowed"
+                             : "dimensions are too large; arrays and shapes with a total size greater than 'intp' are "
+                               "not supported.");
+      return KV_NO_TENSORS;
+    }
+  kvino_dtype dtype = (kvino_dtype)indices->dtype;
+  bool narrow = kvino_dtype_size(dtype) <= 4 && dtype != KVINO_U32 && size <= INT32_MAX;
+  indices = kv_cast(s, indices, narrow ? KVINO_I32 : KVINO_I64);
+  kvino_tensor **coordinate = kv_scope_alloc(s, (size_t)n, sizeof *coordinate);
+  if (!coordinate || !indices_fit(s, indices, size)) return KV_NO_TENSORS;
+  for (int i = n; i-- > 0;) {
+    kvino_tensor *length = kv_int(s, (kvino_dtype)indices->dtype, v[i] ? v[i] : 1);
+    coordinate[i] = kv_cast(s, kv_floor_mod(s, indices, length), dtype);
+    if (i) indices = kv_floor_divide(s, indices, length);
+    if (!indices) return KV_NO_TENSORS;
+  }
+  return (kvino_tensors){(size_t)n, coordinate};
+}
+
 /* The axis to sort along; NULL with the scope failed where there is none. */
 static kvino_tensor *sortable(kv_scope *s, kvino_tensor *x, int64_t *axis) {
   x = kv_strong(s, x);
@@ -77,6 +141,7 @@ kvino_tensor *op_sort(kv_scope *s, kvino_tensor *x, int64_t axis) {
 }
 
 kvino_tensor *op_argsort(kv_scope *s, kvino_tensor *x, int64_t axis) {
+  if (x && !x->rank && (axis == -1 || axis == 0)) axis = KVINO_NO_INTEGER; /* as NumPy: of a number, a vector of one */
   x = sortable(s, x, &axis);
   return kv_arg_sort(s, x, (kv_arg_sort_attrs){.axis = axis, .descending = false, .output_type = KVINO_I32});
 }

@@ -1,6 +1,4 @@
-/* keras.ops.numpy: shapes, joining, splitting, repeating. */
-#include <string.h>
-
+/* keras.ops.numpy: shapes, joining, repeating, turning. */
 #include "ops/common.h"
 
 kvino_tensor *op_reshape(kv_scope *s, kvino_tensor *x, kvino_ints newshape) {
@@ -8,6 +6,12 @@ kvino_tensor *op_reshape(kv_scope *s, kvino_tensor *x, kvino_ints newshape) {
 }
 kvino_tensor *op_ravel(kv_scope *s, kvino_tensor *x) { return kv_flatten(s, kv_strong(s, x)); }
 kvino_tensor *op_copy(kv_scope *s, kvino_tensor *x) { return s->status ? NULL : kv_strong(s, x); }
+
+kvino_tensor *op_view(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  x = kv_strong(s, x);
+  if (!x || dtype == KVINO_NO_DTYPE || dtype == (kvino_dtype)x->dtype) return x;
+  return kv_bitcast(s, x, (kv_convert_attrs){.destination_type = dtype});
+}
 
 kvino_tensor *op_transpose(kv_scope *s, kvino_tensor *x, kvino_ints axes) {
   x = kv_strong(s, x);
@@ -122,58 +126,24 @@ kvino_tensor *op_hstack(kv_scope *s, kvino_tensors xs) {
 }
 kvino_tensor *op_vstack(kv_scope *s, kvino_tensors xs) { return join(s, xs, 0, at_least_2d); }
 
-/* ---- splitting ---- */
+static kvino_tensor *at_least_3d(kv_scope *s, kvino_tensor *x) {
+  x = at_least_2d(s, x);
+  return x && x->rank == 2 ? kv_unsqueeze(s, x, KV_VECTOR(s, 2)) : x;
+}
+kvino_tensor *op_dstack(kv_scope *s, kvino_tensors xs) { return join(s, xs, 2, at_least_3d); }
 
-kvino_tensors op_split(kv_scope *s, kvino_tensor *x, kvino_ints indices_or_sections, int64_t axis) {
-  int64_t *v;
-  int n;
-  x = kv_strong(s, x);
-  if (!x || !kv_axis_ok(s, &axis, x->rank) || !kv_all_plain_ints(s, indices_or_sections, &n, &v)) return KV_NO_TENSORS;
-  if (!indices_or_sections.list) {
-    if (n && v[0] > 0) return kv_split(s, x, kv_int(s, KVINO_I64, axis), (kv_split_attrs){.num_splits = v[0]});
-    kv_scope_fail(s, KVINO_INVALID, "number sections must be larger than 0.");
-    return KV_NO_TENSORS;
-  }
-  /* Cut at indices, as Python's slices understand them. */
-  kvino_tensor **part = kv_scope_alloc(s, (size_t)n + 1, sizeof *part);
-  if (!part) return KV_NO_TENSORS;
-  for (int i = 0; i <= n; i++) part[i] = kv_cut(s, x, axis, i ? v[i - 1] : 0, i < n ? v[i] : INT64_MAX);
-  return (kvino_tensors){(size_t)n + 1, part};
+/* Vectors become columns. */
+static kvino_tensor *as_columns(kv_scope *s, kvino_tensor *x) {
+  x = at_least_1d(s, x);
+  return x && x->rank == 1 ? kv_unsqueeze(s, x, KV_VECTOR(s, 1)) : x;
+}
+kvino_tensor *op_column_stack(kv_scope *s, kvino_tensors xs) { return join(s, xs, 1, as_columns); }
+
+kvino_tensor *op_append(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, int64_t axis) {
+  return op_concatenate(s, KV_LIST(x1, x2), axis);
 }
 
-/* ---- padding, repeating ---- */
-
-kvino_tensor *op_pad(kv_scope *s, kvino_tensor *x, kvino_ints pad_width, const char *mode,
-                     kvino_tensor *constant_values) {
-  static const char *const modes[] = {"constant", "edge", "reflect", "symmetric"};
-  int64_t v[2 * KVINO_MAX_RANK], begin[KVINO_MAX_RANK], end[KVINO_MAX_RANK];
-  int n;
-  const char *known = NULL;
-  x = kv_strong(s, x);
-  if (!x || !kv_plain_ints(s, pad_width, 2 * KVINO_MAX_RANK, &n, v)) return NULL;
-  for (int i = 0; mode && i < 4; i++)
-    if (!strcmp(mode, modes[i])) known = modes[i];
-  if (!known) {
-    static const char *const others[] = {"empty", "linear_ramp", "maximum", "mean", "median", "minimum", "wrap"};
-    for (int i = 0; mode && i < 7; i++)
-      if (!strcmp(mode, others[i])) return kv_scope_fail(s, KVINO_UNSUPPORTED, "pad with mode '%s'", mode);
-    return kv_scope_fail(s, KVINO_INVALID, "mode '%s' is not supported", mode ? mode : "None");
-  }
-  if (n != 1 && n != 2 && n != 2 * x->rank)
-    return kv_scope_fail(s, KVINO_INVALID, "pad_width must hold one pair for each of the %d dimensions", x->rank);
-  for (int i = 0; i < x->rank; i++) {
-    begin[i] = n == 1 ? v[0] : n == 2 ? v[0] : v[2 * i];
-    end[i] = n == 1 ? v[0] : n == 2 ? v[1] : v[2 * i + 1];
-    if (begin[i] < 0 || end[i] < 0) return kv_scope_fail(s, KVINO_INVALID, "index can't contain negative values");
-  }
-  if (constant_values && known != modes[0])
-    return kv_scope_fail(s, KVINO_INVALID,
-                         "Argument `constant_values` can only be provided when `mode == 'constant'`. Received: mode=%s",
-                         mode);
-  kvino_tensor *b = kv_vector(s, x->rank, begin), *e = kv_vector(s, x->rank, end);
-  kvino_tensor *value = constant_values ? kv_cast(s, constant_values, kv_dtype_of(x)) : kv_like(s, x, 0);
-  return kv_pad(s, known == modes[0] ? 4 : 3, (kvino_tensor *[]){x, b, e, value}, (kv_pad_attrs){.pad_mode = known});
-}
+/* ---- repeating ---- */
 
 kvino_tensor *op_tile(kv_scope *s, kvino_tensor *x, kvino_ints repeats) {
   return kv_tile(s, kv_strong(s, x), kv_ints_operand(s, repeats));
@@ -230,6 +200,34 @@ kvino_tensor *op_flip(kv_scope *s, kvino_tensor *x, kvino_ints axis) {
                                      kv_vector(s, n, axes)});
 }
 
+kvino_tensor *op_fliplr(kv_scope *s, kvino_tensor *x) {
+  if (x && x->rank < 2) return kv_scope_fail(s, KVINO_INVALID, "Input must be >= 2-d.");
+  return op_flip(s, x, KVINO_INTS(1));
+}
+kvino_tensor *op_flipud(kv_scope *s, kvino_tensor *x) {
+  if (x && x->rank < 1) return kv_scope_fail(s, KVINO_INVALID, "Input must be >= 1-d.");
+  return op_flip(s, x, KVINO_INTS(0));
+}
+
+kvino_tensor *op_rot90(kv_scope *s, kvino_tensor *array, int64_t k, kvino_ints axes) {
+  int64_t v[KVINO_MAX_RANK];
+  int n;
+  if (!array || !kv_plain_ints(s, axes, KVINO_MAX_RANK, &n, v)) return NULL;
+  if (array->rank < 2)
+    return kv_scope_fail(s, KVINO_INVALID, "Input array must have at least 2 dimensions. Received: array.ndim=%d",
+                         array->rank);
+  bool pair = n == 2;
+  for (int i = 0; pair && i < 2; i++)
+    if (!kv_axis_ok(s, &v[i], array->rank)) return NULL;
+  if (!pair || v[0] == v[1])
+    return kv_scope_fail(s, KVINO_INVALID, "Invalid axes. Axes must be a tuple of two different dimensions.");
+  int64_t turns = k & 3; /* the two last bits of a negative number say the same */
+  if (turns == 2) return op_flip(s, array, KVINO_INTS(v[0], v[1]));
+  if (turns) array = op_swapaxes(s, array, v[0], v[1]);
+  /* A quarter is the transpose upside down, three are its mirror image. */
+  return turns ? op_flip(s, array, KVINO_INTS(v[turns == 1 ? 0 : 1])) : kv_strong(s, array);
+}
+
 kvino_tensor *op_roll(kv_scope *s, kvino_tensor *x, kvino_ints shift, kvino_ints axis) {
   x = kv_strong(s, x);
   if (!x) return NULL;
@@ -249,37 +247,4 @@ kvino_tensor *op_roll(kv_scope *s, kvino_tensor *x, kvino_ints shift, kvino_ints
     shifts = kv_reduce_sum(s, shifts, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = true});
   y = kv_roll(s, y, shifts, axes);
   return flat ? kv_reshape(s, y, kv_dims(s, x), (kv_reshape_attrs){.special_zero = false}) : y;
-}
-
-/* ---- diagonals ---- */
-
-kvino_tensor *op_diagonal(kv_scope *s, kvino_tensor *x, int64_t offset, int64_t axis1, int64_t axis2) {
-  if (!x) return NULL;
-  if (x->rank < 2) return kv_scope_fail(s, KVINO_INVALID, "diag requires an array of at least two dimensions");
-  if (!kv_axis_ok(s, &axis1, x->rank) || !kv_axis_ok(s, &axis2, x->rank)) return NULL;
-  if (axis1 == axis2) return kv_scope_fail(s, KVINO_INVALID, "axis1 and axis2 cannot be the same");
-  x = op_moveaxis(s, x, KVINO_INTS(axis1, axis2), KVINO_INTS(-2, -1));
-  if (!x) return NULL;
-  int64_t rows = x->shape[x->rank - 2], columns = x->shape[x->rank - 1], shape[KVINO_MAX_RANK];
-  if (rows < 0 || columns < 0)
-    return kv_scope_fail(s, KVINO_UNSUPPORTED, "diagonal needs the lengths of its two axes when the graph is built");
-  /* In the flattened matrix the diagonal's elements are columns + 1 apart. */
-  int64_t n = 0;
-  if (offset >= 0 && offset < columns) n = columns - offset < rows ? columns - offset : rows;
-  if (offset < 0 && offset > -rows) n = rows + offset < columns ? rows + offset : columns;
-  int64_t first = !n ? 0 : offset >= 0 ? offset : -offset * columns;
-  memcpy(shape, x->shape, (size_t)(x->rank - 2) * sizeof *shape);
-  int unknown = 0;
-  for (int i = 0; i < x->rank - 2; i++) unknown += shape[i] < 0;
-  if (unknown > 1) return kv_scope_fail(s, KVINO_UNSUPPORTED, "diagonal of a tensor with several unknown dimensions");
-  shape[x->rank - 2] = rows * columns;
-  kvino_tensor *flat = kv_reshape_to(s, x, x->rank - 1, shape);
-  int64_t stop = n ? first + (n - 1) * (columns + 1) + 1 : 0;
-  return kv_slice(s, 5,
-                  (kvino_tensor *[]){flat, KV_VECTOR(s, first), KV_VECTOR(s, stop), KV_VECTOR(s, columns + 1),
-                                     KV_VECTOR(s, x->rank - 2)});
-}
-
-kvino_tensor *op_trace(kv_scope *s, kvino_tensor *x, int64_t offset, int64_t axis1, int64_t axis2) {
-  return op_sum(s, op_diagonal(s, x, offset, axis1, axis2), KVINO_INTS(-1), false);
 }

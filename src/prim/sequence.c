@@ -1,0 +1,304 @@
+/* LSTMSequence and GRUSequence: one product for what the inputs give to all gates of all steps, then in each step one
+ * product for what the state gives, and the gates elementwise. f32 and f64.
+ *
+ * Gates stand in OpenVINO's order: f, i, c, o for LSTM; z, r, h for GRU. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+#include "prim/prim.h"
+
+typedef struct operands {
+  bool lstm, linear_before_reset;
+  int64_t batch, steps, inputs, directions, hidden;
+  kvino_tensor *x, *h, *c, *lengths, *w, *r, *b; /* c: NULL for GRU */
+  const char *direction;
+} operands;
+
+static int64_t gates_of(const operands *o) { return o->lstm ? 4 : 3; }
+
+static kvino_status read_operands(kv_call *c, operands *o) {
+  o->lstm = c->prim->id == KV_LSTMSequence;
+  if (c->n_in != (o->lstm ? 7u : 6u))
+    return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, o->lstm ? 7 : 6, c->n_in);
+  size_t k = 0;
+  o->x = c->in[k++];
+  o->h = c->in[k++];
+  o->c = o->lstm ? c->in[k++] : NULL;
+  o->lengths = c->in[k++];
+  o->w = c->in[k++];
+  o->r = c->in[k++];
+  o->b = c->in[k];
+  o->linear_before_reset = !o->lstm && c->attrs->gru_sequence.linear_before_reset;
+  o->direction = o->lstm ? c->attrs->lstm_sequence.direction : c->attrs->gru_sequence.direction;
+  o->hidden = o->lstm ? c->attrs->lstm_sequence.hidden_size : c->attrs->gru_sequence.hidden_size;
+  o->directions = o->direction && !strcmp(o->direction, "bidirectional") ? 2 : 1;
+  return KVINO_OK;
+}
+
+/* Fails unless t has this dtype and shape as far as both are known. Known lengths are taken over where they were -1. */
+static kvino_status expect(kv_call *c, const char *name, const kvino_tensor *t, kvino_dtype dtype, int rank,
+                           int64_t *const *shape) {
+  bool fits = (kvino_dtype)t->dtype == dtype && t->rank == rank;
+  for (int i = 0; fits && i < rank; i++) {
+    if (*shape[i] < 0) *shape[i] = t->shape[i];
+    fits = t->shape[i] < 0 || t->shape[i] == *shape[i];
+  }
+  char text[KV_SHAPE_TEXT];
+  if (fits) return KVINO_OK;
+  return kv_fail(c->err, KVINO_INVALID, "%s: %s cannot be %s%s beside its other operands", c->prim->name, name,
+                 kvino_dtype_name((kvino_dtype)t->dtype), kv_shape_text(t->rank, t->shape, text));
+}
+
+kvino_status kv_infer_sequence(kv_call *c) {
+  operands o = {0};
+  KV_TRY(read_operands(c, &o));
+  kvino_dtype dtype = (kvino_dtype)o.x->dtype, lengths = (kvino_dtype)o.lengths->dtype;
+  int64_t units = o.hidden, gates = gates_of(&o) * units, biases = gates + (o.linear_before_reset ? units : 0);
+  if (dtype != KVINO_F32 && dtype != KVINO_F64 && dtype != KVINO_F16 && dtype != KVINO_BF16)
+    return kv_fail(c->err, KVINO_TYPE, "%s computes floats, not %s", c->prim->name, kvino_dtype_name(dtype));
+  if (units <= 0) return kv_fail(c->err, KVINO_INVALID, "%s: hidden_size must be positive", c->prim->name);
+  if (lengths != KVINO_I32 && lengths != KVINO_I64)
+    return kv_fail(c->err, KVINO_TYPE, "%s: lengths must be int32 or int64", c->prim->name);
+  o.batch = o.steps = o.inputs = -1;
+  int64_t *b = &o.batch, *t = &o.steps, *i = &o.inputs, *d = &o.directions, *h = &units, *g = &gates;
+  KV_TRY(expect(c, "x", o.x, dtype, 3, (int64_t *[]){b, t, i}));
+  KV_TRY(expect(c, "the first state", o.h, dtype, 3, (int64_t *[]){b, d, h}));
+  if (o.c) KV_TRY(expect(c, "the first cell state", o.c, dtype, 3, (int64_t *[]){b, d, h}));
+  KV_TRY(expect(c, "lengths", o.lengths, lengths, 1, (int64_t *[]){b}));
+  KV_TRY(expect(c, "W", o.w, dtype, 3, (int64_t *[]){d, g, i}));
+  KV_TRY(expect(c, "R", o.r, dtype, 3, (int64_t *[]){d, g, h}));
+  KV_TRY(expect(c, "the biases", o.b, dtype, 2, (int64_t *[]){d, &biases}));
+  KV_TRY(kv_call_outputs(c, o.lstm ? 3 : 2));
+  kv_call_spec(c, 0, dtype, 4, (int64_t[]){o.batch, o.directions, o.steps, units});
+  for (size_t k = 1; k < c->n_out; k++) kv_call_spec(c, k, dtype, 3, (int64_t[]){o.batch, o.directions, units});
+  return KVINO_OK;
+}
+
+/* ---- evaluation ---- */
+
+/* One direction at work. Arrays are of the dtype; those per batch have `batch` rows of `hidden`. */
+typedef struct layer {
+  const operands *o;
+  kvino_dtype dtype;
+  size_t size; /* of an element */
+  int64_t at;  /* the direction */
+  bool reverse;
+  char *given;               /* x W^T + b of every step: [batch, steps, given_width] */
+  char *product;             /* h R^T: [batch, gates * hidden] */
+  char *gate[4];             /* [batch, hidden] each, by gate */
+  char *h, *c, *next, *cell; /* the state, and room for the next and for tanh of the cell */
+} layer;
+
+static const char *row(const kvino_tensor *t, int64_t i) { /* of a contiguous matrix or more */
+  int64_t n = t->size / (t->shape[0] ? t->shape[0] : 1);
+  return t->data + (size_t)(i * n) * kvino_dtype_size((kvino_dtype)t->dtype);
+}
+
+/* y[m, n] = a[m, k] b[n, k]^T */
+static void product(kvino_dtype dtype, const void *a, int64_t m, int64_t k, const void *b, int64_t n, void *y) {
+  kv_gemm(dtype, (kv_matrix){a, m, k, k, 1}, (kv_matrix){b, k, n, 1, k}, y, n);
+}
+
+#define FOR_FLOATS(dtype, T, statement)                                                                                \
+  do {                                                                                                                 \
+    if ((dtype) == KVINO_F32) {                                                                                        \
+      typedef float T;                                                                                                 \
+      statement                                                                                                        \
+    } else {                                                                                                           \
+      typedef double T;                                                                                                \
+      statement                                                                                                        \
+    }                                                                                                                  \
+  } while (0)
+
+static int64_t place(const layer *l, int64_t b, int64_t step) {
+  int64_t n = kv_tensor_get_int(l->o->lengths, b);
+  if (n > l->o->steps) n = l->o->steps;
+  return step >= n ? -1 : l->reverse ? n - 1 - step : step;
+}
+
+/* gate[k] = what inputs and, where `state` is not NULL, the state give to it; `bias` is added to the state's part. */
+static void add_parts(layer *l, int64_t step, int64_t k, bool state, char *to) {
+  const operands *o = l->o;
+  int64_t n = o->hidden, width = gates_of(o) * n;
+  FOR_FLOATS(l->dtype, T, {
+    for (int64_t b = 0; b < o->batch; b++) {
+      int64_t t = place(l, b, step);
+      T *y = (T *)to + b * n;
+      const T *x = (const T *)l->given + (b * o->steps + (t < 0 ? 0 : t)) * width + k * n;
+      const T *p = (const T *)l->product + b * width + k * n;
+      if (t < 0)
+        memset(y, 0, (size_t)n * sizeof *y);
+      else if (state)
+        for (int64_t j = 0; j < n; j++) y[j] = x[j] + p[j];
+      else
+        memcpy(y, x, (size_t)n * sizeof *y);
+    }
+  });
+}
+
+static void apply(const layer *l, kv_loop_id id, const char *x, char *y) {
+  kv_elementwise_flat(id, l->dtype, 1, (const void *const[]){x}, l->o->batch * l->o->hidden, y, NULL);
+}
+
+static void lstm_step(layer *l, int64_t step) {
+  const operands *o = l->o;
+  int64_t n = o->batch * o->hidden;
+  for (int64_t k = 0; k < 4; k++) add_parts(l, step, k, true, l->gate[k]);
+  for (int k = 0; k < 4; k++) apply(l, k == 2 ? KV_LOOP_Tanh : KV_LOOP_Sigmoid, l->gate[k], l->gate[k]);
+  FOR_FLOATS(l->dtype, T, {
+    const T *f = (const T *)l->gate[0];
+    const T *i = (const T *)l->gate[1];
+    const T *g = (const T *)l->gate[2];
+    const T *c = (const T *)l->c;
+    T *next = (T *)l->cell;
+    for (int64_t j = 0; j < n; j++) next[j] = f[j] * c[j] + i[j] * g[j];
+  });
+  apply(l, KV_LOOP_Tanh, l->cell, l->next);
+  FOR_FLOATS(l->dtype, T, {
+    const T *out = (const T *)l->gate[3];
+    T *next = (T *)l->next;
+    for (int64_t j = 0; j < n; j++) next[j] *= out[j];
+  });
+}
+
+/* The part of R or of the biases that belongs to the gate h. */
+static const char *last_gate(const layer *l, const kvino_tensor *t, int64_t gate) {
+  int64_t columns = t->rank == 3 ? l->o->hidden : 1;
+  return row(t, l->at) + (size_t)(gate * l->o->hidden * columns) * l->size;
+}
+
+static void gru_candidate(layer *l, int64_t step) {
+  const operands *o = l->o;
+  int64_t n = o->hidden;
+  add_parts(l, step, 2, false, l->gate[2]);
+  if (!o->linear_before_reset) { /* (r h) R^T */
+    FOR_FLOATS(l->dtype, T, {
+      for (int64_t j = 0; j < o->batch * n; j++) ((T *)l->gate[3])[j] = ((T *)l->gate[1])[j] * ((T *)l->h)[j];
+    });
+    product(l->dtype, l->gate[3], o->batch, n, last_gate(l, o->r, 2), n, l->cell);
+    FOR_FLOATS(l->dtype, T, {
+      for (int64_t j = 0; j < o->batch * n; j++) ((T *)l->gate[2])[j] += ((T *)l->cell)[j];
+    });
+    return;
+  }
+  const char *bias = last_gate(l, o->b, 3);
+  FOR_FLOATS(l->dtype, T, { /* r (h R^T + b) */
+                            for (int64_t b = 0; b < o->batch; b++)
+                              for (int64_t j = 0; j < n; j++)
+                                ((T *)l->gate[2])[b * n + j] +=
+                                    ((T *)l->gate[1])[b * n + j] *
+                                    (((T *)l->product)[b * 3 * n + 2 * n + j] + ((const T *)bias)[j]);
+  });
+}
+
+static void gru_step(layer *l, int64_t step) {
+  const operands *o = l->o;
+  for (int64_t k = 0; k < 2; k++) {
+    add_parts(l, step, k, true, l->gate[k]);
+    apply(l, KV_LOOP_Sigmoid, l->gate[k], l->gate[k]);
+  }
+  gru_candidate(l, step);
+  apply(l, KV_LOOP_Tanh, l->gate[2], l->gate[2]);
+  FOR_FLOATS(l->dtype, T, {
+    const T *z = (const T *)l->gate[0];
+    const T *g = (const T *)l->gate[2];
+    const T *h = (const T *)l->h;
+    T *next = (T *)l->next;
+    for (int64_t j = 0; j < o->batch * o->hidden; j++) next[j] = (1 - z[j]) * g[j] + z[j] * h[j];
+  });
+}
+
+/* The next state of those of the batch that are not at their end, and y. */
+static void keep_step(layer *l, int64_t step, char *y) {
+  const operands *o = l->o;
+  size_t bytes = (size_t)o->hidden * l->size;
+  for (int64_t b = 0; b < o->batch; b++) {
+    int64_t t = place(l, b, step);
+    if (t < 0) continue;
+    memcpy(l->h + (size_t)b * bytes, l->next + (size_t)b * bytes, bytes);
+    if (o->lstm) memcpy(l->c + (size_t)b * bytes, l->cell + (size_t)b * bytes, bytes);
+    memcpy(y + (size_t)((b * o->directions + l->at) * o->steps + t) * bytes, l->next + (size_t)b * bytes, bytes);
+  }
+}
+
+/* x W^T + b for all steps. */
+static void give_inputs(layer *l) {
+  const operands *o = l->o;
+  int64_t rows = o->batch * o->steps, width = gates_of(o) * o->hidden;
+  const char *bias = row(o->b, l->at);
+  product(l->dtype, o->x->data, rows, o->inputs, row(o->w, l->at), width, l->given);
+  FOR_FLOATS(l->dtype, T, {
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < width; j++) ((T *)l->given)[i * width + j] += ((const T *)bias)[j];
+  });
+}
+
+static void copy_state(const layer *l, char *to, const char *from, int64_t to_step, int64_t from_step) {
+  size_t bytes = (size_t)l->o->hidden * l->size;
+  for (int64_t b = 0; b < l->o->batch; b++)
+    memcpy(to + (size_t)(b * to_step) * bytes, from + (size_t)(b * from_step) * bytes, bytes);
+}
+
+static kvino_status run_direction(const operands *o, int64_t at, kvino_tensor **out, kvino_error *err) {
+  layer l = {.o = o, .dtype = (kvino_dtype)o->x->dtype, .at = at};
+  l.size = kvino_dtype_size(l.dtype);
+  l.reverse = at || (o->direction && !strcmp(o->direction, "reverse"));
+  int64_t gates = gates_of(o), state = o->batch * o->hidden, given, room;
+  if (__builtin_mul_overflow(state, (o->steps + 1) * gates, &given) || __builtin_mul_overflow(state, 8, &state) ||
+      __builtin_add_overflow(given, state, &room) || __builtin_mul_overflow(room, (int64_t)l.size, &room))
+    return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
+  char *memory = kv_calloc((size_t)room + 1, 1);
+  if (!memory) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a sequence of %lld steps", (long long)o->steps);
+  size_t part = (size_t)(o->batch * o->hidden) * l.size, d = (size_t)at * (size_t)o->hidden * l.size;
+  char *next = memory;
+  for (int k = 0; k < 4; k++, next += part) l.gate[k] = next;
+  char **arrays[] = {&l.h, &l.c, &l.next, &l.cell};
+  for (int k = 0; k < 4; k++, next += part) *arrays[k] = next;
+  l.product = next;
+  l.given = next + (size_t)gates * part;
+  copy_state(&l, l.h, o->h->data + d, 1, o->directions);
+  if (o->lstm) copy_state(&l, l.c, o->c->data + d, 1, o->directions);
+  give_inputs(&l);
+  for (int64_t step = 0; step < o->steps; step++) {
+    product(l.dtype, l.h, o->batch, o->hidden, row(o->r, at), gates * o->hidden, l.product);
+    if (o->lstm)
+      lstm_step(&l, step);
+    else
+      gru_step(&l, step);
+    keep_step(&l, step, out[0]->data);
+  }
+  copy_state(&l, out[1]->data + d, l.h, o->directions, 1);
+  if (o->lstm) copy_state(&l, out[2]->data + d, l.c, o->directions, 1);
+  kv_free(memory);
+  return KVINO_OK;
+}
+
+/* Every operand in C order; the references are in `held`. */
+static kvino_status make_dense(operands *o, kvino_tensor *held[7], kvino_error *err) {
+  kvino_tensor **all[] = {&o->x, &o->h, &o->c, &o->lengths, &o->w, &o->r, &o->b};
+  for (int i = 0; i < 7; i++) {
+    if (!*all[i]) continue;
+    KV_TRY(kvino_tensor_contiguous(*all[i], &held[i], err));
+    *all[i] = held[i];
+  }
+  return KVINO_OK;
+}
+
+kvino_status kv_eval_sequence(kv_call *c) {
+  operands o = {0};
+  kvino_tensor *held[7] = {NULL};
+  KV_TRY(read_operands(c, &o));
+  if (o.x->dtype != KVINO_F32 && o.x->dtype != KVINO_F64)
+    return kv_fail(c->err, KVINO_UNSUPPORTED, "%s of %s", c->prim->name, kvino_dtype_name((kvino_dtype)o.x->dtype));
+  o.batch = o.x->shape[0];
+  o.steps = o.x->shape[1];
+  o.inputs = o.x->shape[2];
+  kvino_status status = make_dense(&o, held, c->err);
+  for (size_t i = 0; i < c->n_out && !status; i++) status = kv_call_alloc(c, i);
+  if (!status) memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
+  for (int64_t d = 0; d < o.directions && !status; d++) status = run_direction(&o, d, c->out, c->err);
+  for (int i = 0; i < 7; i++) kvino_tensor_release(held[i]);
+  return status;
+}
