@@ -23,7 +23,7 @@ EXCEPTIONS = {
     ("src/graph/hash.c", "prim/prim.h"): GRAPH,
 }
 # Libraries that one folder alone may know.
-ONLY_IN = {"openvino/c/": "src/openvino/", "zip.h": "src/tensor/", "dlfcn.h": "src/openvino/"}
+ONLY_IN = {"openvino/c/": "src/openvino/", "sleef.h": "src/kernels/", "zip.h": "src/tensor/", "dlfcn.h": "src/openvino/"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)
 

@@ -18,6 +18,7 @@ LOGS = ROOT / "build" / "logs"
 LIMIT = 40 * 60  # seconds a step may take
 OPENVINO_TESTS = "test_(openvino_[a-z]+|engine|threads)"
 SHOWN = 80  # lines of a failed step's log that are printed
+PARALLEL = ["-n", str(len(os.sched_getaffinity(0)))]  # long steps of pytest run on every processor
 
 
 def run(name, command, **environment):
@@ -83,23 +84,58 @@ def nightly():
     code, text = make("nightly")
     if code:
         return 0, 1, 0, text
-    return pytest("pytest-nightly", str(ROOT / ".venv-nightly/bin/python"), "tests/python/test_keras.py", KERAS_BACKEND="kvino",
+    return pytest("pytest-nightly", str(ROOT / ".venv-nightly/bin/python"), "tests/python/test_keras.py",
+                  "tests/python/test_keras_names.py", KERAS_BACKEND="kvino",
                   KVINO_TEST_REFERENCE_PYTHON=sys.executable)()
 
 
+def lines(path):
+    """The lines of a list: (sign, text, comment); the sign is "-", "?" or ""."""
+    for line in path.read_text().splitlines():
+        text, _, comment = map(str.strip, line.partition("  #" if line[:1] in "-?" else "#"))
+        if text:
+            sign = text[0] if text[0] in "-?" else ""
+            yield sign, text[len(sign):].strip(), comment
+
+
+def explained_skips(report, reasons):
+    """Counts the skips of a report by the reasons that tests/keras/suite.txt gives; (words to print, skips without a reason)."""
+    counts, unexplained = dict.fromkeys(reasons, 0), []
+    for case in ET.parse(report).getroot().iter("testcase"):
+        for skipped in case.findall("skipped"):
+            message = skipped.get("message", "")
+            reason = next((r for r in reasons if re.search(r, message)), None)
+            if reason is None:
+                unexplained.append(f"{case.get('classname')}::{case.get('name')}: {message}")
+            else:
+                counts[reason] += 1
+    words = [f"  {count} skipped: {reasons[reason]}" for reason, count in counts.items() if count]
+    words += [f"  skipped without a reason in tests/keras/suite.txt: {case}" for case in unexplained]
+    return words, len(unexplained)
+
+
 def keras_suite():
-    """Keras's own tests, from its wheel, for what is supported so far (tests/keras/suite.txt)."""
+    """Keras's own tests, from its wheel (tests/keras/suite.txt)."""
     where = pathlib.Path(sysconfig.get_path("purelib")) / "keras" / "src"
-    files, deselected = [], []
-    for line in (ROOT / "tests" / "keras" / "suite.txt").read_text().splitlines():
-        line = line.split("#")[0].strip()
-        if line.startswith("-"):
-            deselected.append(f"--deselect={line[1:].strip()}")
-        elif line:
-            files.append(str(where / line))
+    files, deselected, reasons = [], [], {}
+    for sign, text, comment in lines(ROOT / "tests" / "keras" / "suite.txt"):
+        if sign == "-":
+            deselected.append(f"--deselect={text}")
+        elif sign == "?":
+            reasons[text] = comment
+        else:
+            files.append(str(where / text))
     # Our own pytest options are not for Keras's files: its markers are not declared here.
-    return pytest("keras-suite", sys.executable, "-o", "addopts=", "-q", "-p", "no:cacheprovider", f"--rootdir={where}", *files, *deselected,
-                  KERAS_BACKEND="kvino")()
+    passed, failed, skipped, text = pytest(
+        "keras-suite", sys.executable, "-o", "addopts=", "-q", "-p", "no:cacheprovider", "-p", "backend_name", *PARALLEL,
+        f"--rootdir={where}", *files, *deselected, KERAS_BACKEND="kvino", PYTHONPATH=str(ROOT / "tests" / "keras"))()
+    report = LOGS / "keras-suite.xml"
+    if report.exists():
+        words, unexplained = explained_skips(report, reasons)
+        words.append(f"  {len(deselected)} left out by name in tests/keras/suite.txt")
+        print("\n".join(words), flush=True)
+        failed, skipped = failed + unexplained, skipped - unexplained
+    return passed, failed, skipped, text
 
 
 def checks():
@@ -117,7 +153,7 @@ STEPS = [
     ("C, OpenVINO 2025", ctest("release", ["tests-c", "openvino-2025"], "-R", OPENVINO_TESTS, name="openvino-2025",
                                KVINO_OPENVINO=str(ROOT / "build/openvino-2025/openvino/libs"))),
     ("C, asan+ubsan", ctest("asan+ubsan", ["asan"])),
-    ("Python", pytest("pytest", sys.executable, "--ignore=tests/python/test_keras.py")),
+    ("Python", pytest("pytest", sys.executable, *PARALLEL, "--ignore=tests/python/test_keras.py")),
     ("Keras 3.15 on kvino", pytest("pytest-keras", sys.executable, "tests/python/test_keras.py", KERAS_BACKEND="kvino")),
     ("Keras 3.16 on kvino", nightly),
     ("Keras's own tests", keras_suite),

@@ -7,7 +7,7 @@ file the answer stays what Keras needs.
 
 import sys
 
-import keras.src.backend
+import keras.src.backend  # noqa: F401
 from keras.src.backend import config
 
 _backend = config.backend

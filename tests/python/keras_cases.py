@@ -67,6 +67,11 @@ def cases():
         "rescaling": (SEQUENCE, lambda x: L.Rescaling(2.0, offset=-1.0)(x)),
         "functional_ops": (SEQUENCE, lambda x: ops.transpose(ops.mean(x * 2 - 1, axis=1, keepdims=True), (0, 2, 1))),
         "residual": (IMAGE, _residual),
+        "einsum_dense": (SEQUENCE, lambda x: L.EinsumDense("abc,cd->abd", output_shape=(11, 6), bias_axes="d")(x)),
+        "einsum_dense_heads": (SEQUENCE, lambda x: L.EinsumDense("abc,cde->abde", output_shape=(11, 3, 2), bias_axes="de")(x)),
+        "multi_head_attention": (SEQUENCE, lambda x: L.MultiHeadAttention(3, 2)(x, x)),
+        "einsum": (SEQUENCE, lambda x: ops.einsum("btc,bsc->bts", x, x)),
+        "linalg": (SEQUENCE, lambda x: ops.inv(ops.einsum("btc,btd->bcd", x, x) + ops.eye(4))),
     }
     for name in ("relu6", "sigmoid", "tanh", "softplus", "softsign", "silu", "gelu", "selu", "elu", "hard_sigmoid",
                  "hard_silu", "log_sigmoid", "exponential", "leaky_relu", "celu", "hard_tanh", "tanh_shrink"):

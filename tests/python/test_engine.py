@@ -225,6 +225,16 @@ def test_nan_in_reduction(name, op):
         expect(lambda g, x: g.call(name, x, np.array([axis]), keep_dims=False), op(a, axis=axis), a)
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_nan_and_infinities_in_max_pool(dynamic):
+    x = np.random.default_rng(1).normal(size=(2, 3, 9, 8)).astype("float32")
+    x[:, :, :4, :4], x[0, 1, 6, 5], x[1, 0, 1, 1] = -np.inf, np.nan, np.inf
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (2, 3))
+    attributes = dict(kernel=[3, 3], strides=[1, 1], pads_begin=[0, 0], pads_end=[0, 0], rounding_type="floor",
+                      auto_pad="valid")
+    expect(lambda g, a: g.call("MaxPool", a, **attributes), windows.max((4, 5)), x, dynamic=dynamic)
+
+
 def test_nan_is_true():
     expect(lambda g, x: g.call("Convert", x, destination_type="bool"), NAN.astype(bool), NAN)
 

@@ -499,6 +499,58 @@ def test_TopK_values(x, index, mode, sort, data):
 
 
 @pytest.mark.parametrize("dtype", EVERY)
+@pytest.mark.parametrize("n", [40, 60, 5000, 9000, 150_000])
+def test_Sort_long_rows(dtype, n):
+    """Short digits, long ones, several threads; zeros of both signs and NaNs keep their order."""
+    for few in (True, False):
+        x = fill(dtype, (2, n), n, few)
+        for descending in (False, True):
+            order = stable_order(x, 1, descending)
+            expected = np.take_along_axis(np.array(bits(x)), order, 1).view(x.dtype)
+            same(capi.prim("Sort", x, axis=1, descending=descending), expected)
+            same(capi.prim("ArgSort", x, axis=1, descending=descending, output_type="int64"), order)
+
+
+@given(arrays(min_dims=1, few=True, max_side=7), st.booleans(), st.data())
+def test_OrderStatistics_values(x, own, data):
+    n = x.shape[-1]
+    if x.dtype == np.complex128 or x.dtype.name == "string":
+        return
+    m = data.draw(st.integers(0, 4)) if n else 0
+    shape = (*x.shape[:-1], m) if own else (m,)
+    size = int(np.prod(shape))
+    ranks = np.array(data.draw(st.lists(st.integers(0, max(n - 1, 0)), min_size=size, max_size=size)), "int64").reshape(shape)
+    keys = np.take_along_axis(np.array(bits(x)), stable_order(x, -1, False), -1).view(x.dtype)
+    expected = np.take_along_axis(keys, np.broadcast_to(ranks, (*x.shape[:-1], m)), -1)
+    got = capi.prim("OrderStatistics", x, ranks)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(order_keys(got), order_keys(expected))
+
+
+def test_OrderStatistics_refuses():
+    x = np.arange(4.0)
+    for rank in (4, -1):
+        with pytest.raises(capi.KvinoError, match=f"rank {rank} is out of bounds for an axis of size 4"):
+            capi.prim("OrderStatistics", x, np.array([rank]))
+    with pytest.raises(capi.KvinoError, match="int64"):
+        capi.prim("OrderStatistics", x, np.array([1], "int32"))
+
+
+@given(st.sampled_from(INDEX_TYPES), st.integers(0, 9), st.lists(st.integers(-3, 12), max_size=30))
+def test_BinCount_values(dtype, n, values):
+    x = np.array(values, dtype)
+    expected = np.array([(x == i).sum() for i in range(n)], "int32")
+    for constants in ((1,), ()):
+        check("BinCount", [x, np.array(n)], expected, constants=constants)
+
+
+@pytest.mark.parametrize("n", [10, 1 << 17])
+def test_BinCount_on_threads(n):
+    x = np.random.default_rng(1).integers(-1, n + 1, 300_000)
+    same(capi.prim("BinCount", x, np.array(n)), np.bincount(x[(x >= 0) & (x < n)], minlength=n).astype("int32"))
+
+
+@pytest.mark.parametrize("dtype", EVERY)
 @pytest.mark.parametrize("n", [15, 17, 50, 399, 400, 1599, 5000])
 def test_ArgSort_long_rows(dtype, n):
     for few in (True, False):

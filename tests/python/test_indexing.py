@@ -118,7 +118,7 @@ def test_basic_indexing_is_a_view():
     [1.0, "x", 5, -4, (0, 0, 0), (Ellipsis, Ellipsis), np.array([1.0]), np.array([True, False]), ([0, 1], [0, 1, 2]), [7],
      (slice(None), [True]), np.ones((2, 2), bool), (np.ones((3, 4), bool), 0), [[0, 1], [1]], object(), ([0], [-5]),
      (slice(0), [9]), np.zeros((3, 4, 1), bool)],
-    ids=repr,
+    ids=lambda index: "object" if type(index) is object else repr(index),
 )
 def test_errors_in_numpys_words(index):
     array = array_of((3, 4))
@@ -219,3 +219,24 @@ def test_traced_on_openvino(dynamic):
     compiled = kvino.function(pick, dynamic=dynamic)
     for found, expected in zip(compiled(array, rows), pick(array, rows), strict=True):
         np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_backwards_from_before_the_axis(device):
+    """Nothing, also where the length of the axis is not known when the graph is compiled."""
+    x = np.arange(4, dtype="int32").reshape(2, 2)
+    for at in (np.s_[-3::-3, -1:-2:2], np.s_[-3::-1], np.s_[-2::-1], np.s_[:, -4:1:-1]):
+        got = np.asarray(kvino.function(lambda t: t[at], device=device, dynamic=True)(x))
+        assert got.shape == x[at].shape
+        np.testing.assert_array_equal(got, x[at])
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("at", [np.s_[:0], np.s_[-3:0], np.s_[2:1], np.s_[-1:-2], np.s_[:-1:-1], np.s_[1:1:-2], np.s_[9:]])
+def test_nothing_of_an_axis(device, at):
+    """The other dimensions stay what they are; the plugin would lose them."""
+    x = np.arange(12, dtype="int32").reshape(4, 3)
+    got = kvino.function(lambda t: (t[None, at], t.T[:, at]), device=device, dynamic=True)(x)
+    for y, expected in zip(got, (x[None, at], x.T[:, at])):
+        np.testing.assert_array_equal(np.asarray(y), expected)
+        assert y.shape == expected.shape

@@ -83,6 +83,22 @@ def test_evaluate(reference):
     assert loss < 1e-8 and mae < 1e-4
 
 
+def test_einsum_and_linalg_as_keras_calls_them():
+    x = np.arange(9.0, dtype="float32").reshape(3, 3) + 4 * np.eye(3, dtype="float32")
+    operands = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(x.T)
+    for given in (("ij,jk->ki", *operands), (operands[0], [0, 1], operands[1], [1, 2], [2, 0])):
+        np.testing.assert_allclose(keras.ops.einsum(*given, optimize="greedy"), np.einsum("ij,jk->ki", x, x.T))
+    np.testing.assert_allclose(keras.ops.einsum(operands[0], [..., 0, 0]), np.trace(x))
+    assert isinstance(keras.ops.svd(x, compute_uv=False), kvino.Tensor)
+    assert [tuple(y.shape) for y in keras.ops.svd(x[:2])] == [(2, 2), (2,), (3, 3)]
+    for order in (1, -2, 2.0, float("inf"), "fro", "nuc", None):
+        np.testing.assert_allclose(keras.ops.norm(x, ord=order), np.linalg.norm(x, ord=order), rtol=1e-5)
+    with pytest.raises(ValueError, match="Cholesky decomposition failed: Matrix is not positive definite"):
+        keras.ops.cholesky(-x)
+    with pytest.raises(NotImplementedError, match="jvp"):
+        keras.ops.linalg.jvp(keras.ops.sin, (operands[0],), (operands[0],))
+
+
 def test_training_is_refused_by_name():
     model = keras_cases.build("dense")
     model.compile(loss="mse")
@@ -91,9 +107,11 @@ def test_training_is_refused_by_name():
 
 
 def test_missing_operator_is_named():
-    with pytest.raises(NotImplementedError, match="linalg.svd"):
-        keras.src.backend.linalg.svd(np.eye(2))
-    assert not hasattr(keras.src.backend.linalg, "svd")
+    with pytest.raises(NotImplementedError, match="linalg.jvp"):
+        keras.src.backend.linalg.jvp(lambda x: x, (np.eye(2),), (np.eye(2),))
+    with pytest.raises(NotImplementedError, match="linalg.no_such"):
+        keras.src.backend.linalg.no_such(np.eye(2))
+    assert not hasattr(keras.src.backend.linalg, "no_such")
 
 
 def test_keras_nonzero_is_a_tuple_of_int32():

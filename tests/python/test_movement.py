@@ -40,6 +40,33 @@ def test_Reshape_values(x, data):
     check("Reshape", [x, ints(*wanted)], expected)
 
 
+@given(arrays(max_dims=3), st.sampled_from(EVERY))
+def test_Bitcast_values(x, target):
+    kind = capi.dtype(target)
+    narrower = kind.itemsize < x.dtype.itemsize
+    assume(target != "bool" or x.dtype == bool)
+    whole = x.ndim and (narrower or x.shape[-1] * x.dtype.itemsize % kind.itemsize == 0)
+    assume(x.dtype.itemsize == kind.itemsize or whole)
+    plain = np.ascontiguousarray(x).reshape(x.shape)
+    if plain.size or plain.dtype.itemsize == kind.itemsize:
+        expected = plain.view(kind)
+    else:
+        expected = np.zeros((*x.shape[:-1], x.shape[-1] * x.dtype.itemsize // kind.itemsize), kind)
+    check("Bitcast", [x], expected, destination_type=target)
+
+
+def test_Bitcast_gives_truths():
+    x = np.array([[0, 1, 2, 255]], np.uint8)
+    same(capi.prim("Bitcast", x, destination_type="bool"), x != 0)
+    same(capi.prim("Bitcast", x.view(np.uint16), destination_type="bool"), x != 0)
+
+
+def test_Bitcast_refuses():
+    fails("Changing the dtype of a 0d array", "Bitcast", np.float32(1), destination_type="float64")
+    fails("must be a divisor of the total size in bytes", "Bitcast", X, destination_type="complex128")
+    fails("does not take dtype string", "Bitcast", X, destination_type="string", status=2)
+
+
 def test_Reshape_zero_copies_a_dimension():
     x = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
     check("Reshape", [x, ints(0, -1)], x.reshape(2, 12), constants=(1,), special_zero=True)

@@ -251,3 +251,10 @@ def test_boxes_from_the_graph():
 def test_refusals(call, error, words):
     with pytest.raises(error, match=words):
         call(kvino.ops)
+
+
+def test_fractions_are_no_indices():
+    with pytest.raises(TypeError, match="indices must be integers, not float32"):
+        kvino.ops.scatter_update(V, np.array([[0.5]], "float32"), V[:1])
+    with pytest.raises(TypeError, match="indices must be integers, not float64"):
+        kvino.ops.scatter(np.array([[0.5]]), V[:1], (3,))

@@ -119,6 +119,6 @@ def test_refusals():
         ops.take_along_axis(X, index((2, 2), 3), axis=0)
     with pytest.raises(ValueError, match="axis 3 is out of bounds for array of dimension 3"):
         ops.take(X, 0, axis=3)
-    for name in ("sort", "argsort"):
-        with pytest.raises(ValueError, match="axis -1 is out of bounds for array of dimension 0"):
-            getattr(ops, name)(np.float32(3))
+    with pytest.raises(ValueError, match="axis -1 is out of bounds for array of dimension 0"):
+        ops.sort(np.float32(3))
+    agree(ops.argsort(np.float32(3)), np.zeros(1, "int32"))

@@ -28,6 +28,9 @@ MODULES = [
     "math",
     "core",
     "nonzero",
+    "rearranging",
+    "sequences",
+    "patches",
 ]
 WIDE = {
     "int64",
@@ -87,6 +90,10 @@ DIFFERENT = {
     **dict.fromkeys(["dot", "tensordot"], "products of int8 are int32, as in JAX's backend"),
     "batch_normalization": "the result has the dtype of x, as Keras's symbolic result says",
     "top_k": "indices are int32, as Keras's symbolic result says",
+    "select": "a Python number as default is no float64",
+    "geomspace": "the dtype of float16 and complex ends, as in JAX's backend",
+    "vander": "of bool: numbers",
+    **dict.fromkeys(["adaptive_average_pool", "cdist", "psnr"], _INTEGERS),
     **dict.fromkeys(["nonzero", "count_nonzero"], "int64, as NumPy's; kvino's Keras backend asks for int32"),
 }
 # Operators of which the NumPy backend refuses some calls that kvino takes, and why.
@@ -110,6 +117,17 @@ REFUSED = {
     "flatnonzero": "Keras has none",
     "count_nonzero": "keepdims and dtype are kvino's own",
     "cumsum": "axis None with a dtype",
+    "pad": "mode circular",
+    "column_stack": "Keras 3.15 has none",
+    "array_split": "a list of indices",
+    "geomspace": "bfloat16",
+    "unfold": "no images, or no channels",
+    "multi_hot": "indices out of range",
+    "ptp": "axes as a list",
+    "einsum": "kvino.ops takes the operands as one list",
+    "segment_prod": "ids out of range",
+    "in_top_k": "targets out of range",
+    "cdist": "bool",
 }
 # Calls by which kvino means more than Keras does.
 LEFT_OUT = {
@@ -125,6 +143,11 @@ LEFT_OUT = {
     "moments-1": "bfloat16: the square of the mean taken from the mean of squares loses digits",
     "one_hot-9": "num_classes=0 asks the NumPy backend to count them",
     "slice-2": "-1 in the shape takes the rest",
+    "pad-27": "mode empty: its values are whatever was there",
+    "view-28": "without a dtype NumPy's view is float64, here x itself",
+    "vander-20": "NumPy's backend computes powers of integers as floats",
+    **dict.fromkeys((f"trapezoid-{i}" for i in range(8)), "NumPy adds neighbours in the integers' own width"),
+    "psnr-1": "bfloat16: rounded after each step",
 }
 
 

@@ -183,6 +183,15 @@ CASES = {
         case(values("int64", (3,), 1), 1, expect=np.pad, constant_values=2**40),
         case(values("float16", (3, 2), 1), 1, expect=np.pad),
         case(values("complex64", (3, 2), 1), 1, expect=np.pad),
+        *(
+            case(x, ((1, 0), (3, 5), (0, 2)), mode=mode, expect=np.pad, rtol=3e-6, atol=1e-6, device_atol=1e-5)
+            for x in (X, I % 100)
+            for mode in ("wrap", "linear_ramp", "maximum", "minimum", "mean", "median")
+        ),
+        case(V, 9, mode="circular", expect=lambda x, w, mode: np.pad(x, w, "wrap")),
+        case(V, (1, 2), mode="empty", expect=lambda x, w, mode: np.pad(x, w)),
+        case(values("uint8", (3, 2), 1), 2, mode="linear_ramp", expect=np.pad),
+        case(values("bool", (3, 2), 1), 2, mode="wrap", expect=np.pad),
     ],
     "tile": [
         case(X, 2, expect=np.tile),
@@ -352,9 +361,22 @@ def test_refusals(call, words):
         call(kvino.ops)
 
 
-def test_missing_modes_are_named():
-    with pytest.raises(NotImplementedError, match="pad with mode 'wrap'"):
-        kvino.ops.pad(X, 1, mode="wrap")
+@pytest.mark.parametrize("mode", ["wrap", "mean", "linear_ramp", "median", "edge"])
+def test_empty_axes_are_not_extended(mode):
+    with pytest.raises(ValueError, match="can't extend empty axis 1 using modes other than 'constant' or 'empty'"):
+        kvino.ops.pad(E, ((0, 0), (1, 0), (0, 0)), mode=mode)
+    agree(kvino.ops.pad(E, ((1, 0), (0, 0), (0, 0)), mode=mode), np.zeros((3, 0, 4), "float32"))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_pads_from_the_graph(device):
+    def f(x):
+        missing = 5 - kvino.ops.shape_tensor(x)[1]
+        return kvino.ops.pad(x, ((0, 0), (0, missing), (1, 1))), kvino.ops.pad(x, ((0, 0), (missing, 0), (0, 0)), "edge")
+
+    expected = np.pad(X, ((0, 0), (0, 2), (1, 1))), np.pad(X, ((0, 0), (2, 0), (0, 0)), "edge")
+    for got, e in zip(kvino.function(f, device=device, dynamic=True)(X), expected):
+        agree(got, e)
 
 
 def test_shapes_from_the_graph():

@@ -30,18 +30,19 @@ def segments(how):
     def reference(data, segment_ids, num_segments=None, sorted=False):
         rows = int(num_segments) if num_segments is not None else int(segment_ids.max()) + 1
         name = name_of(data)
-        if how == "sum":
-            start = np.zeros((), data.dtype)
+        if how in ("sum", "prod"):
+            start = np.full((), how == "prod", data.dtype)
         else:
             start = np.asarray(
                 LOSES[how][0] if not is_exact(name) else getattr(np.iinfo(data.dtype), LOSES[how][1])
             ).astype(data.dtype)
-        y = np.full((rows, *data.shape[1:]), start)
-        f = {"sum": np.add, "max": np.maximum, "min": np.minimum}[how]
-        for i, row in zip(segment_ids, data):
+        exact = is_exact(name)
+        y = np.full((rows, *data.shape[1:]), start if exact else wide(start))
+        f = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}[how]
+        for i, row in zip(segment_ids, data if exact else wide(data)):
             if 0 <= i < rows:
                 y[i] = f(y[i], row)
-        return y
+        return y.astype(data.dtype)
 
     return reference
 
@@ -78,19 +79,52 @@ SEGMENTS = [
     case(values("float32", (7, 2), 1), np.zeros(7, "int32"), 1, expect=None),
 ]
 CASES = {}
-for _how in ("sum", "max", "min"):
+for _how in ("sum", "prod", "max", "min"):
     CASES[f"segment_{_how}"] = [
         case(
             *c.args,
             expect=segments(_how),
             compile=c.compile,
-            atol=2e-2 if name_of(c.args[0]) in ("float16", "bfloat16") else 1e-6,
-            rtol=2e-2 if name_of(c.args[0]) in ("float16", "bfloat16") else None,
+            atol=1e-6,
             device_atol=3e-2,
             **c.kwargs,
         )
         for c in SEGMENTS
     ]
+
+
+def in_top_k(targets, predictions, k):
+    y = []
+    for t, row in zip(targets, wide(predictions)):
+        inside = 0 <= t < len(row)
+        y.append(inside and not np.isnan(row[t]) and np.sum(~(row <= row[t])) < k)
+    return np.array(y, bool)
+
+
+def cdist(x, y):
+    gap = x[..., :, None, :] - y[..., None, :, :]
+    return np.sqrt((gap * gap).sum(-1))
+
+
+TARGETS = np.array([0, 3, 8, 9, -1], "int32")
+CASES["in_top_k"] = [
+    *(case(TARGETS, np.round(values("float32", (5, 9), 1)), k, expect=in_top_k) for k in (0, 1, 2, 5, 9, 20)),
+    *(case(TARGETS, values(d, (5, 9), 1, special=True), 3, expect=in_top_k) for d in FLOATS),
+    case(TARGETS.astype("int64"), values("int32", (5, 9), 1, -3, 3).astype("float32"), 3, expect=in_top_k),
+    case(TARGETS[:0], values("float32", (0, 9)), 3, expect=in_top_k),
+    case(TARGETS, values("float32", (5, 0)), 3, expect=in_top_k, dynamic=False, why="0 classes, unknown"),
+]
+CASES["cdist"] = [
+    *(
+        case(values(d, (5, 3), 1, 0, 9), values(d, (4, 3), 2, 0, 9), expect=floats(cdist), device_atol=2e-2)
+        for d in FLOATS + ["int32", "uint8", "bool"]
+    ),
+    case(values("float32", (2, 5, 3), 1), values("float32", (2, 4, 3), 2), expect=floats(cdist)),
+    case(values("float32", (2, 1, 5, 3), 1), values("float32", (3, 4, 3), 2), expect=floats(cdist)),
+    case(values("float32", (5, 3), 1), values("float64", (4, 3), 2), expect=floats(cdist)),
+    case(values("float32", (0, 3), 1), values("float32", (4, 3), 2), expect=floats(cdist)),
+    case(values("float32", (5, 0), 1), values("float32", (4, 0), 2), expect=floats(cdist)),
+]
 CASES["top_k"] = [
     *(
         case(values(d, (3, 9), 1, 0 if d.startswith("u") else -3, 3), 4, expect=top_k, compile=d in COMPILED)

@@ -10,17 +10,30 @@ import kvino
 
 MODULES = [
     "arithmetic",
+    "rearranging",
+    "sequences",
+    "patches",
     "logic",
     "creation",
     "reduction",
+    "statistics",
+    "searching",
     "nonzero",
     "manipulation",
     "indexing",
     "products",
     "nn",
     "math",
+    "linalg",
+    "signal",
+    "ctc",
+    "attention",
     "core",
+    "image",
     "random",
+    "rnn",
+    "floats",
+    "gates",
 ]
 OPERATORS = sorted(n for n in dir(kvino.ops) if not n.startswith("_"))
 

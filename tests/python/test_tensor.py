@@ -75,7 +75,7 @@ def test_memory_that_is_not_aligned():
 
 @pytest.mark.parametrize("bad", [np.array(["a"]), np.array([object()]), np.array(["2020"], "M8[D]"), np.zeros(2, "i4,f4"),
                                  np.longdouble(1), np.zeros(3, np.longdouble), np.datetime64(3, "D"), np.str_("x"),
-                                 np.zeros(3, ml_dtypes.float8_e4m3b11fnuz)], ids=repr)
+                                 np.zeros(3, ml_dtypes.float8_e4m3b11fnuz)], ids=lambda x: f"{x.dtype}-{x.ndim}d")
 def test_dtypes_that_are_refused(bad):
     with pytest.raises(TypeError, match="dtype|numpy.str_"):
         kvino.Tensor(bad)
