@@ -94,6 +94,9 @@ CASES += [
         (1, 2, 3),
         {"axis": -1},
     ),
+    ("Bitcast", [X], (), {"destination_type": "int32"}),
+    ("BinCount", [n([[1, -1], [5, 1]], np.int32), n(4)], (1,), {}),
+    ("OrderStatistics", [X, n([0, 3])], (1,), {}),
 ]
 
 
