@@ -53,11 +53,11 @@ $(STAMPS)/venv: requirements/base.txt | $(STAMPS)/tools
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt
 	touch $@
 
-$(STAMPS)/venv-test: requirements/test.txt | $(STAMPS)/venv
-	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/test.txt
+$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt | $(STAMPS)/venv
+	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/keras-suite.txt
 	touch $@
 
-# What the benches compare with: large, and not needed by any test. `make run` takes the first alone.
+# What the benches compare with. `make run` takes the first alone.
 $(STAMPS)/jax: requirements/jax.txt | $(STAMPS)/venv
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/jax.txt
 	touch $@

@@ -20,3 +20,14 @@ def backend():
 for _module in list(sys.modules.values()):
     if getattr(_module, "__name__", "").startswith("keras") and _module.__dict__.get("backend") is _backend:
         _module.backend = backend
+
+_tests = 0
+
+
+def pytest_runtest_teardown():
+    """Many tests ask JAX for the expected dtype; what it compiles for that is gigabytes in the end."""
+    global _tests
+    _tests += 1
+    jax = sys.modules.get("jax")
+    if jax and _tests % 500 == 0:
+        jax.clear_caches()

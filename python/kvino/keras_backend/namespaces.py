@@ -110,12 +110,16 @@ def _with_int32(name):
     return functools.partial(_table["numpy"][name], dtype="int32")
 
 
+def _nonzero(x):
+    return _table["numpy"]["nonzero"](x, dtype="int32")
+
+
 def _count_nonzero(x, axis=None):
     return _table["numpy"]["count_nonzero"](x, axis, dtype="int32")
 
 
-def _unique(x, *args, **kwargs):
-    results = _table["numpy"]["unique"](x, *args, **kwargs)
+def _unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None):
+    results = _table["numpy"]["unique"](x, sorted, return_index, return_inverse, return_counts, axis, size, fill_value)
     return results[0] if len(results) == 1 else results
 
 
@@ -272,7 +276,7 @@ def _elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", 
 numpy = _module(
     "numpy",
     where=_where,
-    nonzero=_with_int32("nonzero"),
+    nonzero=_nonzero,
     argwhere=_with_int32("argwhere"),
     flatnonzero=_with_int32("flatnonzero"),
     count_nonzero=_count_nonzero,
