@@ -5,17 +5,16 @@
  * may be one too many, is a multiple of the last place of z and so exact in one FMA. Lanes whose quotient is 2^22 and
  * more, or where z is 0, or x or z not finite, go through the C library's fmod. */
 
+#include "kernels/elementwise_formulas.h"
+
 #define DEFINE_REMAINDER(bits, type, magic)                                                                            \
   static inline type scalar_floor_mod##bits(type x, type z) {                                                          \
-    const type rest = (type)fmod(x, z);                                                                                \
-    return z == 0 ? rest : rest == 0 ? copysign((type)0, z) : (rest < 0) != (z < 0) ? rest + z : rest;                 \
+    typedef type T; /* of the formula */                                                                               \
+    return F_FLOOR_MOD(x, z);                                                                                          \
   }                                                                                                                    \
   static inline type scalar_floor_divide##bits(type x, type z) {                                                       \
-    const type rest = (type)fmod(x, z);                                                                                \
-    type q = (x - rest) / z;                                                                                           \
-    if (rest != 0 && (rest < 0) != (z < 0)) q -= 1;                                                                    \
-    const type whole = floor(q);                                                                                       \
-    return z == 0 ? x / z : q == 0 ? copysign((type)0, x / z) : q - whole > (type)0.5 ? whole + 1 : whole;             \
+    typedef type T;                                                                                                    \
+    return F_FLOOR_DIVIDE(x, z);                                                                                       \
   }                                                                                                                    \
   static inline type scalar_mod##bits(type x, type z) { return (type)fmod(x, z); }                                     \
   static __attribute__((noinline))                                                                                     \

@@ -149,6 +149,22 @@ def truths(f):
 # ---- operands ----
 
 
+def axes(axis):
+    """NumPy takes several axes as a tuple only."""
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def averaging(f):
+    """A reference for means: f in float64, the result in floatx, or real where f gives that of complex numbers."""
+    def reference(x, axis=None, keepdims=False):
+        name = result_float(x)
+        real = {"complex64": "float32", "complex128": "float64"}.get(name, name)
+        y = f(wide(x), axis=axes(axis), keepdims=keepdims)
+        return cast(y, name if np.iscomplexobj(y) else real)
+
+    return reference
+
+
 def values(name, shape=(3, 4), seed=0, low=None, high=None, special=False):
     """An array of this dtype; `special` puts NaN, infinities, zeros of both signs and the extremes among its elements."""
     generator = np.random.default_rng(seed)

@@ -11,6 +11,8 @@ from opcheck import (
     INTEGERS,
     Case,
     agree,
+    averaging,
+    axes,
     case,
     cast,
     eager,
@@ -29,10 +31,6 @@ COMPILED = ["float32", "int32", "bool", "float16", "int64", "float64", "uint8", 
 SUMMED = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 
-def axes(axis):
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
 def summing(f):
     def reference(x, axis=None, keepdims=False, dtype=None):
         name = dtype or SUMMED.get(name_of(x), name_of(x))
@@ -40,16 +38,6 @@ def summing(f):
         if is_exact(name):
             return np.asarray(f(x, axis=axes(axis), keepdims=keepdims, dtype=npd(name)))
         return cast(f(wide(x), axis=axes(axis), keepdims=keepdims), name)
-
-    return reference
-
-
-def averaging(f):
-    def reference(x, axis=None, keepdims=False):
-        name = result_float(x)
-        real = {"complex64": "float32", "complex128": "float64"}.get(name, name)
-        y = f(wide(x), axis=axes(axis), keepdims=keepdims)
-        return cast(y, name if np.iscomplexobj(y) else real)
 
     return reference
 
