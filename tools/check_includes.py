@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-LAYERS = [["base"], ["tensor"], ["kernels"], ["graph"], ["prim"], ["passes"], ["ops", "openvino"], ["engine"]]
+LAYERS = [["base"], ["tensor"], ["kernels"], ["graph"], ["prim"], ["passes"], ["ops", "openvino"], ["grad"], ["engine"]]
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 OUTSIDE = ["src/cli", "python"]
 

@@ -23,6 +23,9 @@ KVINO_API kvino_status kvino_graph_parameter(kvino_graph *g, kvino_dtype dtype, 
                                              const char *name, kvino_tensor **out, kvino_error *err);
 /* The next output. A concrete tensor becomes a constant. `name` may be NULL. */
 KVINO_API kvino_status kvino_graph_result(kvino_graph *g, kvino_tensor *value, const char *name, kvino_error *err);
+/* A concrete tensor as a constant of the graph where an operation on the symbolic tensor `beside` would be recorded. */
+KVINO_API kvino_status kvino_graph_constant(kvino_tensor *beside, kvino_tensor *value, kvino_tensor **out,
+                                            kvino_error *err);
 /* A readable listing, one node a line. Free with kvino_text_free. */
 KVINO_API kvino_status kvino_graph_dump(const kvino_graph *g, char **text, kvino_error *err);
 KVINO_API void kvino_text_free(char *text);

@@ -7,6 +7,7 @@
 #include "kvino/tensor.h"
 #include "kvino/device.h"
 #include "kvino/graph.h"
+#include "kvino/gradient.h"
 #include "kvino/info.h"
 #include "kvino/op.h"
 #include "kvino/ops.h"

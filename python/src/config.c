@@ -197,6 +197,20 @@ static PyObject *properties_table(PyObject *module, PyObject *ignored) {
   return dict;
 }
 
+static PyObject *memory_watch(PyObject *module, PyObject *on) {
+  (void)module;
+  int value = PyObject_IsTrue(on);
+  if (value < 0) return NULL;
+  kvino_memory_watch(value);
+  Py_RETURN_NONE;
+}
+
+static PyObject *memory_peak(PyObject *module, PyObject *ignored) {
+  (void)module;
+  (void)ignored;
+  return PyLong_FromLongLong(kvino_memory_peak());
+}
+
 /* ---- where the Python package of OpenVINO is ---- */
 
 /* The directory of its libraries, found without importing it: the library needs only the directory. */
@@ -224,6 +238,10 @@ static PyMethodDef functions[] = {
     {"info", info, METH_NOARGS, "info()\n--\n\nWhat kvino found of this machine: processor, kernels, OpenVINO."},
     {"properties", properties_table, METH_NOARGS,
      "properties()\n--\n\nThe properties of compilation: {name: what it is}."},
+    {"_memory_watch", memory_watch, METH_O,
+     "_memory_watch(on, /)\n--\n\nStarts (from 0) or ends the count of the memory that kvino allocates."},
+    {"_memory_peak", memory_peak, METH_NOARGS,
+     "_memory_peak()\n--\n\nThe most bytes that there were at one time since _memory_watch(True)."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -33,6 +33,11 @@ static PyObject *body(PyObject *module, PyObject *args) {
   return (PyObject *)self;
 }
 
+kvino_graph *recording_graph(PyObject *o) {
+  if (Py_IS_TYPE(o, recording_type)) return graph_get(((recording_object *)o)->graph);
+  return PyErr_SetString(PyExc_TypeError, "a body made by body() is needed"), NULL;
+}
+
 static PyObject *enter(PyObject *o, PyObject *ignored) {
   (void)ignored;
   recording_object *self = (recording_object *)o;
@@ -51,6 +56,16 @@ static void dealloc(PyObject *o) {
   Py_DECREF(((recording_object *)o)->graph);
   PyObject_Free(o);
   Py_DECREF(type);
+}
+
+static PyObject *constant(PyObject *module, PyObject *args) {
+  (void)module;
+  PyObject *beside, *value;
+  kvino_tensor *t;
+  kvino_error err;
+  if (!PyArg_ParseTuple(args, "O!O!:constant", tensor_type, &beside, tensor_type, &value)) return NULL;
+  if (kvino_graph_constant(tensor_get(beside), tensor_get(value), &t, &err)) return raise_error(&err);
+  return tensor_object_new(t);
 }
 
 static PyObject *if_else(PyObject *module, PyObject *args) {
@@ -111,6 +126,9 @@ static PyMethodDef functions[] = {
      "body(x, like=None)\n--\n\nA body where an operation on the symbolic tensor x would be recorded. The second "
      "branch "
      "of a condition is made with the first as `like`."},
+    {"constant", constant, METH_VARARGS,
+     "constant(beside, value)\n--\n\nA concrete tensor as a symbolic one of the graph of the symbolic tensor "
+     "`beside`."},
     {"if_else", if_else, METH_VARARGS,
      "if_else(condition, then_body, else_body)\n--\n\nThe results of one of two bodies."},
     {"loop", loop, METH_VARARGS,

@@ -167,6 +167,7 @@ PyObject *tensor_dlpack_device(PyObject *self, PyObject *ignored);
 PyObject *from_dlpack(PyObject *module, PyObject *o);
 int graph_init(PyObject *module);    /* graph.c */
 int control_init(PyObject *module);  /* control.c */
+int gradient_init(PyObject *module); /* gradient.c */
 int function_init(PyObject *module); /* function.c */
 int config_init(PyObject *module);   /* config.c */
 

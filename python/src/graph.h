@@ -26,6 +26,9 @@ PyObject *executable_object_new(kvino_executable *e); /* takes it, also on failu
 /* Runs without the GIL. `aliased`: some operands share memory that someone may write to. */
 int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool aliased, kvino_tensors *out);
 
+/* The graph of what body() gave, borrowed; NULL with an exception where `o` is something else. */
+kvino_graph *recording_graph(PyObject *o); /* control.c */
+
 PyObject *config_device(void); /* kvino.config.device: a string or None; a new reference */
 
 #endif

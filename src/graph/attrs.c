@@ -13,16 +13,24 @@ static const char *const ir_types[KVINO_DTYPE_COUNT] = {
 };
 
 /* offsetof wants the struct's name, which FIELD is not given: `self` names it inside each function. */
-#define FIELD(kind, name, ir) {ir, KV_FIELD_##kind, offsetof(self, name)},
+#define FIELD(kind, name, ir) {ir, KV_FIELD_##kind, offsetof(self, name), NULL},
+#define CHOICE(name, ir, values) {ir, KV_FIELD_choice, offsetof(self, name), values "\0"},
 #define ATTRS(group, fields)                                                                                           \
   const kv_attr_field *kv_##group##_fields(void) {                                                                     \
     typedef kv_##group##_attrs self;                                                                                   \
-    static const kv_attr_field table[] = {fields{NULL, (kv_field_kind)0, sizeof(self)}};                               \
+    static const kv_attr_field table[] = {fields{NULL, (kv_field_kind)0, sizeof(self), NULL}};                         \
     return table;                                                                                                      \
   }
 #include "graph/attrs.def"
 #undef ATTRS
 #undef FIELD
+#undef CHOICE
+
+const char *kv_attr_choice(const kv_attr_field *f, const char *text) {
+  for (const char *v = f->values; v && *v; v += strlen(v) + 1)
+    if (!strcmp(v, text)) return v;
+  return NULL;
+}
 
 static const void *at(const kv_attr_field *f, const kv_attrs *a) { return (const char *)a + f->offset; }
 

@@ -29,6 +29,7 @@ typedef const char *kv_c_choice;
 typedef struct kv_graph *kv_c_body; /* borrowed in a call; a node retains it */
 
 #define FIELD(kind, name, ir) kv_c_##kind name;
+#define CHOICE(name, ir, values) kv_c_choice name;
 #define ATTRS(group, fields)                                                                                           \
   typedef struct kv_##group##_attrs {                                                                                  \
     char unused;                                                                                                       \
@@ -37,6 +38,7 @@ typedef struct kv_graph *kv_c_body; /* borrowed in a call; a node retains it */
 #include "graph/attrs.def"
 #undef ATTRS
 #undef FIELD
+#undef CHOICE
 
 typedef union kv_attrs {
 #define ATTRS(group, fields) kv_##group##_attrs group;
@@ -48,6 +50,7 @@ typedef struct kv_attr_field {
   const char *name; /* in the IR */
   kv_field_kind kind;
   size_t offset;
+  const char *values; /* of a choice: one after the other, each and the last of them ended by a NUL; else NULL */
 } kv_attr_field;
 
 /* Every group's fields, ended by a NULL name: kv_none_fields(), kv_axis_fields(), ... */
@@ -60,6 +63,8 @@ uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t 
 /* The value of one field as the IR and the dump write it ("1,2", "true", "f32", "0.5"). Returns its length, as
  * snprintf. */
 int kv_attr_text(const kv_attr_field *field, const kv_attrs *a, char *text, size_t size);
+/* The value of a choice that this text names, for ever; NULL where it names none. */
+const char *kv_attr_choice(const kv_attr_field *field, const char *text);
 /* Whether the field has a value: an unset choice has none. */
 bool kv_attr_is_set(const kv_attr_field *field, const kv_attrs *a);
 

@@ -1,4 +1,5 @@
 /* The public names of the graph (include/kvino/graph.h). */
+#include "base/error.h"
 #include "base/memory.h"
 #include "graph/graph.h"
 
@@ -13,6 +14,14 @@ kvino_status kvino_graph_parameter(kvino_graph *g, kvino_dtype dtype, int rank, 
 
 kvino_status kvino_graph_result(kvino_graph *g, kvino_tensor *value, const char *name, kvino_error *err) {
   return kv_graph_result(g, value, name, err);
+}
+
+kvino_status kvino_graph_constant(kvino_tensor *beside, kvino_tensor *value, kvino_tensor **out, kvino_error *err) {
+  kv_edge edge;
+  if (!beside || !value || !out || !kv_is_symbolic(beside) || kv_is_symbolic(value))
+    return kv_fail(err, KVINO_INVALID, "a constant is a concrete tensor, recorded beside a symbolic one");
+  KV_TRY(kv_graph_edge(kv_graph_recording(beside->node->graph), value, &edge, err));
+  return kv_graph_tensor(edge, out, err);
 }
 
 void kvino_text_free(char *text) { kv_free(text); }

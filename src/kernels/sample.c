@@ -248,3 +248,48 @@ void kv_sample_run(const kv_sampling *s) {
   if (!s->points || !s->channels) return;
   kv_parallel_ranges((size_t)(s->batch * s->points), (size_t)(4096 / (s->channels + 1) + 64), run_range, (void *)s);
 }
+
+/* ---- the transpose ---- */
+
+/* One array: every element of y goes to the places that it was read from. */
+#define BACK(type, bits)                                                                                               \
+  static void back_##bits(const kv_sampling *s, type *x, int64_t batch) {                                              \
+    int64_t rows = 1, n = s->channels;                                                                                 \
+    for (int d = 0; d < s->axes; d++) rows *= s->shape[d];                                                             \
+    const type *y = (const type *)s->y + batch * s->points * n;                                                        \
+    x += batch * rows * n;                                                                                             \
+    memset(x, 0, (size_t)(rows * n) * sizeof *x);                                                                      \
+    for (int64_t p = 0; p < s->points; p++, y += n) {                                                                  \
+      spot at;                                                                                                         \
+      if (!locate(s, s->axes, s->linear, batch, p, &at)) continue;                                                     \
+      for (int d = 0; d < s->axes && !s->linear; d++) at.weight[d][0] = 1;                                             \
+      for (unsigned corner = 0; corner < (s->linear ? 1u << s->axes : 1u); corner++) {                                 \
+        double w;                                                                                                      \
+        int64_t place = corner_of(s, s->axes, &at, corner, &w);                                                        \
+        if (place < 0) continue;                                                                                       \
+        type *to = x + place * n;                                                                                      \
+        for (int64_t c = 0; c < n; c++) to[c] = (type)((double)to[c] + w * (double)y[c]);                              \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+BACK(float, f32)
+BACK(double, f64)
+#undef BACK
+
+struct backward {
+  const kv_sampling *s;
+  void *x;
+};
+
+/* The arrays are the tasks: within one, several places of y may go to one of x. */
+static void back_item(void *context, size_t i) {
+  const struct backward *b = context;
+  if (b->s->dtype == KVINO_F32)
+    back_f32(b->s, b->x, (int64_t)i);
+  else
+    back_f64(b->s, b->x, (int64_t)i);
+}
+
+void kv_sample_back(const kv_sampling *s, void *x) {
+  kv_parallel((size_t)s->batch, back_item, &(struct backward){s, x});
+}

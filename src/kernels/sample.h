@@ -39,6 +39,8 @@ typedef struct kv_sampling {
 } kv_sampling;
 
 void kv_sample_run(const kv_sampling *s);
+/* The transpose, of f32 and f64: x [batch, shape..., channels], which is written here, from y; `fill` is not used. */
+void kv_sample_back(const kv_sampling *s, void *x);
 /* Whether linear interpolation takes that dtype. */
 bool kv_sampling_interpolates(kvino_dtype dtype);
 

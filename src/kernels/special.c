@@ -54,6 +54,57 @@ double kv_math_bessel_i0(double x) {
   return half * (sum / sqrt(2 * M_PI * x)) * half;
 }
 
+/* I_-n is I_n; odd orders are odd functions. The sums are those of order 0 above. */
+double kv_math_bessel_i(double n, double x) {
+  if (n != rint(n) || isinf(n) || isnan(x)) return NAN;
+  n = fabs(n);
+  double sign = x < 0 && fmod(n, 2) == 1 ? -1 : 1, term = 1, sum = 1;
+  x = fabs(x);
+  if (isinf(x)) return sign * x;
+  if (x > 25 + n * n / 2) {
+    for (double k = 1; k < 44 && fabs(term) > 1e-18; k++)
+      sum += term *= ((2 * k - 1) * (2 * k - 1) - 4 * n * n) / (8 * k * x);
+    double half = exp(x / 2);
+    return sign * half * (sum / sqrt(2 * M_PI * x)) * half;
+  }
+  for (double k = 1; k <= n && term > 0; k++) term *= x / 2 / k; /* (x / 2)^n / n! */
+  sum = term;
+  for (double k = 1, q = x * x / 4; term > sum * 1e-18; k++) sum += term *= q / (k * (n + k));
+  return sign * sum;
+}
+
+/* Hurwitz's zeta function for whole s > 1 and x > 0: terms, then what Euler and Maclaurin say of the rest (DLMF
+ * 25.11.5). */
+static double zeta(double s, double x) {
+  /* B_2k / (2k)! */
+  static const double bernoulli[] = {1.0 / 12,
+                                     -1.0 / 720,
+                                     1.0 / 30240,
+                                     -1.0 / 1209600,
+                                     1.0 / 47900160,
+                                     -691.0 / 1307674368000.0,
+                                     1.0 / 74724249600.0,
+                                     -3617.0 / 10670622842880000.0};
+  double sum = 0, most = 12 + s;
+  for (; x < most; x++) sum += pow(x, -s);
+  double power = pow(x, -s), term = s * power / x;
+  sum += power * x / (s - 1) + power / 2;
+  for (int k = 0; k < 8; k++, term *= (s + 2 * k - 1) * (s + 2 * k) / (x * x)) sum += bernoulli[k] * term;
+  return sum;
+}
+
+/* (-1)^(n + 1) n! zeta(n + 1, x). Left of 0 zeta's terms are those of both sides of the fraction of x. */
+double kv_math_polygamma(double n, double x) {
+  if (n == 0) return kv_math_digamma(x);
+  if (!(n > 0) || n != rint(n) || n > 170 || isnan(x)) return NAN;
+  double s = n + 1, sign = fmod(n, 2) == 1 ? 1 : -1, factorial = tgamma(s);
+  if (isinf(x)) return x > 0 ? sign * 0.0 : NAN;
+  if (x > 0) return sign * factorial * zeta(s, x);
+  double rest = x - rint(x), right = rest < 0 ? 1 + rest : rest, left = rest < 0 ? -rest : 1 - rest;
+  if (rest == 0) return sign > 0 ? INFINITY : x == 0 ? copysign(INFINITY, -x) : NAN;
+  return sign * factorial * (zeta(s, right) + sign * (zeta(s, left) - zeta(s, 1 - x)));
+}
+
 static double complex times(double complex x, double complex y) {
   double a = creal(x), b = cimag(x), c = creal(y), d = cimag(y);
   return CMPLX(a * c - b * d, a * d + b * c);

@@ -7,18 +7,16 @@
 #include "passes/rewrite.h"
 #include "prim/control.h"
 
-/* The nodes of a body in the graph around it; in: what its Parameters stand for. */
-static kvino_tensors take_branch(kv_scope *s, kv_graph *g, const kv_graph *body, kvino_tensor *const *in) {
-  size_t *first = kv_scope_alloc(s, body->n_nodes + 1, sizeof *first), n = 0;
-  bool *live = kv_scope_alloc(s, body->n_nodes + 1, sizeof *live);
-  kvino_tensors out = {body->n_results, kv_scope_alloc(s, body->n_results, sizeof *out.v)};
-  if (s->status) return KV_KEEP;
-  for (size_t i = 0; i < body->n_nodes; i++) {
-    first[i] = n;
-    n += body->node[i]->n_out;
-  }
-  kvino_tensor **value = kv_scope_alloc(s, n + 1, sizeof *value);
-  kv_mark_live(body, live);
+size_t *kv_first_values(kv_scope *s, const kv_graph *g) {
+  size_t *first = kv_scope_alloc(s, g->n_nodes + 1, sizeof *first), n = 0;
+  for (size_t i = 0; first && i < g->n_nodes; n += g->node[i++]->n_out) first[i] = n;
+  if (first) first[g->n_nodes] = n;
+  return first;
+}
+
+kvino_tensor **kv_inline_nodes(kv_scope *s, kv_graph *g, const kv_graph *body, const size_t *first, const bool *live,
+                               kvino_tensor *const *in) {
+  kvino_tensor **value = kv_scope_alloc(s, first[body->n_nodes] + 1, sizeof *value);
   for (size_t i = 0; i < body->n_parameters && value; i++) value[first[body->parameter[i]->id]] = in[i];
   for (size_t i = 0; i < body->n_nodes && !s->status; i++) {
     const kv_node *node = body->node[i];
@@ -29,7 +27,17 @@ static kvino_tensors take_branch(kv_scope *s, kv_graph *g, const kv_graph *body,
     kvino_tensors made = operand ? kv_clone(s, g, node, operand) : KV_KEEP;
     for (uint32_t k = 0; !s->status && k < node->n_out; k++) value[first[i] + k] = made.v[k];
   }
-  for (size_t i = 0; i < body->n_results && !s->status; i++)
+  return s->status ? NULL : value;
+}
+
+kvino_tensors kv_inline_body(kv_scope *s, kv_graph *g, const kv_graph *body, kvino_tensor *const *in) {
+  size_t *first = kv_first_values(s, body);
+  bool *live = kv_scope_alloc(s, body->n_nodes + 1, sizeof *live);
+  kvino_tensors out = {body->n_results, kv_scope_alloc(s, body->n_results, sizeof *out.v)};
+  if (s->status) return KV_KEEP;
+  kv_mark_live(body, live);
+  kvino_tensor **value = kv_inline_nodes(s, g, body, first, live, in);
+  for (size_t i = 0; i < body->n_results && value; i++)
     out.v[i] = value[first[body->result[i].value.node->id] + body->result[i].value.output];
   return s->status ? KV_KEEP : out;
 }
@@ -98,7 +106,7 @@ static kvino_tensors rule(kv_scope *s, kv_rewriter *w, const kv_node *node, kvin
   taken t;
   if (!n_bodies) return KV_KEEP;
   if (node->prim->id == KV_If && !kv_is_symbolic(in[0]))
-    return take_branch(s, w->out, body[!kv_tensor_get_int(in[0], 0)], in + KV_IF_OPERANDS);
+    return kv_inline_body(s, w->out, body[!kv_tensor_get_int(in[0], 0)], in + KV_IF_OPERANDS);
   if (!look(s, node, in, body, n_bodies, &t)) return KV_KEEP;
   kvino_tensor **left = operands(s, w, node, in, &t, &n);
   for (size_t i = 0; i < n_bodies && left; i++) kv_scope_ok(s, optimize_body(body[i], &t, &made[i], s->err));

@@ -10,6 +10,8 @@ kvino_status kv_pass_fold(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* The pipeline inside of the bodies of If and Loop, which are given the constants and shapes that they take; a branch
  * that is known to be taken replaces its If. */
 kvino_status kv_pass_bodies(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* One Loop for those that differ only in what they stack besides; what is stacked for nobody is left out. */
+kvino_status kv_pass_loops(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Merges nodes that compute the same: one primitive, equal attributes and operands; constants of equal contents. */
 kvino_status kv_pass_cse(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Leaves out the nodes that no Result needs; Parameters stay. Constants come out C-contiguous, and large ones that

@@ -39,6 +39,17 @@ kvino_status kv_rewrite_body(const kv_graph *in, kvino_tensor *const *given, con
  * node->n_out values that belong to the scope. A Constant gives its tensor. Not for Parameters. */
 kvino_tensors kv_clone(kv_scope *s, kv_graph *g, const kv_node *node, kvino_tensor *const *in);
 
+/* The nodes of a body, recorded in g; in[i]: what its Parameter i stands for. Gives its results, which belong to the
+ * scope. */
+kvino_tensors kv_inline_body(kv_scope *s, kv_graph *g, const kv_graph *body, kvino_tensor *const *in);
+/* The same for the nodes that are marked as live. Gives the value of every output o of a node n that is live, at
+ * first[n]
+ * + o (kv_first_values); NULL where the scope has failed. */
+kvino_tensor **kv_inline_nodes(kv_scope *s, kv_graph *g, const kv_graph *body, const size_t *first, const bool *live,
+                               kvino_tensor *const *in);
+/* By node: how many outputs those before it have; then, how many all have. */
+size_t *kv_first_values(kv_scope *s, const kv_graph *g);
+
 /* The symbolic tensor that stands for a concrete one as a Constant of g; a symbolic one gives itself. */
 kvino_tensor *kv_as_symbolic(kv_scope *s, kv_graph *g, kvino_tensor *t);
 

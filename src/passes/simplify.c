@@ -176,6 +176,7 @@ static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const 
   const kv_output *y = &node->out[0];
   switch (node->prim->id) {
   case KV_Identity:
+  case KV_StopGradient:
     return in[0];
   case KV_Concat:
     return node->n_in == 1 ? in[0] : NULL;
@@ -190,6 +191,13 @@ static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const 
   default:
     return NULL;
   }
+}
+
+/* A reduction over no axis leaves every element by itself. (Those that change it, as L1, do not stand here.) */
+static kvino_tensor *simplify_reduction(const kv_node *node, kvino_tensor *const *in) {
+  int n;
+  int64_t axes[KV_KNOWN_MAX];
+  return in[0]->dtype == node->out[0].dtype && kv_all_known(in[1], &n, axes) && !n ? in[0] : NULL;
 }
 
 /* A Broadcast to, or a Slice by steps of 1 of, the whole. */
@@ -250,6 +258,12 @@ static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node
     return simplify_reshape(s, w, node, in);
   case KV_Convert:
     return simplify_convert(s, node, in);
+  case KV_ReduceSum:
+  case KV_ReduceProd:
+  case KV_ReduceMax:
+  case KV_ReduceMin:
+  case KV_ReduceMean:
+    return simplify_reduction(node, in);
   case KV_Broadcast:
   case KV_Slice:
     return simplify_whole(s, w, node, in);
@@ -261,6 +275,7 @@ static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node
 }
 
 static kvino_tensors simplify_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  if (node->prim->id == KV_CustomGradient) return (kvino_tensors){node->n_out, (kvino_tensor **)(uintptr_t)in};
   if (node->constant || !node->n_in || node->n_out != 1) return KV_KEEP;
   return kv_one(s, simplified(s, w, node, in));
 }

@@ -49,6 +49,18 @@ static void drop(kv_body_run *r, const kv_node *node) {
   }
 }
 
+/* Operands whose last use this is. */
+static uint32_t spare_operands(const kv_body_run *r, const kv_node *node) {
+  uint32_t spare = 0;
+  for (uint32_t k = 0; k < node->n_in && k < 32; k++) {
+    const kv_node *from = node->in[k].node;
+    uint32_t here = 0;
+    for (uint32_t i = 0; i < node->n_in; i++) here += node->in[i].node == from;
+    if (!from->constant && from->n_out == 1 && r->left[from->id] == here) spare |= UINT32_C(1) << k;
+  }
+  return spare;
+}
+
 static kvino_status run_node(kv_body_run *r, const kv_node *node, kvino_error *err) {
   kv_scope s;
   kvino_tensors made;
@@ -58,6 +70,7 @@ static kvino_status run_node(kv_body_run *r, const kv_node *node, kvino_error *e
     r->in[k] = from->constant ? from->constant : r->value[r->first[from->id] + node->in[k].output];
   }
   kv_scope_enter(&s, err);
+  s.spare = spare_operands(r, node);
   if (!node->prim->many) {
     KV_TRY(kv_scope_leave(&s, kv_apply(&s, node->prim->id, &node->attrs, node->n_in, r->in), out));
   } else {

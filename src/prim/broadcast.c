@@ -1,4 +1,5 @@
-/* Repeating elements: Broadcast (a view with zero strides) and Tile (one strided copy). */
+/* Repeating elements: Broadcast (a view with zero strides), what undoes it by sums (SumTo), and Tile (one strided
+ * copy). */
 #include <stdio.h>
 #include <string.h>
 
@@ -138,4 +139,41 @@ kvino_status kv_eval_tile(kv_call *c) {
   }
   kv_copy_strided(kvino_dtype_size((kvino_dtype)x->dtype), 2 * y->rank, shape, y->data, to, x->data, from);
   return KVINO_OK;
+}
+
+/* ---- SumTo: the transpose of Broadcast ---- */
+
+kvino_status kv_infer_sum_to(kv_call *c) {
+  const kvino_tensor *x = c->in[0], *shape = c->in[1];
+  int n, rank = shape->rank == 1 ? (int)shape->shape[0] : -1;
+  int64_t known[KV_KNOWN_MAX];
+  if (shape->rank != 1 || rank < 0 || rank > x->rank || (kvino_dtype)shape->dtype != KVINO_I64)
+    return kv_fail(c->err, KVINO_INVALID, "SumTo takes a shape of at most %d dimensions (int64)", x->rank);
+  bool any = kv_known_values(shape, &n, known);
+  kv_spec *spec = &c->spec[0];
+  spec->dtype = (kvino_dtype)x->dtype;
+  spec->rank = rank;
+  for (int i = 0; i < rank; i++) {
+    int64_t own = x->shape[x->rank - rank + i];
+    spec->shape[i] = any && known[i] != KV_UNKNOWN ? known[i] : -1;
+    if (spec->shape[i] >= 0 && own >= 0 && spec->shape[i] != own && spec->shape[i] != 1)
+      return kv_fail(c->err, KVINO_INVALID, "SumTo: dimension %d is %lld, not %lld or 1", i, (long long)own,
+                     (long long)spec->shape[i]);
+  }
+  return KVINO_OK;
+}
+
+kvino_status kv_eval_sum_to(kv_call *c) {
+  kvino_tensor *x = c->in[0];
+  const kv_spec *spec = &c->spec[0];
+  int64_t axes[KVINO_MAX_RANK];
+  int n = 0;
+  for (int i = 0; i < x->rank; i++)
+    if (i < x->rank - spec->rank || spec->shape[i - (x->rank - spec->rank)] != x->shape[i]) axes[n++] = i;
+  if (!n) return c->out[0] = kvino_tensor_retain(x), KVINO_OK;
+  kv_scope s;
+  kv_scope_enter(&s, c->err);
+  kvino_tensor *sum = kv_reduce_sum(&s, x, kv_vector(&s, (size_t)n, axes), (kv_keep_dims_attrs){.keep_dims = true});
+  sum = sum ? kv_reshape(&s, sum, c->in[1], (kv_reshape_attrs){.special_zero = false}) : NULL;
+  return kv_scope_leave(&s, sum, &c->out[0]);
 }

@@ -7,66 +7,6 @@
 size_t kvino_primitive_count(void) { return KV_PRIM_COUNT; }
 const char *kvino_primitive_name(size_t i) { return i < KV_PRIM_COUNT ? kv_prim_get((kv_prim_id)i)->name : NULL; }
 
-/* Choices must be static strings: the first text of each value stays for the life of the process. */
-static const char *keep(const char *text) {
-  static const char *const known[] = {"explicit",
-                                      "valid",
-                                      "same_upper",
-                                      "same_lower",
-                                      "floor",
-                                      "ceil",
-                                      "numpy",
-                                      "bidirectional",
-                                      "constant",
-                                      "edge",
-                                      "reflect",
-                                      "symmetric",
-                                      "none",
-                                      "sum",
-                                      "prod",
-                                      "min",
-                                      "max",
-                                      "mean",
-                                      "value",
-                                      "index",
-                                      "half_to_even",
-                                      "half_away_from_zero",
-                                      "ERF",
-                                      "TANH",
-                                      "inside_sqrt",
-                                      "outside_sqrt",
-                                      "add",
-                                      "sub",
-                                      "sizes",
-                                      "scales",
-                                      "nearest",
-                                      "linear",
-                                      "linear_onnx",
-                                      "cubic",
-                                      "half_pixel",
-                                      "asymmetric",
-                                      "align_corners",
-                                      "pytorch_half_pixel",
-                                      "tf_half_pixel_for_nn",
-                                      "round_prefer_floor",
-                                      "round_prefer_ceil",
-                                      "simple",
-                                      "bilinear_pillow",
-                                      "bicubic_pillow",
-                                      "blocks_first",
-                                      "wrap",
-                                      "mirror",
-                                      "lanczos3",
-                                      "lanczos5",
-                                      "area",
-                                      "hsv",
-                                      "rgb",
-                                      "depth_first"};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (!strcmp(known[i], text)) return known[i];
-  return NULL;
-}
-
 static kvino_status set_field(const kv_attr_field *f, kv_attrs *a, const char *text, kvino_error *err) {
   void *at = (char *)a + f->offset;
   switch (f->kind) {
@@ -90,7 +30,8 @@ static kvino_status set_field(const kv_attr_field *f, kv_attrs *a, const char *t
     }
     return kv_fail(err, KVINO_INVALID, "%s: no dtype is called '%s'", f->name, text);
   case KV_FIELD_choice:
-    if (!(*(const char **)at = keep(text))) return kv_fail(err, KVINO_INVALID, "%s cannot be '%s'", f->name, text);
+    if (!(*(const char **)at = kv_attr_choice(f, text)))
+      return kv_fail(err, KVINO_INVALID, "%s cannot be '%s'", f->name, text);
     break;
   case KV_FIELD_ints: {
     kv_ints *v = at;

@@ -166,7 +166,7 @@ static kvino_status stack_add(stack *s, const kvino_tensor *y, int64_t trip, kvi
   return KVINO_OK;
 }
 
-/* The filled slices as the output; where there are none, dimensions that nobody knows are 0. */
+/* The filled slices as the output; where there are none, of the shape that spec says. */
 static kvino_status stack_take(stack *s, const kv_spec *spec, kvino_tensor **out, kvino_error *err) {
   int64_t shape[KVINO_MAX_RANK];
   if (s->room && s->n == s->capacity) {
@@ -174,7 +174,7 @@ static kvino_status stack_take(stack *s, const kv_spec *spec, kvino_tensor **out
     s->room = NULL;
     return KVINO_OK;
   }
-  for (int k = 0; k < spec->rank; k++) shape[k] = s->room ? s->room->shape[k] : spec->shape[k] < 0 ? 0 : spec->shape[k];
+  for (int k = 0; k < spec->rank; k++) shape[k] = s->room ? s->room->shape[k] : spec->shape[k];
   shape[0] = s->n;
   KV_TRY(kv_tensor_empty(spec->dtype, spec->rank, shape, out, err));
   if (s->room) memcpy((*out)->data, s->room->data, (size_t)(*out)->size * kvino_dtype_size(spec->dtype));
@@ -235,15 +235,63 @@ static kvino_status iterate(loop *l, int64_t i, int64_t trip, bool *go_on) {
   return status;
 }
 
+/* A Loop that has not run stacks nothing, but of the shape that its first iteration would have given. */
+static kvino_status shape_nothing(loop *l) {
+  kv_call *c = l->c;
+  const kv_graph *body = c->attrs->loop.body;
+  bool known = true;
+  for (size_t k = l->carried; k < c->n_out; k++)
+    for (int i = 1; i < c->spec[k].rank; i++) known = known && c->spec[k].shape[i] >= 0;
+  if (known) return KVINO_OK;
+  kv_spec *result = kv_malloc(body->n_results * sizeof *result);
+  if (!result) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
+  kvino_status status = kv_body_shapes(body, l->in, result, c->err);
+  for (size_t k = l->carried; k < c->n_out && !status; k++)
+    for (int i = 1; i < c->spec[k].rank && !status; i++) {
+      if (c->spec[k].shape[i] < 0) c->spec[k].shape[i] = result[k + 1].shape[i];
+      if (c->spec[k].shape[i] < 0)
+        status = kv_fail(c->err, KVINO_INVALID,
+                         "a loop that never runs stacks values of a shape that follows from data: it is not known");
+    }
+  kv_free(result);
+  return status;
+}
+
 kvino_status kv_eval_loop(kv_call *c) {
   loop l;
   int64_t trip = kv_tensor_get_int(c->in[0], 0);
   bool go_on = kv_tensor_get_int(c->in[1], 0) != 0;
   kvino_status status = loop_begin(&l, c);
   for (int64_t i = 0; !status && go_on && (trip < 0 || i < trip); i++) status = iterate(&l, i, trip, &go_on);
+  if (l.stacked && !status && !l.stack[0].n) status = shape_nothing(&l);
   for (size_t k = 0; k < l.carried && !status; k++) c->out[k] = kvino_tensor_retain(l.in[k + KV_LOOP_ITERATION]);
   for (size_t k = 0; k < l.stacked && !status; k++)
     status = stack_take(&l.stack[k], &c->spec[l.carried + k], &c->out[l.carried + k], c->err);
   loop_end(&l);
   return status;
+}
+
+/* ---- CustomGradient: the values themselves ---- */
+
+kvino_status kv_infer_custom_gradient(kv_call *c) {
+  const kv_graph *body = c->attrs->custom_gradient.gradient;
+  size_t n = (size_t)c->attrs->custom_gradient.results;
+  if (!body) return kv_fail(c->err, KVINO_INVALID, "%s has no body", c->prim->name);
+  if (c->n_in < n + body->n_results || body->n_parameters != c->n_in - body->n_results)
+    return kv_fail(c->err, KVINO_INVALID, "a gradient that takes %zu values and gives %zu is not one of %zu values",
+                   body->n_parameters, body->n_results, n);
+  for (size_t i = 0; i < body->n_results; i++) {
+    const kvino_tensor *x = c->in[n + i];
+    const kv_output *d = kv_body_result(body, i);
+    if ((kvino_dtype)x->dtype != d->dtype || x->rank != d->rank)
+      return kv_fail(c->err, KVINO_INVALID, "gradient %zu is not of the dtype and rank of what it belongs to", i);
+  }
+  KV_TRY(kv_call_outputs(c, n));
+  for (size_t i = 0; i < n; i++) kv_call_spec(c, i, (kvino_dtype)c->in[i]->dtype, c->in[i]->rank, c->in[i]->shape);
+  return KVINO_OK;
+}
+
+kvino_status kv_eval_custom_gradient(kv_call *c) {
+  for (size_t i = 0; i < c->n_out; i++) c->out[i] = kvino_tensor_retain(c->in[i]);
+  return KVINO_OK;
 }

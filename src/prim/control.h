@@ -20,6 +20,20 @@ void kv_body_run_end(kv_body_run *r);
 /* One run: a concrete tensor for each Parameter; n_results new references in `out`, which is left alone on failure. */
 kvino_status kv_body_run_once(kv_body_run *r, kvino_tensor *const *in, kvino_tensor **out, kvino_error *err);
 
+/* What its results would be, of the values that it takes (NULL: nothing is known but what was recorded); -1 where a
+ * dimension depends on more than shapes. out has room for n_results. */
+kvino_status kv_body_shapes(const kv_graph *body, kvino_tensor *const *in, kv_spec *out, kvino_error *err);
+
+/* The values that a body takes while it is recorded (n_captures), as tensors of the graph around it; they belong to the
+ * scope. */
+void kv_put_captures(kv_scope *s, const kv_graph *body, kvino_tensor **in);
+
+/* y, computed from x, both traced; its derivative is what `gradient` makes of x, y and the cotangent d of y, instead of
+ * that of the steps between. */
+kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, kvino_tensor *x,
+                               kvino_tensor *(*gradient)(kv_scope *s, kvino_tensor *x, kvino_tensor *y,
+                                                         kvino_tensor *d));
+
 /* What a body takes and gives, in the order of its Parameters and Results. */
 static inline const kv_output *kv_body_parameter(const kv_graph *g, size_t i) { return g->parameter[i]->out; }
 static inline const kv_output *kv_body_result(const kv_graph *g, size_t i) {

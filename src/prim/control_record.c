@@ -23,8 +23,7 @@ kvino_status kvino_body_new(kvino_tensor *symbolic, kvino_graph *like, kvino_gra
 
 kvino_graph *kvino_body_enter(kvino_graph *body) { return kv_graph_record_in(body); }
 
-/* The values that a body takes, as tensors of the graph around it; they belong to the scope. */
-static void put_captures(kv_scope *s, const kv_graph *body, kvino_tensor **in) {
+void kv_put_captures(kv_scope *s, const kv_graph *body, kvino_tensor **in) {
   for (size_t i = 0; i < body->n_captures && !s->status; i++) {
     kvino_tensor *t = NULL;
     if (kv_scope_ok(s, kv_graph_tensor(body->capture[i].value, &t, s->err))) in[i] = kv_own(s, t);
@@ -36,7 +35,7 @@ static kvino_tensor **operands(kv_scope *s, size_t n, kvino_tensor *const *given
   kvino_tensor **in = kv_scope_alloc(s, n + body->n_captures, sizeof *in);
   if (!in) return NULL;
   memcpy(in, given, n * sizeof *in);
-  put_captures(s, body, in + n);
+  kv_put_captures(s, body, in + n);
   return s->status ? NULL : in;
 }
 
@@ -104,4 +103,30 @@ kvino_status kvino_loop(kvino_tensor *trip_count, kvino_tensor *condition, size_
   kvino_status status = kv_scope_leave_many(&s, v, out);
   kv_body_close(body);
   return status;
+}
+
+/* ---- a derivative of one's own ---- */
+
+static void record_gradient(kv_scope *s, kv_graph *body, kvino_tensor *y, kvino_tensor *x,
+                            kvino_tensor *(*gradient)(kv_scope *, kvino_tensor *, kvino_tensor *, kvino_tensor *)) {
+  kvino_tensor *d = NULL;
+  if (!kv_scope_ok(s, kv_graph_parameter(body, (kvino_dtype)y->dtype, y->rank, y->shape, NULL, &d, s->err))) return;
+  kvino_tensor *dx = gradient(s, x, y, kv_own(s, d));
+  if (dx) kv_scope_ok(s, kv_graph_result(body, dx, NULL, s->err));
+}
+
+kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, kvino_tensor *x,
+                               kvino_tensor *(*gradient)(kv_scope *, kvino_tensor *, kvino_tensor *, kvino_tensor *)) {
+  kv_graph *body;
+  kvino_tensors v = {0, NULL};
+  if (s->status || !kv_scope_ok(s, kv_body_new(kv_graph_recording(y->node->graph), &body, s->err))) return NULL;
+  kv_graph *before = kv_graph_record_in(body);
+  record_gradient(s, body, y, x, gradient);
+  kv_graph_record_in(before);
+  kvino_tensor **in = operands(s, 2, (kvino_tensor *[]){y, x}, body);
+  kv_attrs attrs = {.custom_gradient = {.gradient = body, .results = 1}};
+  if (in && !s->status) v = kv_apply_many(s, KV_CustomGradient, &attrs, 2 + body->n_captures, in);
+  kv_body_close(body);
+  kv_graph_release(body);
+  return v.v ? v.v[0] : NULL;
 }

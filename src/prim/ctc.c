@@ -1,5 +1,5 @@
-/* Connectionist temporal classification: CTCLoss and CTCBeamSearch. A batch item is a task; what is computed with is
- * double. */
+/* Connectionist temporal classification: CTCLoss, its gradient, and CTCBeamSearch. A batch item is a task; what is
+ * computed with is double. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -66,14 +66,24 @@ static void put(kvino_tensor *y, int64_t i, double value) {
     ((float *)y->data)[i] = (float)value;
 }
 
-/* ---- CTCLoss ---- */
+/* ---- CTCLoss and CTCLossGradient: the losses, or their derivatives with respect to the logits ---- */
 
-kvino_status kv_infer_ctc_loss(kv_call *c) {
+static kvino_status check_labelling(kv_call *c) {
   KV_TRY(check_frames(c, c->attrs->blank.blank));
   KV_TRY(check_batch(c, 1, 1, "lengths"));
   KV_TRY(check_batch(c, 2, 2, "labels"));
-  KV_TRY(check_batch(c, 3, 1, "label lengths"));
+  return check_batch(c, 3, 1, "label lengths");
+}
+
+kvino_status kv_infer_ctc_loss(kv_call *c) {
+  KV_TRY(check_labelling(c));
   kv_call_spec(c, 0, (kvino_dtype)c->in[0]->dtype, 1, c->in[0]->shape);
+  return KVINO_OK;
+}
+
+kvino_status kv_infer_ctc_loss_gradient(kv_call *c) {
+  KV_TRY(check_labelling(c));
+  kv_call_spec(c, 0, (kvino_dtype)c->in[0]->dtype, 3, c->in[0]->shape);
   return KVINO_OK;
 }
 
@@ -84,30 +94,56 @@ struct losses {
   _Atomic int64_t wrong_label, wrong_item;
 };
 
-static void item_loss(void *context, size_t i) {
+/* One batch item: where its numbers stand, and its labels. */
+typedef struct labelling {
+  int64_t i, time, classes, frames, n, blank;
+  const double *logits;
+  const int32_t *label;
+} labelling;
+
+static bool item_loss(const struct losses *s, const labelling *at) {
+  double *scratch = kv_malloc(kv_ctc_labelling_scratch(at->classes, at->n) * sizeof *scratch);
+  if (!scratch) return false;
+  put(s->c->out[0], at->i,
+      kv_ctc_labelling_loss(at->frames, at->classes, at->logits, at->n, at->label, at->blank, scratch));
+  kv_free(scratch);
+  return true;
+}
+
+/* Frames behind the item's length do not count. */
+static bool item_gradient(const struct losses *s, const labelling *at) {
+  int64_t size = at->time * at->classes, used = at->frames * at->classes;
+  double *scratch = kv_malloc((kv_ctc_gradient_scratch(at->frames, at->n) + (size_t)used) * sizeof *scratch);
+  if (!scratch) return false;
+  double *gradient = scratch + kv_ctc_gradient_scratch(at->frames, at->n);
+  kv_ctc_labelling_gradient(at->frames, at->classes, at->logits, at->n, at->label, at->blank, scratch, gradient);
+  for (int64_t k = 0; k < size; k++) put(s->c->out[0], at->i * size + k, k < used ? gradient[k] : 0);
+  kv_free(scratch);
+  return true;
+}
+
+static void run_item(void *context, size_t i) {
   struct losses *s = context;
   const kv_call *c = s->c;
   const kvino_tensor *x = c->in[0], *labels = c->in[2];
-  int64_t time = x->shape[1], classes = x->shape[2], most = labels->shape[1], item = (int64_t)i;
-  int64_t frames = length_at(c->in[1], item, time), n = length_at(c->in[3], item, most);
-  double *scratch = kv_malloc(kv_ctc_labelling_scratch(classes, n) * sizeof *scratch);
-  int32_t *label = kv_malloc((size_t)n * sizeof *label + 1);
+  int64_t most = labels->shape[1];
+  labelling at = {
+      .i = (int64_t)i, .time = x->shape[1], .classes = x->shape[2], .blank = blank_of(x, c->attrs->blank.blank)};
+  at.frames = length_at(c->in[1], at.i, at.time);
+  at.n = length_at(c->in[3], at.i, most);
+  at.logits = s->frames + at.i * at.time * at.classes;
+  int32_t *label = kv_malloc((size_t)at.n * sizeof *label + 1);
   bool ok = true;
-  for (int64_t k = 0; scratch && label && k < n; k++) {
-    int64_t v = kv_tensor_get_int(labels, item * most + k);
+  for (int64_t k = 0; label && k < at.n; k++) {
+    int64_t v = kv_tensor_get_int(labels, at.i * most + k);
     label[k] = (int32_t)v;
-    if (v >= 0 && v < classes) continue;
+    if (v >= 0 && v < at.classes) continue;
     ok = false;
     s->wrong_label = v;
-    s->wrong_item = item;
+    s->wrong_item = at.i;
   }
-  if (!scratch || !label)
-    s->failed = true;
-  else if (ok)
-    put(c->out[0], item,
-        kv_ctc_labelling_loss(frames, classes, s->frames + item * time * classes, n, label,
-                              blank_of(x, c->attrs->blank.blank), scratch));
-  kv_free(scratch);
+  at.label = label;
+  if (!label || (ok && !(c->prim->id == KV_CTCLoss ? item_loss : item_gradient)(s, &at))) s->failed = true;
   kv_free(label);
 }
 
@@ -117,9 +153,9 @@ kvino_status kv_eval_ctc_loss(kv_call *c) {
   double *frames = as_double(c, &status);
   if (status) return status;
   struct losses s = {.c = c, .frames = frames, .wrong_item = -1};
-  kv_parallel((size_t)c->in[0]->shape[0], item_loss, &s);
+  kv_parallel((size_t)c->in[0]->shape[0], run_item, &s);
   kv_free(frames);
-  if (s.failed) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for CTCLoss");
+  if (s.failed) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %s", c->prim->name);
   if (s.wrong_item >= 0)
     return kv_fail(c->err, KVINO_INVALID, "target %lld of batch item %lld is out of range for %lld classes",
                    (long long)s.wrong_label, (long long)s.wrong_item, (long long)c->in[0]->shape[2]);

@@ -64,12 +64,12 @@ static bool attributes(const kv_call *c, kv_loop_params *p) {
 
 /* ---- operands ---- */
 
-/* PReLU's slope, where it is one number for each channel: along axis 1, not along the last. */
-static bool along_channels(const kv_call *c) {
-  if (c->prim->id != KV_PReLU) return false;
-  const kvino_tensor *x = c->in[0], *slope = c->in[1];
+bool kv_prelu_by_channel(const kvino_tensor *x, const kvino_tensor *slope) {
   return x->rank > 2 && slope->rank == 1 && slope->shape[0] != 1 &&
          (slope->shape[0] == x->shape[1] || slope->shape[0] < 0 || x->shape[1] < 0);
+}
+static bool along_channels(const kv_call *c) {
+  return c->prim->id == KV_PReLU && kv_prelu_by_channel(c->in[0], c->in[1]);
 }
 
 static kv_view view_of(const kvino_tensor *t) {
@@ -185,7 +185,7 @@ static void on_views(kv_call *c, const kv_loop_params *params) {
 kvino_status kv_eval_elementwise(kv_call *c) {
   kv_loop_params storage = {{0}, {0}}, *params = attributes(c, &storage) ? &storage : NULL;
   if (c->prim->id == KV_Power) KV_TRY(check_exponents(c));
-  KV_TRY(kv_call_alloc(c, 0));
+  KV_TRY(kv_call_alloc_over(c));
   kvino_tensor *y = c->out[0];
   const void *data[3];
   bool flat = c->prim->n_in == (int)c->n_in; /* operands with as many elements as the result are not broadcast */

@@ -295,8 +295,9 @@ static kvino_status read_signal(kv_call *c, signal *g) {
     for (int j = 0; j < i; j++)
       if (g->axis[j] == g->axis[i]) return kv_fail(c->err, KVINO_INVALID, "duplicate axes of %s", c->prim->name);
     g->length[i] = length_of(g, x, i, c->n_in == 3 ? &sizes : NULL);
-    bool known = c->n_in == 3 && kv_is_known(&sizes, i);
-    if ((g->length[i] < 1 && (known || (c->n_in == 2 && x->shape[g->axis[i]] >= 0))) || g->length[i] > (int64_t)1 << 40)
+    bool own = c->n_in == 2 || (kv_is_known(&sizes, i) && sizes.v[i] == -1); /* as long as x is */
+    bool known = own ? x->shape[g->axis[i]] >= 0 : kv_is_known(&sizes, i);
+    if ((g->length[i] < 1 && known) || g->length[i] > (int64_t)1 << 40)
       return kv_fail(c->err, KVINO_INVALID, "Invalid number of FFT data points (%lld) specified.",
                      (long long)g->length[i]);
   }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "prim/floats.h"
-#include "prim/window.h"
+#include "prim/pooling.h"
 
 static kvino_status check(kv_call *c, bool max) {
   kvino_dtype dtype = (kvino_dtype)c->in[0]->dtype;
@@ -17,12 +17,9 @@ static kvino_status check(kv_call *c, bool max) {
   return KVINO_OK;
 }
 
-static kvino_status windows(kv_call *c, kv_windows *w) {
-  const kvino_tensor *x = c->in[0];
-  bool max = c->prim->id == KV_MaxPool;
+kvino_status kv_pool_windows_set(kv_call *c, bool max, int n, const int64_t *in, kv_windows *w) {
   const kv_max_pool_attrs *m = &c->attrs->max_pool;
   const kv_avg_pool_attrs *a = &c->attrs->avg_pool;
-  int n = x->rank - 2;
   const kv_ints *kernel = max ? &m->kernel : &a->kernel;
   if (kernel->n != n)
     return kv_fail(c->err, KVINO_INVALID, "%s takes a kernel of %d sizes, found %d", c->prim->name, n, kernel->n);
@@ -30,17 +27,17 @@ static kvino_status windows(kv_call *c, kv_windows *w) {
     if (kernel->v[i] < 1) return kv_fail(c->err, KVINO_INVALID, "%s: kernel sizes must be positive", c->prim->name);
   const char *rounding = max ? m->rounding_type : a->rounding_type;
   bool ceil = rounding && !strcmp(rounding, "ceil");
-  return max ? kv_windows_set(w, n, x->shape + 2, kernel->v, &m->strides, NULL, &m->pads_begin, &m->pads_end,
-                              m->auto_pad, ceil, c)
-             : kv_windows_set(w, n, x->shape + 2, kernel->v, &a->strides, NULL, &a->pads_begin, &a->pads_end,
-                              a->auto_pad, ceil, c);
+  return max ? kv_windows_set(w, n, in, kernel->v, &m->strides, NULL, &m->pads_begin, &m->pads_end, m->auto_pad, ceil,
+                              c)
+             : kv_windows_set(w, n, in, kernel->v, &a->strides, NULL, &a->pads_begin, &a->pads_end, a->auto_pad, ceil,
+                              c);
 }
 
 static kvino_status infer(kv_call *c, bool max) {
   const kvino_tensor *x = c->in[0];
   kv_windows w;
   KV_TRY(check(c, max));
-  KV_TRY(windows(c, &w));
+  KV_TRY(kv_pool_windows_set(c, max, x->rank - 2, x->shape + 2, &w));
   int64_t shape[KV_SPATIAL + 2] = {x->shape[0], x->shape[1]};
   memcpy(shape + 2, w.out + KV_SPATIAL - w.n, (size_t)w.n * sizeof *shape);
   kv_call_spec(c, 0, (kvino_dtype)x->dtype, x->rank, shape);
@@ -74,25 +71,22 @@ static kvino_status pool(kv_call *c, kv_scope *s, kv_pool *p) {
   return kv_scope_leave(s, y, &c->out[0]);
 }
 
-/* Windows that slide: the part of each that lies inside the data. */
-static bool slide(kv_scope *s, const kv_windows *w, kv_pool *p) {
+bool kv_pool_slide(kv_scope *s, const kv_windows *w, int64_t out[], const int64_t *begins[], const int64_t *ends[]) {
   for (int d = 0; d < KV_SPATIAL; d++) {
-    int64_t n = p->out[d] = w->out[d], *from = kv_scope_alloc(s, (size_t)(2 * n) + 1, sizeof *from), *to = from + n;
+    int64_t n = out[d] = w->out[d], *from = kv_scope_alloc(s, (size_t)(2 * n) + 1, sizeof *from), *to = from + n;
     if (!from) return false;
     for (int64_t i = 0; i < n; i++) {
       int64_t begin = i * w->stride[d] - w->begin[d], end = begin + w->kernel[d];
       from[i] = begin < 0 ? 0 : begin > w->in[d] ? w->in[d] : begin;
       to[i] = end < from[i] ? from[i] : end > w->in[d] ? w->in[d] : end;
     }
-    p->from[d] = from;
-    p->to[d] = to;
+    begins[d] = from;
+    ends[d] = to;
   }
   return true;
 }
 
-/* What AvgPool divides by where the padding counts: the whole window, but (as OpenVINO) what is inside where there is
- * none. */
-static int64_t whole_window(const kv_windows *w) {
+int64_t kv_pool_whole_window(const kv_windows *w) {
   int64_t padding = 0;
   for (int d = 0; d < KV_SPATIAL; d++) padding += w->begin[d] + w->end[d];
   return padding ? w->kernel[0] * w->kernel[1] * w->kernel[2] : 0;
@@ -100,12 +94,13 @@ static int64_t whole_window(const kv_windows *w) {
 
 static kvino_status slide_and_pool(kv_call *c, bool max) {
   kv_windows w;
-  KV_TRY(windows(c, &w));
+  const kvino_tensor *x = c->in[0];
+  KV_TRY(kv_pool_windows_set(c, max, x->rank - 2, x->shape + 2, &w));
   kv_pool p = {.op = max ? KV_REDUCE_MAX : KV_REDUCE_MEAN};
-  if (!max && !c->attrs->avg_pool.exclude_pad) p.divisor = whole_window(&w);
+  if (!max && !c->attrs->avg_pool.exclude_pad) p.divisor = kv_pool_whole_window(&w);
   kv_scope s;
   kv_scope_enter(&s, c->err);
-  slide(&s, &w, &p);
+  kv_pool_slide(&s, &w, p.out, p.from, p.to);
   return s.status ? kv_scope_leave(&s, NULL, NULL) : pool(c, &s, &p);
 }
 
@@ -141,20 +136,25 @@ kvino_status kv_infer_adaptive_pool(kv_call *c) {
   return KVINO_OK;
 }
 
-static bool divide(kv_scope *s, const kv_call *c, kv_pool *p) {
-  const kvino_tensor *x = c->in[0];
+bool kv_pool_divide(kv_scope *s, const char *name, int rank, const int64_t *large, const int64_t *small, int64_t out[],
+                    const int64_t *begins[], const int64_t *ends[]) {
   for (int d = 0; d < KV_SPATIAL; d++) {
-    int k = d - KV_SPATIAL + x->rank;
-    int64_t in = k < 2 ? 1 : x->shape[k], n = p->out[d] = k < 2 ? 1 : c->spec[0].shape[k];
+    int k = d - KV_SPATIAL + rank;
+    int64_t in = k < 2 ? 1 : large[k], n = out[d] = k < 2 ? 1 : small[k];
     int64_t *from = kv_scope_alloc(s, 2 * (size_t)n + 1, sizeof *from);
     if (!from) return false;
     int64_t *to = from + n;
     for (int64_t i = 0; i < n; i++) from[i] = i * in / n, to[i] = ((i + 1) * in + n - 1) / n;
-    p->from[d] = from;
-    p->to[d] = to;
-    if (n && !in) return kv_scope_fail(s, KVINO_INVALID, "%s of an empty dimension", c->prim->name) != NULL;
+    begins[d] = from;
+    ends[d] = to;
+    if (n && !in) return kv_scope_fail(s, KVINO_INVALID, "%s of an empty dimension", name) != NULL;
   }
   return true;
+}
+
+/* Of the whole call. */
+static bool divide(kv_scope *s, const kv_call *c, kv_pool *p) {
+  return kv_pool_divide(s, c->prim->name, c->in[0]->rank, c->in[0]->shape, c->spec[0].shape, p->out, p->from, p->to);
 }
 
 kvino_status kv_eval_adaptive_avg_pool(kv_call *c) {

@@ -61,6 +61,25 @@ kvino_status kv_call_alloc(kv_call *c, size_t i) {
   return kv_tensor_empty(c->spec[i].dtype, c->spec[i].rank, c->spec[i].shape, &c->out[i], c->err);
 }
 
+/* Whether the memory of t is a block that nobody else has. */
+static bool is_sole(const kvino_tensor *t) {
+  const kvino_tensor *owner = t->base ? t->base : t;
+  return t->refs == 1 && owner->refs == 1 && owner->block;
+}
+
+kvino_status kv_call_alloc_over(kv_call *c) {
+  const kv_spec *spec = c->spec;
+  for (size_t i = 0; c->spare && i < c->n_in; i++) {
+    kvino_tensor *t = c->in[i];
+    if (!(c->spare >> i & 1) || t->dtype != spec->dtype || t->rank != spec->rank || !t->contiguous || !is_sole(t) ||
+        memcmp(t->shape, spec->shape, t->rank * sizeof *t->shape))
+      continue;
+    c->out[0] = kvino_tensor_retain(t);
+    return KVINO_OK;
+  }
+  return kv_call_alloc(c, 0);
+}
+
 void kv_call_spec(kv_call *c, size_t i, kvino_dtype dtype, int rank, const int64_t *shape) {
   c->spec[i].dtype = dtype;
   c->spec[i].rank = rank;
@@ -115,7 +134,7 @@ static kvino_status record_in_body(kv_call *c, kv_graph *g) {
 }
 
 /* Infers, then computes or records. The outputs stand in c->out. */
-static kvino_status perform(kv_call *c) {
+static kvino_status perform(kv_call *c, kv_scope *s) {
   kv_graph *g = NULL;
   for (size_t i = 0; i < c->n_in && !g; i++)
     if (kv_is_symbolic(c->in[i])) g = kv_graph_recording(c->in[i]->node->graph);
@@ -124,6 +143,10 @@ static kvino_status perform(kv_call *c) {
     return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, c->prim->n_in, c->n_in);
   if (g && g->parent) return record_in_body(c, g);
   KV_TRY(c->prim->infer(c));
+  if (!g && s->may_defer && !(c->prim->traits & KV_VIEW) && kv_is_large(c->n_out, c->spec)) {
+    if (!s->deferred) KV_TRY(kv_graph_new(&s->deferred, c->err));
+    g = s->deferred;
+  }
   return g ? record(c, g) : c->prim->eval(c);
 }
 
@@ -142,6 +165,7 @@ static bool start(kv_call *c, kv_scope *s, kv_prim_id id, const kv_attrs *attrs,
   c->one_out = NULL;
   c->n_known = -1;
   c->err = s->err;
+  c->spare = s->spare;
   return true;
 }
 
@@ -149,7 +173,7 @@ kvino_tensor *kv_apply(kv_scope *s, kv_prim_id id, const kv_attrs *attrs, size_t
   kv_call c;
   kvino_tensor *out = NULL;
   if (!start(&c, s, id, attrs, n, in)) return NULL;
-  if (kv_scope_ok(s, perform(&c))) {
+  if (kv_scope_ok(s, perform(&c, s))) {
     out = kv_own(s, c.out[0]);
     c.out[0] = NULL;
   }
@@ -161,7 +185,7 @@ kvino_tensors kv_apply_many(kv_scope *s, kv_prim_id id, const kv_attrs *attrs, s
   kv_call c;
   kvino_tensors out = {0, NULL};
   if (!start(&c, s, id, attrs, n, in)) return out;
-  if (kv_scope_ok(s, perform(&c)) && (out.v = kv_scope_alloc(s, c.n_out, sizeof *out.v))) {
+  if (kv_scope_ok(s, perform(&c, s)) && (out.v = kv_scope_alloc(s, c.n_out, sizeof *out.v))) {
     out.n = c.n_out;
     for (size_t i = 0; i < c.n_out; i++) {
       out.v[i] = kv_own(s, c.out[i]);

@@ -22,7 +22,8 @@ typedef enum kv_prim_id {
 enum {
   KV_COMMUTATIVE = 1, /* operands may be exchanged */
   KV_NATIVE = 2,      /* OpenVINO has no such operation: always computed by `eval` */
-  KV_STRUCTURAL = 4   /* has neither infer nor eval */
+  KV_STRUCTURAL = 4,  /* has neither infer nor eval */
+  KV_VIEW = 8         /* the result is a view of an operand, if that is possible */
 };
 
 /* What infer and eval are given, and fill. */
@@ -35,6 +36,7 @@ typedef struct kv_call {
   kv_spec *spec;           /* infer fills: -1 where a dimension follows from data */
   kvino_tensor **out;      /* eval fills: new references, NULL before */
   bool tracing;            /* known values are wanted */
+  uint32_t spare;          /* bit i: eval may put the result into the memory of operand i (kv_call_alloc_over) */
   int n_known;             /* infer may give the values of output 0 as far as known; -1: nothing */
   int64_t known[KV_KNOWN_MAX];
   kvino_error *err;
@@ -64,6 +66,9 @@ const kv_prim *kv_prim_find(const char *name);
 kvino_status kv_call_outputs(kv_call *c, size_t n);
 /* Output i: a new contiguous tensor as spec[i] says, elements undefined. */
 kvino_status kv_call_alloc(kv_call *c, size_t i);
+/* Output 0 in the memory of a spare operand that is like it, for an eval that writes an element after it has read those
+ * at the same place; otherwise as kv_call_alloc. */
+kvino_status kv_call_alloc_over(kv_call *c);
 /* spec[i] = dtype and shape (rank dimensions). */
 void kv_call_spec(kv_call *c, size_t i, kvino_dtype dtype, int rank, const int64_t *shape);
 /* Fails unless operands a and b have one dtype. */
@@ -75,6 +80,12 @@ kvino_status kv_broadcast_shapes(size_t n, kvino_tensor *const *t, int *rank, in
 kvino_status kv_normalize_axis(int64_t *axis, int rank, kvino_error *err);
 /* Normalized, distinct axes from an integer tensor (operand), as flags per dimension. All values must be known. */
 kvino_status kv_axes_operand(const kvino_tensor *axes, int rank, bool selected[KVINO_MAX_RANK], kvino_error *err);
+
+/* Whether PReLU's slope is one number for each channel: along axis 1, not along the last. */
+bool kv_prelu_by_channel(const kvino_tensor *x, const kvino_tensor *slope);
+
+/* Whether n results are so large that they are better computed late (deferred.c). */
+bool kv_is_large(size_t n, const kv_spec *spec);
 
 /* ---- for composites and passes ---- */
 

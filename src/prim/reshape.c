@@ -122,7 +122,7 @@ kvino_status kv_eval_reshape(kv_call *c) {
     int64_t step = (int64_t)kvino_dtype_size(dtype);
     for (int i = spec->rank - 1; i >= 0; i--) {
       strides[i] = step;
-      if (spec->shape[i]) step *= spec->shape[i];
+      if (spec->shape[i]) step = (int64_t)((uint64_t)step * (uint64_t)spec->shape[i]); /* too much fails below */
     }
   } else if (!view_strides(x, spec->rank, spec->shape, strides)) {
     KV_TRY(kv_call_alloc(c, 0));

@@ -1,9 +1,10 @@
-/* Sample and Project: elements of an array at places that are given, or that projections give. */
+/* Sample and Project: elements of an array at places that are given, or that projections give. SampleBackprop: the
+ * transpose of Sample. */
 #include "kernels/sample.h"
 
 #include <string.h>
 
-#include "prim/prim.h"
+#include "prim/known.h"
 
 static bool outside_of(const char *mode, kv_outside *outside) {
   static const char *const names[] = {"constant", "nearest", "wrap", "mirror", "reflect"};
@@ -95,5 +96,63 @@ kvino_status kv_eval_sample(kv_call *c) {
     kv_sample_run(&s);
   }
   for (int i = 0; i < 3; i++) kvino_tensor_release(operand[i]);
+  return status;
+}
+
+/* ---- SampleBackprop: d [batch, points..., channels], coordinates, the shape of x ---- */
+
+kvino_status kv_infer_sample_backprop(kv_call *c) {
+  const kvino_tensor *d = c->in[0], *at = c->in[1];
+  const kv_sample_attrs *a = &c->attrs->sample;
+  int n;
+  int64_t known[KV_KNOWN_MAX], shape[KVINO_MAX_RANK];
+  kv_outside outside;
+  bool any = kv_known_values(c->in[2], &n, known);
+  if (!any) n = c->in[2]->rank == 1 && c->in[2]->shape[0] < KVINO_MAX_RANK ? (int)c->in[2]->shape[0] : -1;
+  if (n < 3 || n - 2 > KV_SAMPLE_AXES || at->rank < 2 || d->rank != at->rank ||
+      (at->shape[1] >= 0 && at->shape[1] != n - 2))
+    return kv_fail(c->err, KVINO_INVALID,
+                   "SampleBackprop takes d [batch, points..., channels], coordinates [batch or 1, axes, points...] and "
+                   "the shape of the arrays");
+  if (!is_f32_or_f64(d) || !is_f32_or_f64(at))
+    return kv_fail(c->err, KVINO_TYPE, "SampleBackprop does not take dtype %s at places of dtype %s",
+                   kvino_dtype_name((kvino_dtype)d->dtype), kvino_dtype_name((kvino_dtype)at->dtype));
+  if (!outside_of(a->fill_mode, &outside) || (a->order != 0 && a->order != 1))
+    return kv_fail(c->err, KVINO_INVALID, "SampleBackprop: order %lld with fill mode '%s'", (long long)a->order,
+                   a->fill_mode ? a->fill_mode : "None");
+  for (int i = 0; i < n; i++) shape[i] = any && known[i] != KV_UNKNOWN ? known[i] : -1;
+  for (int i = 0; i < d->rank; i++) {
+    int64_t own = d->shape[i], other = i == 0 ? shape[0] : i == d->rank - 1 ? shape[n - 1] : at->shape[i + 1];
+    if (own >= 0 && other >= 0 && own != other)
+      return kv_fail(c->err, KVINO_INVALID, "SampleBackprop: dimension %d of d is %lld, not %lld", i, (long long)own,
+                     (long long)other);
+  }
+  kv_call_spec(c, 0, (kvino_dtype)d->dtype, n, shape);
+  return KVINO_OK;
+}
+
+kvino_status kv_eval_sample_backprop(kv_call *c) {
+  kvino_tensor *operand[2] = {NULL};
+  KV_TRY(kv_call_alloc(c, 0));
+  kvino_status status = KVINO_OK;
+  for (int i = 0; i < 2 && !status; i++) status = kvino_tensor_contiguous(c->in[i], &operand[i], c->err);
+  if (!status) {
+    const kvino_tensor *x = c->out[0], *at = operand[1];
+    kv_sampling s = {.dtype = (kvino_dtype)x->dtype,
+                     .linear = c->attrs->sample.order == 1,
+                     .wide = at->dtype == KVINO_F64,
+                     .one_grid = at->shape[0] == 1,
+                     .axes = x->rank - 2,
+                     .batch = x->shape[0],
+                     .points = 1,
+                     .channels = x->shape[x->rank - 1],
+                     .shape = x->shape + 1,
+                     .coordinate = at->data,
+                     .y = operand[0]->data};
+    outside_of(c->attrs->sample.fill_mode, &s.outside);
+    for (int k = 2; k < at->rank; k++) s.points *= at->shape[k];
+    kv_sample_back(&s, c->out[0]->data);
+  }
+  for (int i = 0; i < 2; i++) kvino_tensor_release(operand[i]);
   return status;
 }

@@ -17,7 +17,7 @@ kvino_status kv_infer_select(kv_call *c) {
 }
 
 kvino_status kv_eval_select(kv_call *c) {
-  KV_TRY(kv_call_alloc(c, 0));
+  KV_TRY(kv_call_alloc_over(c));
   kv_view condition = view_of(c->in[0]), then = view_of(c->in[1]), otherwise = view_of(c->in[2]);
   if (c->out[0]->size)
     kv_select_views(&condition, &then, &otherwise, c->spec[0].rank, c->spec[0].shape, c->out[0]->data);

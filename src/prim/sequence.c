@@ -1,7 +1,7 @@
-/* LSTMSequence and GRUSequence: one product for what the inputs give to all gates of all steps, then in each step one
- * product for what the state gives, and the gates elementwise. f32 and f64.
+/* LSTMSequence, GRUSequence and RNNSequence: one product for what the inputs give to all gates of all steps, then in
+ * each step one product for what the state gives, and the gates elementwise. f32 and f64.
  *
- * Gates stand in OpenVINO's order: f, i, c, o for LSTM; z, r, h for GRU. */
+ * Gates stand in OpenVINO's order: f, i, c, o for LSTM; z, r, h for GRU; RNN has one. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -10,16 +10,43 @@
 #include "prim/prim.h"
 
 typedef struct operands {
+  kv_prim_id kind;       /* KV_LSTMSequence, ... */
+  kv_loop_id activation; /* of RNN */
   bool lstm, linear_before_reset;
   int64_t batch, steps, inputs, directions, hidden;
-  kvino_tensor *x, *h, *c, *lengths, *w, *r, *b; /* c: NULL for GRU */
+  kvino_tensor *x, *h, *c, *lengths, *w, *r, *b; /* c: NULL but for LSTM */
   const char *direction;
 } operands;
 
-static int64_t gates_of(const operands *o) { return o->lstm ? 4 : 3; }
+static int64_t gates_of(const operands *o) { return o->lstm ? 4 : o->kind == KV_GRUSequence ? 3 : 1; }
+
+static kvino_status read_attributes(kv_call *c, operands *o) {
+  const kv_attrs *a = c->attrs;
+  switch (o->kind) {
+  case KV_LSTMSequence:
+    o->direction = a->lstm_sequence.direction;
+    o->hidden = a->lstm_sequence.hidden_size;
+    break;
+  case KV_GRUSequence:
+    o->direction = a->gru_sequence.direction;
+    o->hidden = a->gru_sequence.hidden_size;
+    o->linear_before_reset = a->gru_sequence.linear_before_reset;
+    break;
+  default: {
+    const char *name = a->rnn_sequence.activations ? a->rnn_sequence.activations : "tanh";
+    o->direction = a->rnn_sequence.direction;
+    o->hidden = a->rnn_sequence.hidden_size;
+    o->activation = !strcmp(name, "relu") ? KV_LOOP_ReLU : !strcmp(name, "sigmoid") ? KV_LOOP_Sigmoid : KV_LOOP_Tanh;
+    if (o->activation == KV_LOOP_Tanh && strcmp(name, "tanh"))
+      return kv_fail(c->err, KVINO_UNSUPPORTED, "%s with the activation '%s'", c->prim->name, name);
+  }
+  }
+  return KVINO_OK;
+}
 
 static kvino_status read_operands(kv_call *c, operands *o) {
-  o->lstm = c->prim->id == KV_LSTMSequence;
+  o->kind = c->prim->id;
+  o->lstm = o->kind == KV_LSTMSequence;
   if (c->n_in != (o->lstm ? 7u : 6u))
     return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, o->lstm ? 7 : 6, c->n_in);
   size_t k = 0;
@@ -30,9 +57,7 @@ static kvino_status read_operands(kv_call *c, operands *o) {
   o->w = c->in[k++];
   o->r = c->in[k++];
   o->b = c->in[k];
-  o->linear_before_reset = !o->lstm && c->attrs->gru_sequence.linear_before_reset;
-  o->direction = o->lstm ? c->attrs->lstm_sequence.direction : c->attrs->gru_sequence.direction;
-  o->hidden = o->lstm ? c->attrs->lstm_sequence.hidden_size : c->attrs->gru_sequence.hidden_size;
+  KV_TRY(read_attributes(c, o));
   o->directions = o->direction && !strcmp(o->direction, "bidirectional") ? 2 : 1;
   return KVINO_OK;
 }
@@ -210,6 +235,11 @@ static void gru_step(layer *l, int64_t step) {
   });
 }
 
+static void rnn_step(layer *l, int64_t step) {
+  add_parts(l, step, 0, true, l->next);
+  apply(l, l->o->activation, l->next, l->next);
+}
+
 /* The next state of those of the batch that are not at their end, and y. */
 static void keep_step(layer *l, int64_t step, char *y) {
   const operands *o = l->o;
@@ -265,8 +295,10 @@ static kvino_status run_direction(const operands *o, int64_t at, kvino_tensor **
     product(l.dtype, l.h, o->batch, o->hidden, row(o->r, at), gates * o->hidden, l.product);
     if (o->lstm)
       lstm_step(&l, step);
-    else
+    else if (o->kind == KV_GRUSequence)
       gru_step(&l, step);
+    else
+      rnn_step(&l, step);
     keep_step(&l, step, out[0]->data);
   }
   copy_state(&l, out[1]->data + d, l.h, o->directions, 1);

@@ -256,3 +256,8 @@ class Executable:
             return text.value.decode()
         finally:
             lib.kvino_text_free(text)
+
+
+def primitives():
+    """The names of all primitives."""
+    return [lib.kvino_primitive_name(C.c_size_t(i)).decode() for i in range(lib.kvino_primitive_count())]
