@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 LIMIT = 40 * 60  # seconds a step may take
 OPENVINO_TESTS = "test_(openvino_[a-z]+|engine|threads)"
+KERAS_TESTS = ["tests/python/test_keras.py", "tests/python/test_keras_training.py"]  # in a process with kvino as backend
 SHOWN = 80  # lines of a failed step's log that are printed
 PARALLEL = ["-n", str(len(os.sched_getaffinity(0)))]  # long steps of pytest run on every processor
 
@@ -84,7 +85,7 @@ def nightly():
     code, text = make("nightly")
     if code:
         return 0, 1, 0, text
-    return pytest("pytest-nightly", str(ROOT / ".venv-nightly/bin/python"), "tests/python/test_keras.py",
+    return pytest("pytest-nightly", str(ROOT / ".venv-nightly/bin/python"), *KERAS_TESTS,
                   "tests/python/test_keras_names.py", KERAS_BACKEND="kvino",
                   KVINO_TEST_REFERENCE_PYTHON=sys.executable)()
 
@@ -153,8 +154,8 @@ STEPS = [
     ("C, OpenVINO 2025", ctest("release", ["tests-c", "openvino-2025"], "-R", OPENVINO_TESTS, name="openvino-2025",
                                KVINO_OPENVINO=str(ROOT / "build/openvino-2025/openvino/libs"))),
     ("C, asan+ubsan", ctest("asan+ubsan", ["asan"])),
-    ("Python", pytest("pytest", sys.executable, *PARALLEL, "--ignore=tests/python/test_keras.py")),
-    ("Keras 3.15 on kvino", pytest("pytest-keras", sys.executable, "tests/python/test_keras.py", KERAS_BACKEND="kvino")),
+    ("Python", pytest("pytest", sys.executable, *PARALLEL, *(f"--ignore={file}" for file in KERAS_TESTS))),
+    ("Keras 3.15 on kvino", pytest("pytest-keras", sys.executable, *KERAS_TESTS, KERAS_BACKEND="kvino")),
     ("Keras 3.16 on kvino", nightly),
     ("Keras's own tests", keras_suite),
 ]

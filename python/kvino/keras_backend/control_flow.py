@@ -5,8 +5,6 @@ Python functions are called once (a few times, where shapes or dtypes change fro
 into bodies of If and Loop.
 """
 
-import functools
-
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
 from keras.src.backend.common.stateless_scope import get_stateless_scope
@@ -62,6 +60,7 @@ class _Assigned:
         if self.scope is None:
             return self
         self.before = dict(self.scope.state_mapping)
+        self.around = vars(self.scope).get("add_update")  # of the body that this one is in
         add_update = type(self.scope).add_update
 
         def add(update):
@@ -74,7 +73,10 @@ class _Assigned:
     def __exit__(self, *error):
         if self.scope is None:
             return
-        del self.scope.add_update
+        if self.around is None:
+            del self.scope.add_update
+        else:
+            self.scope.add_update = self.around
         now = self.scope.state_mapping
         self.values = {key: now[key] for key in self.variables if key in now}
         now.clear()
@@ -418,23 +420,3 @@ def _chain(combine, xs, axis):
 
     _, out = scan(step, (convert_to_tensor(False), [x[0] for x in xs]), xs)
     return [_numpy["moveaxis"](y, 0, axis) for y in out]
-
-
-# ---- gradients, of which there are none ----
-
-
-def remat(f):
-    """Recomputation saves memory in training only."""
-    return f
-
-
-class custom_gradient:
-    """The forward half of a function that returns (outputs, gradient function)."""
-
-    def __init__(self, fun):
-        functools.update_wrapper(self, fun)
-        self.fun = fun
-
-    def __call__(self, *args, **kwargs):
-        outputs, _ = self.fun(*args, **kwargs)
-        return outputs

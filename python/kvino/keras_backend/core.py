@@ -12,14 +12,15 @@ from kvino import _core
 from kvino._core import Tensor
 from kvino.keras_backend.control_flow import associative_scan  # noqa: F401
 from kvino.keras_backend.control_flow import cond  # noqa: F401
-from kvino.keras_backend.control_flow import custom_gradient  # noqa: F401
 from kvino.keras_backend.control_flow import fori_loop  # noqa: F401
 from kvino.keras_backend.control_flow import map  # noqa: F401
-from kvino.keras_backend.control_flow import remat  # noqa: F401
 from kvino.keras_backend.control_flow import scan  # noqa: F401
 from kvino.keras_backend.control_flow import switch  # noqa: F401
 from kvino.keras_backend.control_flow import vectorized_map  # noqa: F401
 from kvino.keras_backend.control_flow import while_loop  # noqa: F401
+from kvino.keras_backend.derivatives import custom_gradient  # noqa: F401
+from kvino.keras_backend.derivatives import grad  # noqa: F401
+from kvino.keras_backend.derivatives import remat  # noqa: F401
 from kvino.keras_backend.tensors import cast  # noqa: F401
 from kvino.keras_backend.tensors import convert_to_numpy  # noqa: F401
 from kvino.keras_backend.tensors import convert_to_tensor  # noqa: F401
@@ -29,7 +30,7 @@ from kvino.keras_backend.tensors import shape  # noqa: F401
 SUPPORTS_SPARSE_TENSORS = False
 SUPPORTS_RAGGED_TENSORS = False
 SUPPORTS_COMPLEX_DTYPES = True
-SUPPORTS_GRADIENT = False
+SUPPORTS_GRADIENT = True
 IS_THREAD_SAFE = True
 
 

@@ -18,6 +18,7 @@ from keras.src.random.seed_generator import make_default_seed
 from kvino import _core
 from kvino.keras_backend import core as _control
 from kvino.keras_backend import recurrent as _recurrent
+from kvino.keras_backend.derivatives import jvp
 from kvino.keras_backend.vectorize import vectorize
 
 _table = _core.op_namespaces()
@@ -41,10 +42,6 @@ class _Rnn(types.ModuleType):
 
     def __call__(self, *args, **kwargs):
         return self.rnn(*args, **kwargs)
-
-
-def _jvp(fun, primals, tangents, has_aux=False):
-    raise MissingOperator("kvino does not have the operator keras.ops linalg.jvp yet")
 
 
 def _module(space, kind=types.ModuleType, **more):
@@ -294,7 +291,7 @@ numpy = _module(
 nn = _module("nn", tanh=_table["numpy"].get("tanh"), moments=_moments, one_hot=_one_hot, layer_normalization=_layer_normalization,
              rms_normalization=_rms_normalization, multi_hot=_multi_hot)
 math = _module("math", stft=_stft, istft=_istft, _get_complex_tensor_from_tuple=_complex_of_parts)
-linalg = _module("linalg", svd=_svd, jvp=_jvp)
+linalg = _module("linalg", svd=_svd, jvp=jvp)
 image = _module(
     "image",
     map_coordinates=_map_coordinates,

@@ -1,5 +1,5 @@
-"""The recurrent functions that Keras's layers call: rnn, which calls a Python function for each step, and LSTM and GRU, which
-are operators of the table where the activations are the usual ones."""
+"""The recurrent functions that Keras's layers call: rnn, which calls a Python function for each step, and whole sequences of the
+usual cells, which are operators of the table."""
 
 from keras.src import tree
 
@@ -104,6 +104,55 @@ def _traced(steps, anchor, states, return_all):
     return pack_output(output), pack_output(stacked), pack_states(last[:n_states])
 
 
+def _flat_mask(mask):
+    return mask is None or getattr(mask, "ndim", 0) == 2
+
+
+def _closure(function):
+    """What a function has taken from around it, by name."""
+    cells = function.__closure__ or ()
+    return dict(zip(function.__code__.co_freevars, (cell.cell_contents for cell in cells)))
+
+
+def _whole_sequence(step_function, inputs, states, mask, go_backwards, zero_output):
+    """The steps of Keras's own recurrent layers are calls of a cell: of its usual cells the sequence is one operator. None for
+    other functions; else the outputs of all steps in the order of time, and the last states."""
+    from keras.src import activations
+    from keras.src import layers
+
+    if getattr(step_function, "__qualname__", "") != "RNN.inner_loop.<locals>.step":
+        return None
+    around = _closure(step_function)
+    cell, training = around["self"].cell, around["cell_kwargs"].get("training")
+    kind = type(cell)
+    if kind not in (layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell) or inputs.ndim != 3:
+        return None
+    if training and (cell.dropout or cell.recurrent_dropout):
+        return None
+    common = {"reverse": go_backwards, "mask": mask, "zero_output": zero_output}
+    operands = _tensors(inputs, *states, cell.kernel, cell.recurrent_kernel, cell.bias)
+    if kind is layers.SimpleRNNCell:
+        names = {activations.tanh: "tanh", activations.sigmoid: "sigmoid", activations.relu: "relu"}
+        name = names.get(cell.activation)
+        return name and _table["rnn"]["rnn_sequence"](*operands, activation=name, **common)
+    if cell.activation is not activations.tanh or cell.recurrent_activation is not activations.sigmoid:
+        return None
+    if kind is layers.LSTMCell:
+        return _table["rnn"]["lstm_sequence"](*operands, **common)
+    return _table["rnn"]["gru_sequence"](*operands, reset_after=cell.reset_after, **common)
+
+
+def _of_sequence(found, initial_states, masked, go_backwards, zero_output, return_all):
+    """The results of rnn."""
+    sequence, *states = found
+    last = sequence[:, 0 if go_backwards else -1] if masked and zero_output else states[0]
+    if not return_all:
+        sequence = _numpy["expand_dims"](last, 1)
+    elif go_backwards:
+        sequence = _numpy["flip"](sequence, 1)
+    return last, sequence, tree.pack_sequence_as(initial_states, states)
+
+
 def rnn(
     step_function,
     inputs,
@@ -118,6 +167,12 @@ def rnn(
     return_all_outputs=True,
 ):
     inputs = tree.map_structure(convert_to_tensor, inputs)
+    if not time_major and not constants and not tree.is_nested(inputs) and _flat_mask(mask):
+        found = _whole_sequence(step_function, inputs, initial_states, mask, go_backwards, zero_output_for_mask)
+        if found:
+            return _of_sequence(
+                found, initial_states, mask is not None, go_backwards, zero_output_for_mask, return_all_outputs
+            )
     if not time_major:
         inputs = tree.map_structure(_swap, inputs)
     n = _length(_flat(inputs))

@@ -18,6 +18,8 @@ from keras.src.utils.python_utils import pythonify_logs
 from kvino import _core
 from kvino._core import Tensor
 from kvino.keras_backend.core import convert_to_numpy
+from kvino.keras_backend.training import Training
+from kvino.keras_backend.training import batch_size_of
 
 # Keras 3.15 calls the base class Trainer, Keras 3.16 BaseTrainer.
 _Base = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
@@ -58,18 +60,20 @@ def _trace(model, struct, tensors, batch_unknown):
             shape = (None,) + shape[1:]
         return graph.parameter(shape, x.dtype)
 
-    inputs = tree.pack_sequence_as(struct, [parameter(x) for x in tensors])
+    parameters = iter([parameter(x) for x in tensors])
+    inputs = tree.map_structure(lambda x: x if x is None else next(parameters), struct)
     with StatelessScope() as scope:
         outputs = model(inputs, training=False) if model._call_has_training_arg else model(inputs)
     assigned = [v for v in model.variables if scope.get_current_value(v) is not None]
     return graph, outputs, assigned
 
 
-class OpenVINOTrainer(_Base):
+class OpenVINOTrainer(Training, _Base):
     def __init__(self):
         super().__init__()
-        self.predict_function = None
+        self.train_function = None
         self.test_function = None
+        self.predict_function = None
 
     # ---- the compiled call ----
 
@@ -78,7 +82,11 @@ class OpenVINOTrainer(_Base):
         if self.run_eagerly or getattr(self, "_kvino_eager", False):
             return self._kvino_call_eagerly(x)
         # The batch is read during the call only: its memory is shared, not copied.
-        tensors = [item if isinstance(item, Tensor) else _core.convert_to_tensor(item, copy=False) for item in tree.flatten(x)]
+        tensors = [
+            item if isinstance(item, Tensor) else _core.convert_to_tensor(item, copy=False)
+            for item in tree.flatten(x)
+            if item is not None  # an optional input that is not given
+        ]
         compiled = self._kvino_compiled(x, tensors)
         return self._kvino_call_eagerly(x) if compiled is None else compiled(tensors)
 
@@ -88,7 +96,8 @@ class OpenVINOTrainer(_Base):
     def _kvino_compiled(self, x, tensors):
         cache = self.__dict__.setdefault("_kvino_cache", collections.OrderedDict())
         device = _core.config.device
-        rest = tuple((t.dtype, t.shape[1:]) for t in tensors)
+        given = tuple(item is not None for item in tree.flatten(x))
+        rest = given, tuple((t.dtype, t.shape[1:]) for t in tensors)
         batches = tuple(t.shape[:1] for t in tensors)
         for key in ((device, rest, batches), (device, rest, None)):
             compiled = cache.get(key)
@@ -126,7 +135,7 @@ class OpenVINOTrainer(_Base):
         x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
         y_pred = self._kvino_call(x)
         loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=tree.flatten(x)[0].shape[0])
+        self._loss_tracker.update_state(loss, sample_weight=batch_size_of(x))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def make_predict_function(self, force=False):
@@ -237,14 +246,6 @@ class OpenVINOTrainer(_Base):
         self.reset_metrics()
         logs = pythonify_logs(self.make_test_function()([(x, y, sample_weight)]))
         return logs if return_dict else self._flatten_metrics_in_order(logs)
-
-    def fit(self, *args, **kwargs):
-        raise NotImplementedError("kvino: fit; train with the TensorFlow, JAX or PyTorch backend and load the model here")
-
-    def train_on_batch(self, *args, **kwargs):
-        raise NotImplementedError(
-            "kvino: train_on_batch; train with the TensorFlow, JAX or PyTorch backend and load the model here"
-        )
 
 
 Trainer = OpenVINOTrainer
