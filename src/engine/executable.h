@@ -4,11 +4,12 @@
 #define KVINO_ENGINE_EXECUTABLE_H
 
 #include "engine/partition.h"
+#include "openvino/interval.h"
 #include "openvino/model.h"
 
 /* What an input of an OpenVINO segment may need before each run. */
 enum {
-  KV_CHECK_FITS = 1,  /* its values must fit in 32 bits, or the segment runs natively */
+  KV_CHECK_RANGE = 1, /* its values must lie in a range, or the segment runs natively */
   KV_CHECK_EMPTY = 2, /* it may have no elements: then the segment runs natively */
   KV_CHECK_BOOL = 4   /* its bytes must be 0 and 1 */
 };
@@ -18,7 +19,10 @@ typedef struct kv_stage {
   const kv_segment *segment;
   kv_ov_model *model; /* NULL: native */
   uint8_t *check;     /* by input */
+  kv_interval *range; /* by input */
   size_t n_shapes;    /* further outputs of the model: shapes without a 0, or the run does not count (lower.h) */
+  bool guarded;       /* its last output: a negative number, or the run does not count */
+  bool refuses;       /* a run that fails does not count */
   char *config;       /* device and properties, for kvino_executable_describe */
 } kv_stage;
 

@@ -48,7 +48,7 @@ typedef struct ports {
 
 static kvino_status ports_begin(ports *p, const kv_stage *stage, kvino_error *err) {
   p->n_in = stage->segment->n_in;
-  p->n_out = stage->segment->n_out + stage->n_shapes;
+  p->n_out = stage->segment->n_out + stage->n_shapes + stage->guarded;
   bool few = p->n_in <= FEW_PORTS && p->n_out <= FEW_PORTS;
   p->held = few ? p->few_held : kv_malloc((p->n_in + p->n_out) * sizeof *p->held);
   p->in = few ? p->few_in : kv_malloc(p->n_in * sizeof *p->in);
@@ -88,7 +88,8 @@ static kvino_status take_input(run *r, const kv_stage *stage, ports *p, size_t i
   uint8_t check = stage->check[i];
   KV_TRY(kvino_tensor_contiguous(t, &p->held[i], r->err));
   if (check) {
-    if ((check & KV_CHECK_EMPTY && !t->size) || (check & KV_CHECK_FITS && !kv_values_fit(p->held[i]))) *native = true;
+    if (check & KV_CHECK_EMPTY && !t->size) *native = true;
+    if (check & KV_CHECK_RANGE && !kv_values_within(p->held[i], stage->range[i])) *native = true;
     if (check & KV_CHECK_BOOL) KV_TRY(normalise_bool(&p->held[i], r->err));
   }
   t = p->held[i];
@@ -139,9 +140,13 @@ static bool is_empty_shape(const kv_ov_output *shape) {
 static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native) {
   const kv_segment *s = stage->segment;
   for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
-  KV_TRY(kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err));
-  kvino_status status = KVINO_OK;
-  for (size_t i = s->n_out; i < p->n_out; i++) *native |= is_empty_shape(&p->out[i]);
+  kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err);
+  if (status) {
+    *native = stage->refuses;
+    return stage->refuses ? KVINO_OK : status;
+  }
+  for (size_t i = 0; i < stage->n_shapes; i++) *native |= is_empty_shape(&p->out[s->n_out + i]);
+  if (stage->guarded) *native |= *(const float *)p->out[p->n_out - 1].data >= 0;
   for (size_t i = 0; i < p->n_out; i++) {
     if (!status && !*native && i < s->n_out)
       status = take_output(r, p, i, &r->value[kv_value_at(r->e, s->out[i])]);

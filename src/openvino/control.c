@@ -34,6 +34,7 @@ static kvino_status judge_loop(kv_judged *j, const kv_node *node, kv_graph *body
   kv_interval *p = kv_malloc(n * sizeof *p);
   if (!p) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body that takes %zu values", n);
   p[0] = (kv_interval){0, KV_INDEX_MAX, false};
+  if (in[0].low > 0 && in[0].high < KV_INDEX_MAX) p[0].high = in[0].high - 1;
   for (size_t i = 1; i < n; i++) p[i] = in[kv_body_operand(KV_Loop, i)];
   kvino_status status = KVINO_OK;
   for (bool stable = false; !stable && !status;) {
@@ -86,12 +87,43 @@ static kvino_tensors lower_node(kv_scope *s, kv_rewriter *w, const kv_node *node
   return kv_lower_node(s, w->context, node, in);
 }
 
-kvino_tensors kv_lower_bodies(kv_scope *s, const kv_judged *j, const kv_node *node, kvino_tensor *const *in) {
+/* The guard of a body as a result of it: a number for a branch, for a Loop of length 1, to be stacked. A branch that
+ * has none while the other one has gives -1. */
+static void add_guard(kv_scope *s, kv_graph *body, kvino_tensor *guard, bool loop) {
+  if (!guard) guard = kv_as_symbolic(s, body, kv_number(s, KVINO_F32, -1));
+  if (loop && guard) guard = kv_unsqueeze(s, guard, KV_VECTOR(s, 0));
+  if (guard) kv_scope_ok(s, kv_graph_result(body, guard, NULL, s->err));
+}
+
+/* Trap: where a Loop does not run, the plugin gives what it stacked the time before, or 0 for dimensions that are not
+ * known. Its trip count (0: none) and its condition guard against that. */
+static void guard_stacked(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+  if (node->prim->id != KV_Loop || node->n_out == (uint32_t)node->attrs.loop.carried) return;
+  kvino_tensor *idle = kv_logical_or(s, kv_equal(s, in[0], kv_int(s, KVINO_I64, 0)), kv_logical_not(s, in[1]));
+  if (!idle || (!kv_is_symbolic(idle) && !kv_tensor_get_int(idle, 0))) return;
+  idle = kv_convert(s, idle, (kv_convert_attrs){.destination_type = KVINO_F32});
+  kv_lowering_guard(s, l, kv_subtract(s, idle, kv_number(s, KVINO_F32, 0.5)));
+}
+
+/* The node on its new bodies, which give a guard as their last result. */
+static kvino_tensors guarded(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensors v) {
+  if (s->status || v.n != node->n_out + 1u) return KV_KEEP;
+  kvino_tensor *guard = v.v[node->n_out];
+  if (guard->rank) guard = kv_reduce_max(s, guard, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false});
+  kv_lowering_guard(s, l, guard);
+  return (kvino_tensors){node->n_out, v.v};
+}
+
+kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, const kv_node *node,
+                              kvino_tensor *const *in) {
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
+  kv_lowering inner[2] = {{.exactness = j->body[0]}, {.exactness = j->body[1]}};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
   for (size_t i = 0; i < n && !s->status; i++)
-    kv_scope_ok(s, kv_rewrite(body[i], lower_node, j->body[i], &lowered[i], s->err));
+    kv_scope_ok(s, kv_rewrite(body[i], lower_node, &inner[i], &lowered[i], s->err));
+  bool guard = inner[0].guard || inner[1].guard;
+  for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
   if (!s->status) {
     kv_attrs attrs = node->attrs;
     if (body[1])
@@ -99,7 +131,13 @@ kvino_tensors kv_lower_bodies(kv_scope *s, const kv_judged *j, const kv_node *no
     else
       attrs.loop.body = lowered[0];
     v = kv_apply_many(s, node->prim->id, &attrs, node->n_in, in);
+    if (guard) v = guarded(s, l, node, v);
+    guard_stacked(s, l, node, in);
   }
-  for (size_t i = 0; i < n; i++) kv_graph_release(lowered[i]);
+  for (size_t i = 0; i < n; i++) {
+    l->refuses = l->refuses || inner[i].refuses;
+    kvino_tensor_release(inner[i].guard);
+    kv_graph_release(lowered[i]);
+  }
   return v;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "openvino/guard.h"
 
 kv_kind kv_kind_of(kvino_dtype dtype) {
   switch (dtype) {
@@ -74,7 +75,8 @@ static const char *integer_division(const kv_case *c) {
 static const char *shift(const kv_case *c) {
   int64_t bits = 8 * (int64_t)kvino_dtype_size(c->node->out[0].dtype);
   if (bits > 32) bits = 32;
-  return kv_interval_within(c->in[1], 0, bits - 1) ? NULL : "it may shift by the width or more";
+  return c->kind != KV_KIND_WIDE || kv_interval_within(c->in[1], 0, bits - 1) ? NULL
+                                                                              : "it may shift by the width or more";
 }
 
 static const char *sums(const kv_case *c) {
@@ -114,6 +116,7 @@ static const char *through_f32(const kv_case *c) {
 /* Where NaN belongs depends on the length of the sorted operand. */
 static const char *search(const kv_case *c) {
   const kv_output *sorted = kv_edge_output(c->node->in[c->node->prim->id == KV_Bucketize]);
+  if (sorted->rank > 1) return "rows to search in, for which OpenVINO takes a thousand times as long";
   if (c->kind != KV_KIND_FLOAT) return unless_narrow(c);
   return sorted->rank && sorted->shape[sorted->rank - 1] >= 0 ? NULL
                                                               : "NaN belongs behind the last of an unknown number";
@@ -171,10 +174,24 @@ static const char *slicing(const kv_case *c) {
   return NULL;
 }
 
+/* Whether one end of an axis may be cropped by more than all of it, which the other end's pad makes up for: there the
+ * plugin writes outside of its memory. */
+static bool crops_beyond(const kv_case *c) {
+  const kv_output *x = kv_edge_output(c->node->in[0]);
+  const int64_t *begin = kv_edge_output(c->node->in[1])->known, *end = kv_edge_output(c->node->in[2])->known;
+  for (int i = 0; begin && end && i < x->rank; i++) {
+    if (begin[i] == KV_UNKNOWN || end[i] == KV_UNKNOWN) continue;
+    int64_t crop = begin[i] < 0 && end[i] > 0 ? begin[i] : end[i] < 0 && begin[i] > 0 ? end[i] : 0;
+    if (crop && (x->shape[i] < 0 || crop < -x->shape[i])) return true;
+  }
+  return false;
+}
+
 /* OpenVINO refuses to mirror an axis more than once. */
 static const char *padding(const kv_case *c) {
   const kv_output *x = kv_edge_output(c->node->in[0]);
   const char *mode = c->node->attrs.pad.pad_mode;
+  if (crops_beyond(c)) return "it may crop an axis by more than its length";
   if (!mode || (strcmp(mode, "reflect") && strcmp(mode, "symmetric"))) return NULL;
   int64_t shared = !strcmp(mode, "reflect"); /* the element at the mirror is not repeated */
   for (size_t side = 1; side <= 2; side++) {
@@ -184,6 +201,12 @@ static const char *padding(const kv_case *c) {
         return "a pad that may be longer than the axis";
   }
   return NULL;
+}
+
+/* OpenVINO takes GatherElements from what a Slice that begins at 0 was cut from: negative indices then count from
+ * another end, and dimensions may not agree. */
+static const char *elements(const kv_case *c) {
+  return c->node->in[0].node->prim->id == KV_Slice ? "its operand is a Slice, which OpenVINO would leave out" : NULL;
 }
 
 static const char *scatter(const kv_case *c) {
@@ -209,8 +232,12 @@ static const char *arg_reduction(const kv_case *c) {
   return "an index into some of the axes";
 }
 
-/* The plugin's kernel takes weights that are constants; others it unrolls. */
+/* The plugin's kernel takes weights that are constants; others it unrolls. It pays no heed to the lengths where the
+ * number of steps is not known (guard.c looks at them then), and unrolls it where it is. */
 static const char *sequences(const kv_case *c) {
+  int64_t steps = kv_edge_output(c->node->in[0])->shape[1];
+  kv_interval lengths = c->in[c->node->n_in - 4];
+  if (steps >= 0 ? lengths.low < steps : !lengths.dimension) return "sequences of different lengths";
   for (uint32_t i = c->node->n_in - 3; i < c->node->n_in; i++)
     if (!c->node->in[i].node->constant) return "its weights are computed";
   return kv_edge_output(c->node->in[0])->dtype == KVINO_F32 ? NULL : "other floats than float32";
@@ -230,8 +257,8 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
     MOVE(Concat),
     MOVE(DepthToSpace),
     MOVE(Gather),
-    MOVE(GatherElements),
-    MOVE(GatherND),
+    [KV_GatherElements] = {elements, NULL, 0},
+    [KV_GatherND] = {kv_unguarded, kv_sub_gather_nd, 0},
     MOVE(Identity),
     [KV_Pad] = {padding, NULL, 0},
     [KV_Reshape] = {always, kv_sub_reshape, 0},
@@ -281,6 +308,11 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
     [KV_Round] = {always, kv_sub_identity, 0},
     [KV_Trunc] = {always, kv_sub_trunc, 0},
 
+    [KV_FMax] = {always, kv_sub_fmax, 0},
+    [KV_FMin] = {always, kv_sub_fmin, 0},
+    [KV_Heaviside] = {floats, kv_sub_heaviside, 0},
+    [KV_Angle] = {floats, kv_sub_angle, 0},
+
     /* comparison, logic, bits */
     [KV_Equal] = {always, kv_sub_compare, 0},
     [KV_NotEqual] = {always, kv_sub_compare, 0},
@@ -301,8 +333,8 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
     [KV_BitwiseOr] = {bits, kv_sub_arithmetic, 0},
     [KV_BitwiseXor] = {bits, kv_sub_arithmetic, 0},
     [KV_BitwiseNot] = {bits, kv_sub_arithmetic, 0},
-    [KV_BitwiseLeftShift] = {shift, kv_sub_arithmetic, 0},
-    [KV_BitwiseRightShift] = {shift, kv_sub_arithmetic, 0},
+    [KV_BitwiseLeftShift] = {shift, kv_sub_shift, 0},
+    [KV_BitwiseRightShift] = {shift, kv_sub_shift, 0},
 
     /* reductions and products */
     [KV_ReduceSum] = {sums, kv_sub_reduce_sum, 0},
@@ -319,6 +351,7 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
 
     /* functions of floats: the device's precision */
     [KV_Exp] = {floats, kv_sub_exp, 0},
+    [KV_Hypot] = {floats, kv_sub_hypot, 0},
     [KV_Expm1] = {floats, kv_sub_expm1, 0},
     [KV_Log1p] = {floats, kv_sub_log1p, 0},
     [KV_Log2] = {floats, kv_sub_log2, 0},
@@ -365,6 +398,7 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
 
     [KV_LSTMSequence] = {sequences, NULL, 0},
     [KV_GRUSequence] = {sequences, NULL, 0},
+    [KV_RNNSequence] = {sequences, NULL, 0},
 
     /* windows */
     FLOATS(Convolution),
@@ -399,6 +433,7 @@ struct kv_exactness {
   const char **native;          /* by node: why */
   kv_judged **bodies;           /* by node; NULL where it has none */
   const kv_interval *parameter; /* given for the Parameters, or NULL */
+  kv_interval *demand;          /* of a graph that is no body: where indices must lie (guard.h) */
 };
 
 static value *value_of(const kv_exactness *x, kv_edge e) { return &x->value[x->first[e.node->id] + e.output]; }
@@ -467,12 +502,19 @@ static const char *judge(const kv_node *node, const kv_case *c, const kv_judged 
   return row->verdict(c);
 }
 
-/* The values of an output that comes from outside of OpenVINO are taken to be small. */
-static void assume(value *v, kvino_dtype dtype) {
-  if (kv_kind_of(dtype) != KV_KIND_WIDE || kv_interval_within(v->interval, KV_INDEX_MIN, KV_INDEX_MAX)) return;
-  if (v->interval.low < KV_INDEX_MIN) v->interval.low = KV_INDEX_MIN;
-  if (v->interval.high > KV_INDEX_MAX) v->interval.high = KV_INDEX_MAX;
+static void assume_within(value *v, int64_t low, int64_t high) {
+  if (kv_interval_within(v->interval, low, high)) return;
+  if (v->interval.low < low) v->interval.low = low;
+  if (v->interval.high > high) v->interval.high = high;
   v->assumed = true;
+}
+
+/* The values of an output that comes from outside of OpenVINO are taken to be small, and indices to be in range. */
+static void assume(const kv_exactness *x, const kv_node *node, uint32_t output, value *v) {
+  kvino_dtype dtype = node->out[output].dtype;
+  if (kv_kind_of(dtype) == KV_KIND_WIDE) assume_within(v, KV_INDEX_MIN, KV_INDEX_MAX);
+  if (x->demand && !output && kvino_dtype_is_integer(dtype))
+    assume_within(v, x->demand[node->id].low, x->demand[node->id].high);
 }
 
 /* Whose outputs fit whatever the operands are. */
@@ -515,7 +557,7 @@ static kvino_status analyse(kv_exactness *x, const kv_node *node, kvino_error *e
     if (x->parameter && node->prim->id == KV_Parameter)
       v->interval = parameter_interval(x, node);
     else if (!node->constant && (!inside || x->native[node->id]))
-      assume(v, node->out[i].dtype);
+      assume(x, node, i, v);
   }
   if (room != few) kv_free(room);
   return status;
@@ -537,8 +579,9 @@ kvino_status kv_exactness_of(const kv_graph *g, const kv_interval *parameter, kv
     x->parameter = parameter;
     for (size_t i = 0; x->first && i < n; i++) x->first[i + 1] = x->first[i] + g->node[i]->n_out;
     if (x->first) x->value = kv_calloc(x->first[n] + 1, sizeof *x->value);
+    if (!parameter && (x->demand = kv_malloc((n + 1) * sizeof *x->demand))) kv_index_demands(g, x->demand);
   }
-  if (!x || !x->first || !x->native || !x->bodies || !x->value)
+  if (!x || !x->first || !x->native || !x->bodies || !x->value || (!parameter && !x->demand))
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
   for (size_t i = 0; i < n && !status; i++) status = analyse(x, g->node[i], err);
   if (x) x->parameter = NULL;
@@ -556,6 +599,7 @@ void kv_exactness_free(kv_exactness *x) {
   kv_free(x->first);
   kv_free(x->value);
   kv_free(x->native);
+  kv_free(x->demand);
   kv_free(x);
 }
 
@@ -566,27 +610,43 @@ const kv_judged *kv_exactness_bodies(const kv_exactness *x, const kv_node *node)
 kv_interval kv_exactness_interval(const kv_exactness *x, kv_edge e) { return value_of(x, e)->interval; }
 
 bool kv_exactness_assumed(const kv_exactness *x, kv_edge e) {
-  return kv_kind_of(kv_edge_output(e)->dtype) == KV_KIND_WIDE && value_of(x, e)->assumed;
+  kvino_dtype dtype = kv_edge_output(e)->dtype;
+  kv_interval all = kv_interval_of_dtype(dtype), v = value_of(x, e)->interval;
+  bool integers = kvino_dtype_is_integer(dtype) && dtype != KVINO_BOOL;
+  return integers && value_of(x, e)->assumed && !kv_interval_within(all, v.low, v.high);
 }
 
-/* Whether every value fits: one loop per type, so that they vectorize. Unsigned ones beyond the range of signed
- * ones look negative, and are none. */
-#define ALL(type, low)                                                                                                 \
+/* One loop per type, so that they vectorize. Unsigned ones beyond the range of signed ones look negative, and are none.
+ */
+#define ALL(type, least, most)                                                                                         \
   do {                                                                                                                 \
-    const type *v = (const type *)t->data;                                                                             \
-    bool beyond = false;                                                                                               \
-    for (int64_t i = 0; i < t->size; i++) beyond |= (v[i] < (type)(low)) | (v[i] > (type)KV_INDEX_MAX);                \
+    const type *v = (const type *)t->data, from = (type)(low > (least) ? low : (least)),                               \
+               to = (type)(high < (most) ? high : (most));                                                             \
+    bool beyond = from > to;                                                                                           \
+    for (int64_t i = 0; i < t->size; i++) beyond |= (v[i] < from) | (v[i] > to);                                       \
     return !beyond;                                                                                                    \
   } while (0)
 
-bool kv_values_fit(const kvino_tensor *t) {
+bool kv_values_within(const kvino_tensor *t, kv_interval interval) {
+  int64_t low = interval.low, high = interval.high;
+  if (!t->size) return true;
   switch (t->dtype) {
   case KVINO_I64:
-    ALL(int64_t, KV_INDEX_MIN);
+    ALL(int64_t, INT64_MIN, INT64_MAX);
   case KVINO_U64:
-    ALL(int64_t, 0);
+    ALL(int64_t, 0, INT64_MAX);
+  case KVINO_I32:
+    ALL(int32_t, INT32_MIN, INT32_MAX);
   case KVINO_U32:
-    ALL(int32_t, 0);
+    ALL(uint32_t, 0, UINT32_MAX);
+  case KVINO_I16:
+    ALL(int16_t, INT16_MIN, INT16_MAX);
+  case KVINO_U16:
+    ALL(uint16_t, 0, UINT16_MAX);
+  case KVINO_I8:
+    ALL(int8_t, INT8_MIN, INT8_MAX);
+  case KVINO_U8:
+    ALL(uint8_t, 0, UINT8_MAX);
   default:
     return true;
   }

@@ -57,12 +57,21 @@ const kv_judged *kv_exactness_bodies(const kv_exactness *x, const kv_node *node)
 
 /* A graph under analysis whose Parameters' intervals are given (kv_exactness_new: NULL, they are assumed to fit). */
 kvino_status kv_exactness_of(const kv_graph *g, const kv_interval *parameter, kv_exactness **out, kvino_error *err);
-kv_interval kv_exactness_interval(const kv_exactness *x, kv_edge e);
 /* Whether the node would reduce nothing to a number that is wrong, and may be given nothing (lower.c). */
 bool kv_may_reduce_nothing(const kv_node *node);
-/* The node on lowered bodies. */
-kvino_tensors kv_lower_bodies(kv_scope *s, const kv_judged *j, const kv_node *node, kvino_tensor *const *in);
-kvino_tensors kv_lower_node(kv_scope *s, const kv_exactness *x, const kv_node *node, kvino_tensor *const *in);
+
+/* What the rewriting of a graph into a lowered one knows. */
+typedef struct kv_lowering {
+  const kv_exactness *exactness;
+  kvino_tensor *guard; /* of the indices so far (guard.h); NULL: none. A reference */
+  bool refuses;        /* the plugin refuses indices out of range, and they may be */
+} kv_lowering;
+/* One node, and on lowered bodies. What guards it is added to that of the lowering. */
+kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in);
+kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, const kv_node *node,
+                              kvino_tensor *const *in);
+/* Takes over a further guard (NULL: none). */
+void kv_lowering_guard(kv_scope *s, kv_lowering *l, kvino_tensor *guard);
 
 /* Integer division by these divisors is lowered to float32 divisions with two corrections. */
 #define KV_DIVISOR_MAX ((int64_t)1 << 22)
@@ -106,6 +115,14 @@ SUBSTITUTE(max_pool);
 SUBSTITUTE(count_non_zero);
 SUBSTITUTE(log1p);
 SUBSTITUTE(expm1);
+SUBSTITUTE(shift);
+SUBSTITUTE(fmax); /* from here on in substitute_math.c */
+SUBSTITUTE(fmin);
+SUBSTITUTE(heaviside);
+SUBSTITUTE(angle);
+SUBSTITUTE(hypot);
 #undef SUBSTITUTE
+/* a << b or a >> b of int32, whatever b is (substitute_math.c). */
+kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor *b);
 
 #endif

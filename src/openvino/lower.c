@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "openvino/exactness.h"
+#include "openvino/guard.h"
 
 /* The segment copied: nodes and edges of its own. */
 typedef struct copy {
@@ -13,7 +13,7 @@ typedef struct copy {
   const kv_node **origin; /* by node of the copy; Constants and Parameters too */
   kv_edge *edge;          /* by value of the original graph; node NULL: not copied yet */
   size_t *first;          /* by node of the original graph */
-  size_t n_origin;
+  size_t n_origin;        /* how many nodes the copy has; what is added to it comes after */
 } copy;
 
 static kv_edge *place(const copy *k, kv_edge e) { return &k->edge[k->first[e.node->id] + e.output]; }
@@ -122,42 +122,66 @@ static kvino_status add_shape(copy *k, const kv_node *node, kvino_error *err) {
   return status;
 }
 
-typedef struct lowering {
-  const kv_exactness *exactness;
-  const copy *copy;
-} lowering;
-
-kvino_tensors kv_lower_node(kv_scope *s, const kv_exactness *x, const kv_node *node, kvino_tensor *const *in) {
-  const kv_exact_row *row = kv_exact_row_of(node->prim->id);
-  kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
-  const kv_judged *bodies = kv_exactness_bodies(x, node);
-  if (bodies) return kv_lower_bodies(s, bodies, node, in);
-  if (!row || !row->substitute || !room) return KV_KEEP;
-  kv_case c = kv_case_of(x, node, room);
-  return row->substitute(s, &c, in);
+void kv_lowering_guard(kv_scope *s, kv_lowering *l, kvino_tensor *guard) {
+  guard = kv_guard_both(s, l->guard, guard);
+  if (!guard || guard == l->guard) return;
+  kvino_tensor_release(l->guard);
+  l->guard = kvino_tensor_retain(guard);
 }
 
+kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+  const kv_exact_row *row = kv_exact_row_of(node->prim->id);
+  kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
+  const kv_judged *bodies = kv_exactness_bodies(l->exactness, node);
+  if (bodies) return kv_lower_bodies(s, l, bodies, node, in);
+  if (!row || !room) return KV_KEEP;
+  kv_case c = kv_case_of(l->exactness, node, room);
+  if (kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
+  l->refuses = l->refuses || kv_refuses(&c);
+  return row->substitute ? row->substitute(s, &c, in) : KV_KEEP;
+}
+
+/* The rewriting of a segment. */
+typedef struct segment {
+  kv_lowering lowering;
+  const copy *copy;
+} segment;
+
 static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
-  const lowering *l = w->context;
-  const kv_node *origin = l->copy->origin[node->id];
-  return origin ? kv_lower_node(s, l->exactness, origin, in) : KV_KEEP;
+  segment *g = w->context;
+  const kv_node *origin = node->id < g->copy->n_origin ? g->copy->origin[node->id] : NULL;
+  return origin ? kv_lower_node(s, &g->lowering, origin, in) : KV_KEEP;
+}
+
+static kvino_status rewrite(const kv_exactness *x, const copy *k, kv_lowered *out, kvino_error *err) {
+  segment g = {.lowering = {.exactness = x}, .copy = k};
+  kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
+  out->refuses = g.lowering.refuses;
+  out->guarded = g.lowering.guard != NULL;
+  if (!status && out->guarded) status = kv_graph_result(out->graph, g.lowering.guard, NULL, err);
+  kvino_tensor_release(g.lowering.guard);
+  return status;
 }
 
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_graph **lowered, size_t *n_shapes, kvino_error *err) {
+                      size_t n_out, const kv_edge *out, kv_lowered *lowered, kvino_error *err) {
   copy k = {0};
-  size_t shapes = 0;
+  *lowered = (kv_lowered){0};
   kvino_status status = copy_begin(&k, node[0]->graph, n_nodes, err);
   for (size_t i = 0; i < n_in && !status; i++) status = copy_input(&k, in[i], err);
   for (size_t i = 0; i < n_nodes && !status; i++) status = copy_node(&k, node[i], err);
   for (size_t i = 0; i < n_out && !status; i++) status = copy_output(&k, out[i], err);
+  k.n_origin = k.graph ? k.graph->n_nodes : 0;
   for (size_t i = 0; i < n_nodes && !status; i++) {
     if (!kv_may_reduce_nothing(node[i]) || node[i]->in[0].node->constant) continue;
     status = add_shape(&k, node[i], err);
-    shapes++;
+    lowered->n_shapes++;
   }
-  if (!status) status = kv_rewrite(k.graph, substitute, &(lowering){x, &k}, lowered, err);
+  if (!status) status = rewrite(x, &k, lowered, err);
   copy_end(&k);
-  if (!status) *n_shapes = shapes;
+  if (status) {
+    kv_graph_release(lowered->graph);
+    lowered->graph = NULL;
+  }
   return status;
 }

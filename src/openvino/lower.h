@@ -7,11 +7,12 @@
  *   - it is exact when it is written otherwise: it is lowered to a substitute (substitute.c);
  *   - neither: the node is native.
  * 64-bit integers and u32 count as exact where their values provably fit in 32 bits (interval.h). What enters the graph
- * or comes from a native node is assumed to, and looked at before every run (kv_exactness_assumed). */
+ * or comes from a native node is assumed to, and indices are assumed to be in range; both are looked at before every
+ * run (kv_exactness_assumed). */
 #ifndef KVINO_OPENVINO_LOWER_H
 #define KVINO_OPENVINO_LOWER_H
 
-#include "graph/graph.h"
+#include "openvino/interval.h"
 
 /* The table's verdict on every node of a graph. Reads the graph as long as it lives. */
 typedef struct kv_exactness kv_exactness;
@@ -22,18 +23,28 @@ void kv_exactness_free(kv_exactness *x); /* NULL is allowed */
 /* Why the node must be computed natively; NULL where OpenVINO may compute it. Static. */
 const char *kv_exactness_native(const kv_exactness *x, const kv_node *node);
 
-/* Whether the verdicts rest on the assumption that the values of this edge fit: kv_values_fit must hold for them before
+kv_interval kv_exactness_interval(const kv_exactness *x, kv_edge e);
+/* Whether that rests on an assumption, and verdicts with it: the values must be looked at (kv_values_within) before
  * OpenVINO is given them. */
 bool kv_exactness_assumed(const kv_exactness *x, kv_edge e);
-bool kv_values_fit(const kvino_tensor *t);
+bool kv_values_within(const kvino_tensor *t, kv_interval interval);
+
+/* What OpenVINO is given instead of a segment, and how the results of a run are known not to count: the segment must be
+ * run natively then. */
+typedef struct kv_lowered {
+  kv_graph *graph;
+  size_t n_shapes; /* further outputs, 1-D i64: where one has a 0 */
+  bool guarded;    /* the last output, a float32 number: where it is not negative */
+  bool refuses;    /* where the run fails */
+} kv_lowered;
 
 /* A graph that computes the outputs `out` from the inputs `in` of a segment, in which every node means on OpenVINO what
- * the primitives of `node` mean natively.
+ * the primitives of `node` mean natively. out->graph belongs to the caller.
  *
  * Trap: OpenVINO reduces no elements to the least float, or to 0, where natively there is an error or NaN. Where a
- * reduced dimension is unknown, the shape of what is reduced is a further result (*n_shapes of them, 1-D i64, after the
- * others): where a run gives a 0 there, its results do not count, and the segment must be run natively. */
+ * reduced dimension is unknown, the shape of what is reduced is a further output. And it takes something for an index
+ * out of range, where natively there is an error: one further output says whether there was one (guard.h). */
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_graph **lowered, size_t *n_shapes, kvino_error *err);
+                      size_t n_out, const kv_edge *out, kv_lowered *lowered, kvino_error *err);
 
 #endif

@@ -548,3 +548,68 @@ def test_equal_graphs_compile_once():
     assert min(t for _, t in again) < first[0][1] / 3
     a = np.ones((3, 5), "float32")
     assert same(again[0][0](a), first[0][0](a))
+
+
+# ---- indices out of range ----
+
+ROWS = np.arange(1, 25, dtype="float32").reshape(4, 6)
+
+
+def tuples(g, x, i):
+    return g.call("GatherND", x, g.call("Reshape", i, np.array([-1, 2]), special_zero=False), batch_dims=0)
+
+
+TAKING = {
+    "Gather": (lambda g, x, i: g.call("Gather", x, i, np.array(0), batch_dims=0), [3, 0, 1, 0], [0, 4, 1, 2]),
+    "Gather along 1": (lambda g, x, i: g.call("Gather", x, i, np.array(1), batch_dims=0), [3, -6, 5, 0], [0, 4, 6, 2]),
+    "Gather of one": (
+        lambda g, x, i: g.call("Gather", x, g.call("Squeeze", i, np.array([0])), np.array(0), batch_dims=0), [-4], [2**29],
+    ),
+    "Gather of computed": (
+        lambda g, x, i: g.call("Gather", x, g.call("Add", i, i), np.array(0), batch_dims=0), [1, 0, 0, -2], [0, -3, 0, 0],
+    ),
+    "GatherElements": (
+        lambda g, x, i: g.call("GatherElements", x, g.call("Reshape", i, np.array([-1, 6]), special_zero=False), axis=0),
+        [3, 0, 1, 2, 0, -4], [3, 0, 1, 2, 0, -5],
+    ),
+    "GatherND": (tuples, [3, 0, -4, 5], [3, 0, -4, 6]),
+    "GatherND far away": (tuples, [3, 0, 1, -6], [3, 0, 2**29, 0]),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("name", TAKING)
+def test_an_index_out_of_range_is_an_error(name, dtype, dynamic):
+    build, good, bad = TAKING[name]
+    good, bad = np.array(good, dtype), np.array(bad, dtype)
+    g = Graph()
+    g.result(build(g, *[g.parameter(a.dtype.name, [-1] * a.ndim if dynamic else a.shape) for a in (ROWS, good)]))
+    f, native = g.compile("CPU"), g.compile("native")
+    for _ in range(2):
+        assert same(f(ROWS, good), native(ROWS, good))
+        with pytest.raises(KvinoError, match="is out of bounds for axis") as e:
+            f(ROWS, bad)
+        assert e.value.status == 3
+    assert on_openvino(f.describe()) or (dynamic and "GatherND" in name), f.describe()
+
+
+def test_plugin_takes_zero_for_an_index_out_of_range():
+    taken = plugin(lambda x, i: ov.gather(x, i, np.int64(0)), ROWS, np.array([1, 4, -5]))
+    assert np.array_equal(taken, np.stack([ROWS[1], 0 * ROWS[0], 0 * ROWS[0]]))
+
+
+def test_indices_between_segments():
+    """The range is known of an input; where it is a value of the native engine's, it is looked at as well."""
+    def build(g, x, i):
+        i = g.call("Convert", g.call("Convert", i, destination_type="float64"), destination_type="int32")
+        return g.call("Tanh", g.call("Gather", x, i, np.array(0), batch_dims=0))
+
+    i = np.array([3, -4, 0])
+    out, text = kvino(build, ROWS, i)
+    assert same(out, np.tanh(ROWS[i])) or np.allclose(out, np.tanh(ROWS[i]), rtol=1e-6)
+    assert "native" in text and "Gather" in text.split("\n")[1]
+    with pytest.raises(KvinoError, match="index 4 is out of bounds for axis 0 with size 4"):
+        g = Graph()
+        g.result(build(g, g.parameter("float32", (4, 6)), g.parameter("int64", (3,))))
+        g.compile("CPU")(ROWS, np.array([3, 4, 0]))

@@ -314,3 +314,15 @@ def test_nothing_leaks(device):
     after = measure()
     assert after[0] - objects < 100
     assert after[1] - before < 6 << 20
+
+
+def test_what_the_plugin_cannot_compile_runs_natively():
+    """OpenVINO 2026.4 refuses this product of one column by one number; another version may take it."""
+    column = np.linspace(-1, 1, 32, dtype="float32").reshape(32, 1)
+    number = np.full((1, 1), 1.5, "float32")
+
+    def f(x):
+        return kvino.ops.matmul(kvino.ops.matmul(x, column), number)
+
+    x = np.arange(4 * 32, dtype="float32").reshape(4, 32)
+    np.testing.assert_allclose(np.asarray(kvino.function(f, device="CPU")(x)), x @ column * 1.5, rtol=1e-5)

@@ -1,0 +1,180 @@
+/* Guards of indices (guard.h). */
+#include "openvino/guard.h"
+
+/* The axes that are taken from, and how long they are (-1 unknown). */
+typedef struct taken {
+  int64_t axis, n; /* axes axis .. axis + n - 1 */
+  int64_t least;   /* the shortest; -1 where one is unknown */
+} taken;
+
+static int64_t batch_dims(const kv_case *c) {
+  int64_t batch = c->node->attrs.gather.batch_dims;
+  return batch < 0 ? batch + kv_edge_output(c->node->in[1])->rank : batch;
+}
+
+static bool is_taking(kv_prim_id id) { return id == KV_Gather || id == KV_GatherElements || id == KV_GatherND; }
+
+static bool taken_from(const kv_case *c, taken *t) {
+  if (!is_taking(c->node->prim->id)) return false;
+  const kv_output *x = kv_edge_output(c->node->in[0]), *indices = kv_edge_output(c->node->in[1]), *axis;
+  *t = (taken){0, 1, INT64_MAX};
+  switch (c->node->prim->id) {
+  case KV_Gather:
+    axis = kv_edge_output(c->node->in[2]);
+    if (c->node->in[2].node->constant)
+      t->axis = kv_tensor_get_int(c->node->in[2].node->constant, 0);
+    else if (axis->known)
+      t->axis = axis->known[0];
+    break;
+  case KV_GatherElements:
+    t->axis = c->node->attrs.axis.axis;
+    break;
+  default:
+    t->axis = batch_dims(c);
+    t->n = indices->shape[indices->rank - 1];
+  }
+  if (t->axis < 0) t->axis += x->rank;
+  for (int64_t k = 0; k < t->n; k++) {
+    int64_t n = x->shape[t->axis + k];
+    if (n < t->least) t->least = n;
+  }
+  return true;
+}
+
+static bool moves_indices(const kv_node *node) {
+  switch (node->prim->id) {
+  case KV_Convert:
+    return kvino_dtype_is_integer(node->out[0].dtype);
+  case KV_Reshape:
+  case KV_Squeeze:
+  case KV_Unsqueeze:
+  case KV_Transpose:
+  case KV_Broadcast:
+  case KV_Tile:
+  case KV_Identity:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void meet(kv_interval *demand, kv_edge e, kv_interval wanted) {
+  if (e.output || !kvino_dtype_is_integer(kv_edge_output(e)->dtype)) return;
+  kv_interval *d = &demand[e.node->id];
+  if (wanted.low > d->low) d->low = wanted.low;
+  if (wanted.high < d->high) d->high = wanted.high;
+}
+
+void kv_index_demands(const kv_graph *g, kv_interval *demand) {
+  taken t;
+  for (size_t i = 0; i < g->n_nodes; i++) demand[i] = (kv_interval){INT64_MIN, INT64_MAX, false};
+  for (size_t i = g->n_nodes; i-- > 0;) { /* operands stand before their users */
+    const kv_node *node = g->node[i];
+    if (taken_from(&(kv_case){.node = node}, &t) && t.n && t.least > 0)
+      meet(demand, node->in[1], (kv_interval){-t.least, t.least - 1, false});
+    else if (moves_indices(node))
+      meet(demand, node->in[0], demand[i]);
+  }
+}
+
+/* Sequences whose lengths are taken to be the number of steps, which is not known. */
+static bool may_be_short(const kv_case *c) {
+  kv_prim_id id = c->node->prim->id;
+  bool sequence = id == KV_LSTMSequence || id == KV_GRUSequence || id == KV_RNNSequence;
+  return sequence && kv_edge_output(c->node->in[0])->shape[1] < 0;
+}
+
+bool kv_may_miss(const kv_case *c) {
+  taken t;
+  if (may_be_short(c)) return true;
+  return taken_from(c, &t) && t.n && (t.least < 0 || !kv_interval_within(c->in[1], -t.least, t.least - 1));
+}
+
+bool kv_refuses(const kv_case *c) {
+  switch (c->node->prim->id) {
+  case KV_GatherElements:
+    return kv_may_miss(c);
+  case KV_ScatterUpdate:
+  case KV_ScatterElementsUpdate:
+  case KV_ScatterNDUpdate:
+    return true;
+  default:
+    return false;
+  }
+}
+
+const char *kv_unguarded(const kv_case *c) {
+  taken t;
+  if (c->node->prim->id != KV_GatherND || !kv_may_miss(c) || !taken_from(c, &t) || t.least >= 0) return NULL;
+  return "tuples of indices that may lie outside of axes of unknown length";
+}
+
+static kvino_tensor *as_i32(kv_scope *s, kvino_tensor *x) {
+  if (!x || x->dtype == KVINO_I32 || x->dtype == KVINO_I64) return x;
+  return kv_convert(s, x, (kv_convert_attrs){.destination_type = KVINO_I32});
+}
+
+/* Lengths of the axes, minus `less`, in the dtype of the indices: 0-d, or a vector for tuples. */
+static kvino_tensor *lengths(kv_scope *s, const kv_case *c, const taken *t, kvino_tensor *x, kvino_dtype dtype,
+                             int64_t less) {
+  int64_t n[KVINO_MAX_RANK];
+  if (!x) return NULL;
+  if (c->node->prim->id == KV_GatherND) {
+    for (int64_t k = 0; k < t->n; k++) n[k] = x->shape[t->axis + k] - less;
+    return kv_convert(s, kv_vector(s, (size_t)t->n, n), (kv_convert_attrs){.destination_type = dtype});
+  }
+  if (x->shape[t->axis] >= 0) return kv_int(s, dtype, x->shape[t->axis] - less);
+  kvino_tensor *shape = kv_shape_of(s, x, (kv_output_type_attrs){.output_type = dtype});
+  return kv_gather(s, shape, kv_int(s, KVINO_I64, t->axis), kv_int(s, KVINO_I64, 0), (kv_gather_attrs){0});
+}
+
+static kvino_tensor *worst_of(kv_scope *s, kvino_tensor *worst) {
+  if (worst) worst = kv_convert(s, worst, (kv_convert_attrs){.destination_type = KVINO_F32});
+  if (!worst || !worst->rank) return worst;
+  int64_t axes[KVINO_MAX_RANK];
+  for (int k = 0; k < worst->rank; k++) axes[k] = k;
+  return kv_reduce_max(s, worst, kv_vector(s, (size_t)worst->rank, axes), (kv_keep_dims_attrs){.keep_dims = false});
+}
+
+/* How much a sequence is shorter than the number of steps, less 1. */
+static kvino_tensor *guard_lengths(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  kvino_tensor *x = in[0], *lengths = in[c->node->n_in - 4];
+  if (!x || !lengths) return NULL;
+  kvino_dtype dtype = (kvino_dtype)lengths->dtype;
+  kvino_tensor *shape = kv_shape_of(s, x, (kv_output_type_attrs){.output_type = dtype});
+  kvino_tensor *most =
+      kv_gather(s, shape, kv_int(s, KVINO_I64, 1), kv_int(s, KVINO_I64, 0), (kv_gather_attrs){.batch_dims = 0});
+  return worst_of(s, kv_subtract(s, kv_subtract(s, most, lengths), kv_int(s, dtype, 1)));
+}
+
+/* The largest of i - n and -1 - n - i: both are exact in 32 bits, or wrap to what is not negative either, and float32
+ * has their signs. */
+kvino_tensor *kv_guard(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  taken t;
+  if (may_be_short(c)) return guard_lengths(s, c, in);
+  if (!taken_from(c, &t) || c->node->prim->id == KV_GatherElements) return NULL;
+  kvino_tensor *i = as_i32(s, in[1]), *beyond = NULL, *before = NULL;
+  if (!i) return NULL;
+  kvino_dtype dtype = (kvino_dtype)i->dtype;
+  kvino_tensor *n = lengths(s, c, &t, in[0], dtype, 0);
+  if (t.least < 0 || c->in[1].high >= t.least) beyond = kv_subtract(s, i, n);
+  if (c->in[1].low < 0 && (t.least < 0 || c->in[1].low < -t.least))
+    before = kv_subtract(s, kv_subtract(s, kv_int(s, dtype, -1), n), i);
+  return worst_of(s, !before ? beyond : !beyond ? before : kv_maximum(s, beyond, before));
+}
+
+kvino_tensor *kv_guard_both(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  return !a ? b : !b ? a : kv_maximum(s, a, b);
+}
+
+kvino_tensors kv_sub_gather_nd(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  taken t;
+  if (!kv_may_miss(c) || !taken_from(c, &t)) return KV_KEEP;
+  kvino_tensor *i = as_i32(s, in[1]);
+  if (!i) return KV_KEEP;
+  kvino_dtype dtype = (kvino_dtype)i->dtype;
+  i = kv_minimum(s, i, lengths(s, c, &t, in[0], dtype, 1));
+  kvino_tensor *least = kv_subtract(s, kv_int(s, dtype, 0), lengths(s, c, &t, in[0], dtype, 0));
+  i = kv_maximum(s, i, least);
+  return kv_one(s, kv_gather_nd(s, in[0], i, c->node->attrs.gather));
+}

@@ -1,0 +1,99 @@
+/* Elementwise functions that OpenVINO lacks, as formulas in what it has (exactness.h). What is not a choice among
+ * operands is computed in float32 and rounded once: OpenVINO computes parts of a formula in f32 anyway, and rounds
+ * where it likes. */
+#include <math.h>
+
+#include "openvino/exactness.h"
+
+#define SUBSTITUTE(name) kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in)
+
+static kvino_tensor *to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  if (!x || (kvino_dtype)x->dtype == dtype) return x;
+  return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
+}
+
+static kvino_tensor *number(kv_scope *s, const kvino_tensor *x, double value) {
+  return x ? kv_number(s, (kvino_dtype)x->dtype, value) : NULL;
+}
+
+/* The result in the dtype of the node. */
+static kvino_tensors rounded(kv_scope *s, const kv_case *c, kvino_tensor *y) {
+  return kv_one(s, to(s, y, c->node->out[0].dtype));
+}
+
+static kvino_tensor *is_nan(kv_scope *s, kvino_tensor *x) { return kv_not_equal(s, x, x); }
+
+/* ---- choices ---- */
+
+/* The other one where one is NaN. */
+static kvino_tensors number_of_both(kv_scope *s, const kv_case *c, kvino_tensor *const *in, bool max) {
+  kvino_tensor *a = in[0], *b = in[1];
+  if (c->kind == KV_KIND_BOOL) return kv_one(s, max ? kv_logical_or(s, a, b) : kv_logical_and(s, a, b));
+  if (c->kind != KV_KIND_FLOAT) return kv_one(s, max ? kv_maximum(s, a, b) : kv_minimum(s, a, b));
+  kvino_tensor *y = kv_select(s, max ? kv_less(s, a, b) : kv_less(s, b, a), b, a);
+  return kv_one(s, kv_select(s, is_nan(s, a), b, kv_select(s, is_nan(s, b), a, y)));
+}
+
+SUBSTITUTE(fmax) { return number_of_both(s, c, in, true); }
+SUBSTITUTE(fmin) { return number_of_both(s, c, in, false); }
+
+SUBSTITUTE(heaviside) {
+  (void)c;
+  kvino_tensor *a = in[0], *zero = number(s, a, 0);
+  kvino_tensor *y = kv_select(s, kv_less(s, zero, a), number(s, a, 1), a); /* NaN stays */
+  y = kv_select(s, kv_less(s, a, zero), zero, y);
+  return kv_one(s, kv_select(s, kv_equal(s, a, zero), in[1], y));
+}
+
+/* Whether x is negative, or -0, of which the reciprocal is. */
+static kvino_tensor *is_signed(kv_scope *s, kvino_tensor *x) {
+  kvino_tensor *zero = number(s, x, 0);
+  return kv_logical_or(s, kv_less(s, x, zero), kv_less(s, kv_divide(s, number(s, x, 1), x), zero));
+}
+
+SUBSTITUTE(angle) {
+  (void)c;
+  kvino_tensor *x = in[0];
+  kvino_tensor *y = kv_select(s, is_signed(s, x), number(s, x, M_PI), number(s, x, 0));
+  return kv_one(s, kv_select(s, is_nan(s, x), x, y));
+}
+
+/* ---- shifts ----
+ *
+ * By the width or more, or by a negative number: no bit is left, or copies of the sign alone. Narrow integers have room
+ * in 32 bits. */
+
+static kvino_tensor *within_width(kv_scope *s, kvino_tensor *b) {
+  kvino_tensor *least = kv_int(s, KVINO_I32, 0), *most = kv_int(s, KVINO_I32, 31);
+  return kv_logical_and(s, kv_less_equal(s, least, b), kv_less_equal(s, b, most));
+}
+
+kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor *b) {
+  kvino_tensor *within = within_width(s, b);
+  if (!left) return kv_bitwise_right_shift(s, a, kv_select(s, within, b, kv_int(s, KVINO_I32, 31)));
+  kvino_tensor *by = kv_bitwise_and(s, b, kv_int(s, KVINO_I32, 31));
+  kvino_tensor *mask = kv_subtract(s, kv_int(s, KVINO_I32, 0), to(s, within, KVINO_I32));
+  return kv_bitwise_and(s, kv_bitwise_left_shift(s, a, by), mask);
+}
+
+/* ---- functions ----
+ *
+ * Not among them: 2^x and cube roots. They need the plugin's Power, which takes ten times as long as the native
+ * kernels. */
+
+/* The larger one times sqrt(1 + ratio^2). The plugin divides by a reciprocal, which is infinite of the smallest
+ * numbers: these are enlarged before. */
+SUBSTITUTE(hypot) {
+  kvino_tensor *a = kv_abs(s, to(s, in[0], KVINO_F32)), *b = kv_abs(s, to(s, in[1], KVINO_F32));
+  kvino_tensor *swapped = kv_less(s, a, b), *inf = number(s, a, INFINITY);
+  kvino_tensor *large = kv_select(s, swapped, b, a), *small = kv_select(s, swapped, a, b);
+  kvino_tensor *tiny = kv_less(s, large, number(s, a, 0x1p-100)), *one = number(s, a, 1);
+  kvino_tensor *factor = kv_select(s, tiny, number(s, a, 0x1p100), one);
+  large = kv_multiply(s, large, factor);
+  kvino_tensor *ratio = kv_divide(s, kv_multiply(s, small, factor), large);
+  kvino_tensor *y = kv_multiply(s, large, kv_sqrt(s, kv_add(s, one, kv_multiply(s, ratio, ratio))));
+  y = kv_multiply(s, y, kv_select(s, tiny, number(s, a, 0x1p-100), one));
+  y = kv_select(s, kv_equal(s, large, number(s, a, 0)), large, y); /* 0 / 0 */
+  y = kv_select(s, kv_logical_or(s, is_nan(s, a), is_nan(s, b)), number(s, a, NAN), y);
+  return rounded(s, c, kv_select(s, kv_logical_or(s, kv_equal(s, a, inf), kv_equal(s, b, inf)), inf, y));
+}
