@@ -19,6 +19,12 @@ typedef struct kvino_info {
 
 KVINO_API void kvino_info_get(kvino_info *info);
 
+/* What operators take of memory. From kvino_memory_watch(1) on, all that kvino allocates and frees, in any thread, is
+ * counted, beginning with 0; kvino_memory_peak is the most that there was at one time since. kvino_memory_watch(0) ends
+ * it. OpenVINO's and LAPACK's own memory is not counted. */
+KVINO_API void kvino_memory_watch(bool on);
+KVINO_API int64_t kvino_memory_peak(void);
+
 #ifdef __cplusplus
 }
 #endif

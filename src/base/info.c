@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "base/threads.h"
+
+void kvino_memory_watch(bool on) { kv_memory_watch(on); }
+int64_t kvino_memory_peak(void) { return kv_memory_peak(); }
 
 static char features[160];
 

@@ -1,8 +1,9 @@
 #define _GNU_SOURCE
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,10 +22,49 @@ static bool must_fail(void) {
   return false;
 }
 
-void *kv_malloc(size_t bytes) { return must_fail() ? NULL : malloc(bytes ? bytes : 1); }
-void *kv_calloc(size_t n, size_t bytes) { return must_fail() ? NULL : calloc(n ? n : 1, bytes ? bytes : 1); }
-void *kv_realloc(void *p, size_t bytes) { return must_fail() ? NULL : realloc(p, bytes ? bytes : 1); }
-void kv_free(void *p) { free(p); }
+/* ---- counting ---- */
+
+static struct {
+  atomic_bool on;
+  _Atomic int64_t live, peak;
+} watch;
+
+void kv_memory_watch(bool on) {
+  atomic_store(&watch.live, 0);
+  if (on) atomic_store(&watch.peak, 0);
+  atomic_store(&watch.on, on);
+}
+
+int64_t kv_memory_peak(void) { return atomic_load(&watch.peak); }
+
+static bool watched(void) { return __builtin_expect(atomic_load_explicit(&watch.on, memory_order_relaxed), 0); }
+
+static __attribute__((noinline, cold)) void count(int64_t bytes) {
+  int64_t live = atomic_fetch_add(&watch.live, bytes) + bytes, peak = atomic_load(&watch.peak);
+  while (live > peak && !atomic_compare_exchange_weak(&watch.peak, &peak, live)) {
+  }
+}
+
+static void *counted(void *p) {
+  if (watched() && p) count((int64_t)malloc_usable_size(p));
+  return p;
+}
+
+void *kv_malloc(size_t bytes) { return must_fail() ? NULL : counted(malloc(bytes ? bytes : 1)); }
+void *kv_calloc(size_t n, size_t bytes) { return must_fail() ? NULL : counted(calloc(n ? n : 1, bytes ? bytes : 1)); }
+
+void *kv_realloc(void *p, size_t bytes) {
+  if (must_fail()) return NULL;
+  int64_t before = watched() && p ? (int64_t)malloc_usable_size(p) : 0;
+  void *q = realloc(p, bytes ? bytes : 1);
+  if (before && q) count(-before);
+  return counted(q);
+}
+
+void kv_free(void *p) {
+  if (watched() && p) count(-(int64_t)malloc_usable_size(p));
+  free(p);
+}
 
 char *kv_strdup(const char *text) {
   size_t n = strlen(text) + 1;
@@ -140,8 +180,7 @@ static void small_free(void *p) {
   free(block - block[-1]);
 }
 
-void *kv_block_new(size_t bytes) {
-  if (must_fail()) return NULL;
+static void *block_new(size_t bytes) {
   if (bytes < POOL_MIN) return small_new(bytes);
   pthread_once(&pool_once, pool_start);
   if (bytes > SIZE_MAX / 2) return NULL;
@@ -158,8 +197,16 @@ void *kv_block_new(size_t bytes) {
   return p;
 }
 
+void *kv_block_new(size_t bytes) {
+  if (must_fail()) return NULL;
+  void *p = block_new(bytes);
+  if (watched() && p) count((int64_t)bytes);
+  return p;
+}
+
 void kv_block_free(void *p, size_t bytes) {
   if (!p) return;
+  if (watched()) count(-(int64_t)bytes);
   if (bytes < POOL_MIN)
     small_free(p);
   else

@@ -4,6 +4,7 @@
 #ifndef KVINO_BASE_MEMORY_H
 #define KVINO_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,12 @@ void kv_block_free(void *p, size_t bytes);
 void kv_pool_trim(void);
 /* Bytes idle in the pool. */
 size_t kv_pool_bytes(void);
+
+/* Counting, for tests: from kv_memory_watch(true) on, everything allocated and freed here by any thread is counted
+ * (blocks as the bytes asked for), from 0; kv_memory_peak is the most that there was at one time since. Off, it costs a
+ * load. */
+void kv_memory_watch(bool on);
+int64_t kv_memory_peak(void);
 
 /* For tests: lets n allocations succeed, then fails every one; a negative n switches it off. Counts per thread. */
 void kv_fail_after(long n);

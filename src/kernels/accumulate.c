@@ -54,26 +54,50 @@ bool kv_combines(kvino_dtype dtype, kv_combination op) {
   return !kvino_dtype_is_complex(dtype) || (op != KV_MIN && op != KV_MAX);
 }
 
-/* ---- combining ---- */
+/* ---- combining ----
+ *
+ * Threads divide the places, never the values for one place: the order in which these are combined, and so the result,
+ * does not depend on the number of threads. Long runs are cut into columns; the places of short ones are dealt out by a
+ * hash, as some come far more often than others. */
 
+enum { COLUMN = 64 };                         /* elements at the least in a part of a run */
+static const int64_t COMBINE_GRAIN = 1 << 16; /* elements that a thread is woken for */
+
+struct combine {
+  kvino_dtype dtype;
+  kv_combination op;
+  int64_t n, run, parts;
+  bool columns;
+  char *to;
+  const int64_t *offset;
+  const char *values;
+};
+
+/* Which of the parts a place belongs to: by cache lines. */
+static inline uint64_t owner(int64_t offset, uint64_t parts) {
+  uint64_t hash = (uint64_t)(offset >> 6) * 0x9E3779B97F4A7C15u;
+  return (hash >> 32) * parts >> 32;
+}
+
+/* Columns first to end - 1 of the values, for the places of `part`; parts 1: of all. */
 #define PLACES(M, W, load, store, formula)                                                                             \
-  for (int64_t i = 0; i < n; i++) {                                                                                    \
-    char *p = to + offset[i];                                                                                          \
-    const char *q = values + i * run * (int64_t)sizeof(M);                                                             \
-    for (int64_t j = 0; j < run; j++, p += sizeof(M), q += sizeof(M)) {                                                \
+  for (int64_t i = 0; i < s->n; i++) {                                                                                 \
+    if (parts > 1 && owner(s->offset[i], parts) != part) continue;                                                     \
+    char *restrict p = s->to + s->offset[i];                                                                           \
+    const char *restrict q = s->values + i * s->run * (int64_t)sizeof(M);                                              \
+    for (int64_t j = first; j < end; j++) {                                                                            \
       M a_, b_;                                                                                                        \
-      memcpy(&a_, p, sizeof a_);                                                                                       \
-      memcpy(&b_, q, sizeof b_);                                                                                       \
+      memcpy(&a_, p + j * (int64_t)sizeof(M), sizeof a_);                                                              \
+      memcpy(&b_, q + j * (int64_t)sizeof(M), sizeof b_);                                                              \
       const W a = (W)load(a_), b = (W)load(b_);                                                                        \
       a_ = (M)store((W)formula(a, b));                                                                                 \
-      memcpy(p, &a_, sizeof a_);                                                                                       \
+      memcpy(p + j * (int64_t)sizeof(M), &a_, sizeof a_);                                                              \
     }                                                                                                                  \
   }
 
 #define COMBINE(ID, M, W, load, store, SUM, SUB, PROD, MIN, MAX)                                                       \
-  static void combine_##ID(kv_combination op, int64_t n, int64_t run, char *to, const int64_t *offset,                 \
-                           const char *values) {                                                                       \
-    switch (op) {                                                                                                      \
+  static void combine_##ID(const struct combine *s, int64_t first, int64_t end, uint64_t part, uint64_t parts) {       \
+    switch (s->op) {                                                                                                   \
     case KV_SUM:                                                                                                       \
       PLACES(M, W, load, store, SUM) break;                                                                            \
     case KV_SUB:                                                                                                       \
@@ -90,18 +114,40 @@ bool kv_combines(kvino_dtype dtype, kv_combination op) {
   }
 EACH_DTYPE(COMBINE)
 
-void kv_combine(kvino_dtype dtype, kv_combination op, int64_t n, int64_t run, char *to, const int64_t *offset,
-                const char *values) {
-  switch (dtype) {
+static void combine_part(void *context, size_t i) {
+  const struct combine *s = context;
+  int64_t part = (int64_t)i, first = 0, end = s->run;
+  uint64_t parts = s->columns ? 1 : (uint64_t)s->parts;
+  if (s->columns) {
+    first = s->run * part / s->parts;
+    end = s->run * (part + 1) / s->parts;
+  }
+  switch (s->dtype) {
 #define CASE(ID, ...)                                                                                                  \
   case KVINO_##ID:                                                                                                     \
-    combine_##ID(op, n, run, to, offset, values);                                                                      \
+    combine_##ID(s, first, end, (uint64_t)part, parts);                                                                \
     break;
     EACH_DTYPE(CASE)
 #undef CASE
   default:
     break;
   }
+}
+
+void kv_combine(kvino_dtype dtype, kv_combination op, int64_t n, int64_t run, char *to, const int64_t *offset,
+                const char *values) {
+  struct combine s = {dtype, op, n, run, 1, true, to, offset, values};
+  int64_t threads = n * run < 2 * COMBINE_GRAIN ? 1 : kv_threads(), most = n * run / COMBINE_GRAIN;
+  if (threads > most) threads = most > 1 ? most : 1;
+  if (threads > 1) {
+    int64_t columns = run / COLUMN < threads ? run / COLUMN : threads;
+    s.columns = columns > threads / 2;
+    s.parts = s.columns ? columns : threads;
+  }
+  if (s.parts == 1)
+    combine_part(&s, 0);
+  else
+    kv_parallel((size_t)s.parts, combine_part, &s);
 }
 
 /* The largest (sign 1) or smallest value of an integer dtype. */
@@ -219,6 +265,112 @@ struct scan {
   }
 EACH_DTYPE(SCAN)
 
+/* ---- running sums of one long row of integers, which may be added up in any order ---- */
+
+enum {
+  SHARE = 1 << 16 /* elements that a thread first sums, then scans while they are in its cache */,
+  MOST_SHARES = 16
+};
+
+struct row {
+  const char *p;
+  char *q;
+  int64_t n, at; /* where the shares of this round begin */
+  uint64_t before[MOST_SHARES + 1];
+};
+
+/* A row from `sum` on, four elements at a time: only one addition and one broadcast of each four wait for those before.
+ */
+typedef uint32_t words32 __attribute__((vector_size(16)));
+typedef uint64_t words64 __attribute__((vector_size(16)));
+
+static void scan_row_32(const char *p, char *q, int64_t n, uint32_t sum) {
+  const words32 zero = {0};
+  words32 so_far = zero + sum;
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    words32 v;
+    memcpy(&v, p + 4 * i, sizeof v);
+    v += __builtin_shuffle(v, zero, (words32){4, 0, 1, 2});
+    v += __builtin_shuffle(v, zero, (words32){4, 4, 0, 1});
+    v += so_far;
+    memcpy(q + 4 * i, &v, sizeof v);
+    so_far = __builtin_shuffle(v, (words32){3, 3, 3, 3});
+  }
+  for (sum = so_far[0]; i < n; i++) {
+    uint32_t v;
+    memcpy(&v, p + 4 * i, sizeof v);
+    sum += v;
+    memcpy(q + 4 * i, &sum, sizeof sum);
+  }
+}
+
+static void scan_row_64(const char *p, char *q, int64_t n, uint64_t sum) {
+  const words64 zero = {0};
+  words64 so_far = zero + sum;
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    words64 v, w;
+    memcpy(&v, p + 8 * i, sizeof v);
+    memcpy(&w, p + 8 * i + 16, sizeof w);
+    v += __builtin_shuffle(v, zero, (words64){2, 0});
+    w += __builtin_shuffle(w, zero, (words64){2, 0});
+    w += __builtin_shuffle(v, (words64){1, 1});
+    v += so_far;
+    w += so_far;
+    memcpy(q + 8 * i, &v, sizeof v);
+    memcpy(q + 8 * i + 16, &w, sizeof w);
+    so_far = __builtin_shuffle(w, (words64){1, 1});
+  }
+  for (sum = so_far[0]; i < n; i++) {
+    uint64_t v;
+    memcpy(&v, p + 8 * i, sizeof v);
+    sum += v;
+    memcpy(q + 8 * i, &sum, sizeof sum);
+  }
+}
+
+#define INTEGER_SHARE(bits)                                                                                            \
+  static uint##bits##_t sum_row_##bits(const char *p, int64_t n) {                                                     \
+    uint##bits##_t sum = 0;                                                                                            \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+      uint##bits##_t v;                                                                                                \
+      memcpy(&v, p + i * (bits / 8), sizeof v);                                                                        \
+      sum += v;                                                                                                        \
+    }                                                                                                                  \
+    return sum;                                                                                                        \
+  }                                                                                                                    \
+  static void sum_share_##bits(void *context, size_t i) {                                                              \
+    struct row *r = context;                                                                                           \
+    const int64_t from = r->at + (int64_t)i * SHARE, n = r->n - from < SHARE ? r->n - from : SHARE;                    \
+    r->before[i + 1] = n > 0 ? sum_row_##bits(r->p + from * (bits / 8), n) : 0;                                        \
+  }                                                                                                                    \
+  static void scan_share_##bits(void *context, size_t i) {                                                             \
+    const struct row *r = context;                                                                                     \
+    const int64_t from = r->at + (int64_t)i * SHARE, n = r->n - from < SHARE ? r->n - from : SHARE;                    \
+    if (n > 0) scan_row_##bits(r->p + from * (bits / 8), r->q + from * (bits / 8), n, (uint##bits##_t)r->before[i]);   \
+  }
+INTEGER_SHARE(32)
+INTEGER_SHARE(64)
+
+static void scan_integers(bool wide, const char *p, char *q, int64_t n) {
+  int threads = kv_threads() < MOST_SHARES ? kv_threads() : MOST_SHARES;
+  if (threads == 1 || n < 2 * SHARE) {
+    if (wide)
+      scan_row_64(p, q, n, 0);
+    else
+      scan_row_32(p, q, n, 0);
+    return;
+  }
+  struct row r = {.p = p, .q = q, .n = n};
+  for (; r.at < n; r.at += (int64_t)threads * SHARE) {
+    kv_parallel((size_t)threads, wide ? sum_share_64 : sum_share_32, &r);
+    for (int i = 0; i < threads; i++) r.before[i + 1] += r.before[i];
+    kv_parallel((size_t)threads, wide ? scan_share_64 : scan_share_32, &r);
+    r.before[0] = r.before[threads];
+  }
+}
+
 static void scan_units(void *context, size_t begin, size_t end) {
   const struct scan *s = context;
   int64_t size = (int64_t)kvino_dtype_size(s->dtype);
@@ -246,6 +398,12 @@ static void scan_units(void *context, size_t begin, size_t end) {
 void kv_scan(kvino_dtype dtype, kv_combination op, bool exclusive, bool reverse, int64_t outer, int64_t n,
              int64_t inner, const char *in, char *out) {
   if (!outer || !n || !inner) return;
+  size_t size = kvino_dtype_size(dtype);
+  if (outer == 1 && inner == 1 && op == KV_SUM && !exclusive && !reverse && kvino_dtype_is_integer(dtype) &&
+      size >= 4) {
+    scan_integers(size == 8, in, out, n);
+    return;
+  }
   struct scan s = {dtype, op, exclusive, reverse, n, inner, (inner + COLUMNS - 1) / COLUMNS, in, out};
   int64_t each = n * (inner < COLUMNS ? inner : COLUMNS);
   kv_parallel_ranges((size_t)(outer * s.blocks), (size_t)((256 << 10) / each + 1), scan_units, &s);

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/conv_depthwise.h"
 #include "kernels/gemm.h"
 
 static const int64_t COLUMNS_BYTES =
@@ -166,77 +167,6 @@ static bool is_direct(const job *j) {
                                      : c->in == 1 || c->x.channel_step >= j->places);
 }
 
-/* ---- depthwise: one channel in a group ---- */
-
-/* Result channel g * out + o at position `at` takes taps of input channel g; weights [tap][groups * out]. */
-#define DEPTHWISE(T)                                                                                                   \
-  static void depthwise_last_##T(const kv_conv *c, const T *image, const T *weights, const int64_t at[KV_SPATIAL],     \
-                                 T *y) {                                                                               \
-    int64_t channels = c->groups * c->out;                                                                             \
-    memset(y, 0, (size_t)channels * sizeof *y);                                                                        \
-    for (int64_t a = 0; a < c->kernel[0]; a++)                                                                         \
-      for (int64_t b = 0; b < c->kernel[1]; b++)                                                                       \
-        for (int64_t k = 0; k < c->kernel[2]; k++, weights += channels) {                                              \
-          int64_t u = place(c, 0, at[0], a), v = place(c, 1, at[1], b), w = place(c, 2, at[2], k);                     \
-          if (u < 0 || u >= c->large[0] || v < 0 || v >= c->large[1] || w < 0 || w >= c->large[2]) continue;           \
-          const T *restrict x = image + u * c->x.step[0] + v * c->x.step[1] + w * c->x.step[2];                        \
-          T *restrict sum = y;                                                                                         \
-          const T *restrict f = weights;                                                                               \
-          if (c->out == 1)                                                                                             \
-            for (int64_t i = 0; i < channels; i++) sum[i] += x[i] * f[i];                                              \
-          else                                                                                                         \
-            for (int64_t i = 0; i < channels; i++) sum[i] += x[i / c->out] * f[i];                                     \
-        }                                                                                                              \
-  }                                                                                                                    \
-  /* One row of results of one channel; weights [taps]. */                                                             \
-  static void depthwise_first_##T(const kv_conv *c, const T *plane, const T *weights, int64_t i, int64_t l, T *y) {    \
-    memset(y, 0, (size_t)c->small[2] * sizeof *y);                                                                     \
-    for (int64_t a = 0; a < c->kernel[0]; a++)                                                                         \
-      for (int64_t b = 0; b < c->kernel[1]; b++) {                                                                     \
-        int64_t u = place(c, 0, i, a), v = place(c, 1, l, b);                                                          \
-        if (u < 0 || u >= c->large[0] || v < 0 || v >= c->large[1]) continue;                                          \
-        const T *restrict row = plane + u * c->x.step[0] + v * c->x.step[1];                                           \
-        for (int64_t k = 0; k < c->kernel[2]; k++) {                                                                   \
-          int64_t from, to, step = c->stride[2] * c->x.step[2];                                                        \
-          inside(c, k, &from, &to);                                                                                    \
-          T f = weights[(a * c->kernel[1] + b) * c->kernel[2] + k], *restrict sum = y;                                 \
-          const T *restrict x = row + place(c, 2, 0, k) * c->x.step[2];                                                \
-          if (step == 1)                                                                                               \
-            for (int64_t p = from; p < to; p++) sum[p] += x[p] * f;                                                    \
-          else                                                                                                         \
-            for (int64_t p = from; p < to; p++) sum[p] += x[p * step] * f;                                             \
-        }                                                                                                              \
-      }                                                                                                                \
-  }                                                                                                                    \
-  static void depthwise_unit_##T(const job *j, int64_t unit) {                                                         \
-    const kv_conv *c = j->c;                                                                                           \
-    int64_t rows = c->small[0] * c->small[1];                                                                          \
-    if (c->channels_last) {                                                                                            \
-      int64_t image = unit / rows, at[KV_SPATIAL] = {unit % rows / c->small[1], unit % c->small[1], 0};                \
-      T *y = (T *)c->y.data + unit * c->small[2] * c->groups * c->out;                                                 \
-      for (; at[2] < c->small[2]; at[2]++, y += c->groups * c->out)                                                    \
-        depthwise_last_##T(c, (const T *)c->x.data + image * c->x.batch_step, (const T *)c->weights, at, y);           \
-    } else {                                                                                                           \
-      int64_t channel = unit % (c->groups * c->out), image = unit / (c->groups * c->out);                              \
-      const T *plane = (const T *)c->x.data + image * c->x.batch_step + channel / c->out * c->x.channel_step;          \
-      T *y = (T *)c->y.data + unit * j->places;                                                                        \
-      for (int64_t r = 0; r < rows; r++, y += c->small[2])                                                             \
-        depthwise_first_##T(c, plane, (const T *)c->weights + channel * j->taps, r / c->small[1], r % c->small[1], y); \
-    }                                                                                                                  \
-  }
-DEPTHWISE(float)
-DEPTHWISE(double)
-
-static void depthwise_units(void *context, size_t begin, size_t end) {
-  const job *j = context;
-  for (size_t u = begin; u < end; u++) {
-    if (j->c->dtype == KVINO_F64)
-      depthwise_unit_double(j, (int64_t)u);
-    else
-      depthwise_unit_float(j, (int64_t)u);
-  }
-}
-
 /* ---- the transpose: columns = weights^T x, added to where their windows lie ---- */
 
 #define FOLD(T)                                                                                                        \
@@ -317,6 +247,73 @@ static void transpose_units(void *context, size_t begin, size_t end) {
   kv_block_free(columns, bytes);
 }
 
+/* ---- the transpose, depthwise: one channel in a group, to one. A unit is an image, or one of its planes ---- */
+
+#define DEPTHWISE_TRANSPOSED(T)                                                                                        \
+  /* weights [tap][groups] */                                                                                          \
+  static void spread_last_##T(const job *j, const T *weights, int64_t image) {                                         \
+    const kv_conv *c = j->c;                                                                                           \
+    const T *x = (const T *)c->x.data + image * c->x.batch_step;                                                       \
+    T *large = (T *)c->y.data + image * c->y.batch_step;                                                               \
+    for (int64_t p = 0; p < j->places; p++, x += c->x.step[2]) {                                                       \
+      int64_t at[KV_SPATIAL], tap[KV_SPATIAL];                                                                         \
+      split(p, c->small, at);                                                                                          \
+      for (int64_t t = 0; t < j->taps; t++) {                                                                          \
+        split(t, c->kernel, tap);                                                                                      \
+        int64_t u = place(c, 0, at[0], tap[0]), v = place(c, 1, at[1], tap[1]), w = place(c, 2, at[2], tap[2]);        \
+        if (u < 0 || u >= c->large[0] || v < 0 || v >= c->large[1] || w < 0 || w >= c->large[2]) continue;             \
+        T *restrict y = large + u * c->y.step[0] + v * c->y.step[1] + w * c->y.step[2];                                \
+        const T *restrict f = weights + t * c->groups, *restrict from = x;                                             \
+        for (int64_t i = 0; i < c->groups; i++) y[i] += from[i] * f[i];                                                \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  static void spread_first_##T(const job *j, const T *weights, int64_t unit) {                                         \
+    const kv_conv *c = j->c;                                                                                           \
+    int64_t image = unit / c->groups, channel = unit % c->groups;                                                      \
+    T *plane = (T *)c->y.data + image * c->y.batch_step + channel * c->y.channel_step;                                 \
+    for (int64_t t = 0; t < j->taps; t++) {                                                                            \
+      int64_t tap[KV_SPATIAL], from, to;                                                                               \
+      split(t, c->kernel, tap);                                                                                        \
+      inside(c, tap[2], &from, &to);                                                                                   \
+      T f = weights[channel * j->taps + t];                                                                            \
+      for (int64_t r = 0; r < c->small[0] * c->small[1]; r++) {                                                        \
+        int64_t u = place(c, 0, r / c->small[1], tap[0]), v = place(c, 1, r % c->small[1], tap[1]), s = c->stride[2];  \
+        if (u < 0 || u >= c->large[0] || v < 0 || v >= c->large[1]) continue;                                          \
+        const T *restrict x =                                                                                          \
+            (const T *)c->x.data + image * c->x.batch_step + channel * c->x.channel_step + r * c->small[2];            \
+        T *restrict y = plane + (u * c->large[1] + v) * c->large[2] + place(c, 2, 0, tap[2]);                          \
+        if (s == 1)                                                                                                    \
+          for (int64_t i = from; i < to; i++) y[i] += x[i] * f;                                                        \
+        else                                                                                                           \
+          for (int64_t i = from; i < to; i++) y[i * s] += x[i] * f;                                                    \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  static void spread_##T(const job *j, size_t begin, size_t end, T *room) {                                            \
+    const kv_conv *c = j->c;                                                                                           \
+    const T *weights = (const T *)c->weights;                                                                          \
+    for (int64_t i = 0; i < c->groups && c->channels_last; i++)                                                        \
+      for (int64_t t = 0; t < j->taps; t++) room[t * c->groups + i] = weights[i * j->taps + t];                        \
+    for (size_t u = begin; u < end; u++)                                                                               \
+      c->channels_last ? spread_last_##T(j, room, (int64_t)u) : spread_first_##T(j, weights, (int64_t)u);              \
+  }
+DEPTHWISE_TRANSPOSED(float)
+DEPTHWISE_TRANSPOSED(double)
+
+static void spread_units(void *context, size_t begin, size_t end) {
+  job *j = context;
+  size_t bytes = (size_t)(j->c->channels_last ? j->taps * j->c->groups * j->size : 0);
+  void *room = kv_block_new(bytes);
+  if (!room)
+    j->failed = true;
+  else if (j->c->dtype == KVINO_F64)
+    spread_double(j, begin, end, room);
+  else
+    spread_float(j, begin, end, room);
+  if (room) kv_block_free(room, bytes);
+}
+
 /* ---- entry ---- */
 
 static void start(job *j, const kv_conv *c, int64_t channels) {
@@ -340,12 +337,8 @@ kvino_status kv_convolve(const kv_conv *c, kvino_error *err) {
   job j;
   start(&j, c, c->in);
   if (!c->batch || !c->groups || !c->out || !j.places) return KVINO_OK;
-  if (c->in == 1 && c->groups > 1) {
-    int64_t units = c->batch * (c->channels_last ? c->small[0] * c->small[1] : c->groups * c->out);
-    int64_t each = c->batch * c->groups * c->out * j.places / units * j.taps;
-    kv_parallel_ranges((size_t)units, (size_t)((1 << 16) / (each + 1) + 1), depthwise_units, &j);
-    return KVINO_OK;
-  }
+  if (c->in == 1 && c->groups > 1) return kv_convolve_depthwise(c, err);
+  if (kv_convolve_slides(c)) return kv_convolve_sliding(c, err);
   j.direct = is_direct(&j);
   int64_t each = j.tile * j.depth * c->out;
   kv_parallel_ranges((size_t)(c->batch * c->groups * j.tiles), (size_t)((1 << 19) / (each + 1) + 1), convolve_tiles,
@@ -359,6 +352,12 @@ kvino_status kv_convolve_transposed(const kv_conv *c, kvino_error *err) {
   memset(c->y.data, 0, (size_t)(c->batch * c->groups * c->out * volume(c->large) * j.size));
   if (!c->batch || !c->groups || !c->out || !c->in || !j.places || !j.taps) return KVINO_OK;
   int64_t each = j.places * j.depth * c->in;
+  if (c->in == 1 && c->out == 1 && c->groups > 1) {
+    int64_t units = c->batch * (c->channels_last ? 1 : c->groups);
+    each *= c->channels_last ? c->groups : 1;
+    kv_parallel_ranges((size_t)units, (size_t)((1 << 16) / (each + 1) + 1), spread_units, &j);
+    return outcome(&j, err);
+  }
   kv_parallel_ranges((size_t)(c->batch * c->groups), (size_t)((1 << 19) / (each + 1) + 1), transpose_units, &j);
   return outcome(&j, err);
 }

@@ -14,6 +14,12 @@ size_t kv_ctc_labelling_scratch(int64_t classes, int64_t labels);
 double kv_ctc_labelling_loss(int64_t frames, int64_t classes, const double *logits, int64_t labels,
                              const int32_t *label, int64_t blank, double *scratch);
 
+/* Doubles of scratch memory for kv_ctc_labelling_gradient. */
+size_t kv_ctc_gradient_scratch(int64_t frames, int64_t labels);
+/* The derivatives of that loss with respect to the logits: gradient [frames, classes]. Zeros where it is infinite. */
+void kv_ctc_labelling_gradient(int64_t frames, int64_t classes, const double *logits, int64_t labels,
+                               const int32_t *label, int64_t blank, double *scratch, double *gradient);
+
 /* Prefix beam search over the logarithms of probabilities [frames, classes]: the `top` most probable labellings, found
  * with `width` of them at a time. path [top, length], -1 behind their ends; score [top]; where there are fewer, empty
  * ones of -infinity. Of equal ones the smaller class goes first, and a longer path before its beginning. False where

@@ -28,30 +28,6 @@ INLINE v64 fabs64(v64 x) { return (v64)((mask64)x & INT64_MAX); }
 #define TINY32(bound, value) select32((mask32)(fabs32((v32)x) < bound), (v32)x, (v32)(value))
 #define TINY64(bound, value) select64((mask64)(fabs64((v64)x) < bound), (v64)x, (v64)(value))
 
-/* The few lanes that SLEEF's function is not for, by the C library's. */
-static __attribute__((noinline)) v32 patched32(mask32 m, v32 x, v32 y, double (*f)(double)) {
-  for (int i = 0; i < LANES32; i++)
-    if (m[i]) y[i] = (float)f((double)x[i]);
-  return y;
-}
-static __attribute__((noinline)) v64 patched64(mask64 m, v64 x, v64 y, double (*f)(double)) {
-  for (int i = 0; i < LANES64; i++)
-    if (m[i]) y[i] = f(x[i]);
-  return y;
-}
-#define PATCH32(mask, value, f)                                                                                        \
-  ({                                                                                                                   \
-    mask32 m_ = (mask32)(mask);                                                                                        \
-    v32 y_ = (v32)(value);                                                                                             \
-    ANY32(m_) ? patched32(m_, (v32)x, y_, f) : y_;                                                                     \
-  })
-#define PATCH64(mask, value, f)                                                                                        \
-  ({                                                                                                                   \
-    mask64 m_ = (mask64)(mask);                                                                                        \
-    v64 y_ = (v64)(value);                                                                                             \
-    ANY64(m_) ? patched64(m_, (v64)x, y_, f) : y_;                                                                     \
-  })
-
 /* SLEEF reduces an angle by the method that the largest of a vector needs: the others would differ in the last place
  * from what they give among themselves. So each size by itself, the other lanes holding an angle of that size
  * meanwhile. */
@@ -79,43 +55,50 @@ static __attribute__((noinline)) v64 by_size64(v64 x, M64 (*f)(M64)) {
 #include "kernels/vector_functions.h"
 #include "kernels/vector_remainder.h"
 
-/* The rest that fills no vector goes through one whose other lanes are 1. */
-#define LOOP(label, bits, expression)                                                                                  \
+/* The rest that fills no vector goes through one whose other lanes are 1. It has a loop of its own: a vector that is
+ * filled byte by byte lives in memory. */
+#define FUNCTION(label, bits, expression)                                                                              \
+  INLINE v##bits vector_##label(const M##bits x, const M##bits z, const kv_loop_params *p) {                           \
+    (void)z, (void)p;                                                                                                  \
+    return (v##bits)(expression);                                                                                      \
+  }
+#define LOOP(label, bits, second)                                                                                      \
+  static __attribute__((noinline)) void rest_##label(char *y, const char *a, const char *b, size_t bytes,              \
+                                                     const kv_loop_params *p) {                                        \
+    v##bits x = (v##bits){} + 1, z = x;                                                                                \
+    memcpy(&x, a, bytes);                                                                                              \
+    memcpy(&z, b, bytes);                                                                                              \
+    x = vector_##label((M##bits)x, (M##bits)z, p);                                                                     \
+    memcpy(y, &x, bytes);                                                                                              \
+  }                                                                                                                    \
   static void label(kvino_dtype dtype, void *vy, const void *va, const void *vb, const void *vc, size_t n,             \
                     const kv_loop_params *p) {                                                                         \
-    (void)dtype, (void)vc, (void)p;                                                                                    \
+    (void)dtype, (void)vc;                                                                                             \
     const char *pa = va, *pb = vb;                                                                                     \
     char *py = vy;                                                                                                     \
-    const size_t lanes = LANES##bits, size = bits / 8;                                                                 \
-    for (size_t i = 0; i < n; i += lanes) {                                                                            \
-      const size_t count = n - i < lanes ? n - i : lanes;                                                              \
-      v##bits vx = (v##bits){} + 1, vz = vx;                                                                           \
-      if (count == lanes) {                                                                                            \
-        vx = *(const any##bits *)(const void *)(pa + i * size);                                                        \
-        vz = *(const any##bits *)(const void *)(pb + i * size);                                                        \
-      } else {                                                                                                         \
-        memcpy(&vx, pa + i * size, count * size);                                                                      \
-        memcpy(&vz, pb + i * size, count * size);                                                                      \
-      }                                                                                                                \
-      const M##bits x = (M##bits)vx, z = (M##bits)vz;                                                                  \
-      (void)z;                                                                                                         \
-      const v##bits y = (v##bits)(expression);                                                                         \
-      if (count == lanes)                                                                                              \
-        *(any##bits *)(void *)(py + i * size) = y;                                                                     \
-      else                                                                                                             \
-        memcpy(py + i * size, &y, count * size);                                                                       \
+    const size_t size = bits / 8, whole = n / LANES##bits * LANES##bits * size;                                        \
+    for (size_t i = 0; i < whole; i += BYTES) {                                                                        \
+      const v##bits x = *(const any##bits *)(const void *)(pa + i);                                                    \
+      *(any##bits *)(void *)(py + i) = vector_##label((M##bits)x, (M##bits)(second), p);                               \
     }                                                                                                                  \
+    if (whole < n * size) rest_##label(py + whole, pa + whole, pb + whole, n * size - whole, p);                       \
   }
-#define F32_1(Name, expression) LOOP(f32_##Name, 32, expression)
-#define F64_1(Name, expression) LOOP(f64_##Name, 64, expression)
-#define F32_2 F32_1
-#define F64_2 F64_1
+#define F32_1(Name, expression) FUNCTION(f32_##Name, 32, expression) LOOP(f32_##Name, 32, x)
+#define F64_1(Name, expression) FUNCTION(f64_##Name, 64, expression) LOOP(f64_##Name, 64, x)
+#define F32_2(Name, expression)                                                                                        \
+  FUNCTION(f32_##Name, 32, expression) LOOP(f32_##Name, 32, (*(const any32 *)(const void *)(pb + i)))
+#define F64_2(Name, expression)                                                                                        \
+  FUNCTION(f64_##Name, 64, expression) LOOP(f64_##Name, 64, (*(const any64 *)(const void *)(pb + i)))
 #include "kernels/elementwise_sleef.def"
 #undef F32_1
 #undef F64_1
+#undef F32_2
+#undef F64_2
 
 #define F32_1(Name, expression) [KV_LOOP_##Name][0] = f32_##Name,
 #define F64_1(Name, expression) [KV_LOOP_##Name][1] = f64_##Name,
+#define F32_2 F32_1
+#define F64_2 F64_1
 kv_loop *const LOOPS[KV_LOOP_COUNT][2] = {
 #include "kernels/elementwise_sleef.def"
 };

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/order.h"
+#include "kernels/short_rows.h"
 
 enum { FEW = 32, DIGIT = 11, SHORT_DIGIT = 8, BUCKETS = 1 << DIGIT, SHORT = 4096, GRAIN = 1 << 17, MOST_PARTS = 64 };
 
@@ -204,7 +205,18 @@ done:
   return ok;
 }
 
+/* Short rows: sorted on the spot. False where no network does it, or the row holds what it cannot put in order. */
+static bool sort_short(kvino_dtype dtype, int64_t n, const char *data, int64_t m, const int64_t *rank, char *out) {
+  uint64_t row[KV_SHORT_ROW];
+  size_t size = kvino_dtype_size(dtype);
+  const kv_short_sorts *sorts = dtype == KVINO_C64 ? NULL : kv_short_sorts_of(n);
+  if (!sorts || !sorts->values(dtype, n, data, false, (char *)row)) return false;
+  for (int64_t i = 0; i < m; i++) memcpy(out + (size_t)i * size, (char *)row + (size_t)rank[i] * size, size);
+  return true;
+}
+
 bool kv_select_ranks(kvino_dtype dtype, int64_t n, const char *data, int64_t m, const int64_t *rank, char *out) {
+  if (sort_short(dtype, n, data, m, rank, out)) return true;
   wanted few[16], *w = few;
   if (m > 16 && !(w = kv_malloc((size_t)m * sizeof *w))) return false;
   for (int64_t i = 0; i < m; i++) w[i] = (wanted){rank[i], i};

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/order.h"
+#include "kernels/order_codes.h"
+#include "kernels/short_rows.h"
 
 enum { DIGIT = 11, SHORT_DIGIT = 8, LONG_FROM = 1 << 13, GRAIN = 1 << 16, MOST_PARTS = 64, FEW = 48 };
 
@@ -109,41 +111,8 @@ typedef struct recode {
   bool descending;
 } recode;
 
-/* To a number of the same order, and back: the sign decides which bits are turned. NaN loses its sign, being the
- * largest
- * (`restore` gives it back). */
-#define ENCODE_FLOAT(U, v, infinity)                                                                                   \
-  ({                                                                                                                   \
-    const U sign_ = (U)((U)1 << (sizeof(U) * 8 - 1)), bits_ = (v);                                                     \
-    const U plain_ = (U)(bits_ & (U)~sign_) > (infinity) ? (U)(bits_ & (U)~sign_) : bits_;                             \
-    (U)(plain_ ^ (plain_ & sign_ ? (U)-1 : sign_));                                                                    \
-  })
-#define DECODE_FLOAT(U, k)                                                                                             \
-  ({                                                                                                                   \
-    const U sign_ = (U)((U)1 << (sizeof(U) * 8 - 1));                                                                  \
-    (U)((k) ^ ((k)&sign_ ? sign_ : (U)-1));                                                                            \
-  })
-#define SIGNED(U, v) ((U)((v) ^ ((U)1 << (sizeof(U) * 8 - 1))))
-
-/* X(ID, type, encoded v, decoded k) */
-#define RADIX_DTYPES(X)                                                                                                \
-  X(BOOL, u8, v != 0, k)                                                                                               \
-  X(U8, u8, v, k)                                                                                                      \
-  X(U16, u16, v, k)                                                                                                    \
-  X(U32, u32, v, k)                                                                                                    \
-  X(U64, u64, v, k)                                                                                                    \
-  X(I8, u8, SIGNED(u8, v), SIGNED(u8, k))                                                                              \
-  X(I16, u16, SIGNED(u16, v), SIGNED(u16, k))                                                                          \
-  X(I32, u32, SIGNED(u32, v), SIGNED(u32, k))                                                                          \
-  X(I64, u64, SIGNED(u64, v), SIGNED(u64, k))                                                                          \
-  X(F8E4M3, u8, ENCODE_FLOAT(u8, v, 0x7e), DECODE_FLOAT(u8, k))                                                        \
-  X(F8E5M2, u8, ENCODE_FLOAT(u8, v, 0x7c), DECODE_FLOAT(u8, k))                                                        \
-  X(F16, u16, ENCODE_FLOAT(u16, v, 0x7c00), DECODE_FLOAT(u16, k))                                                      \
-  X(BF16, u16, ENCODE_FLOAT(u16, v, 0x7f80), DECODE_FLOAT(u16, k))                                                     \
-  X(F32, u32, ENCODE_FLOAT(u32, v, 0x7f800000), DECODE_FLOAT(u32, k))                                                  \
-  X(F64, u64, ENCODE_FLOAT(u64, v, UINT64_C(0x7ff0000000000000)), DECODE_FLOAT(u64, k))
-
-#define RECODE(ID, U, encoded, decoded)                                                                                \
+/* NaN's signs and the order of zeros are lost on the way (`restore` gives them back). */
+#define RECODE(ID, U, encoded, decoded, _)                                                                             \
   static void encode_##ID(const recode *r, int64_t begin, int64_t end) {                                               \
     const U flip = r->descending ? (U)-1 : 0, *a = (const U *)r->from;                                                 \
     U *b = (U *)r->to;                                                                                                 \
@@ -160,7 +129,7 @@ typedef struct recode {
       b[i] = (U)(decoded);                                                                                             \
     }                                                                                                                  \
   }
-RADIX_DTYPES(RECODE)
+KV_CODED_DTYPES(RECODE)
 
 static void encode(void *context, size_t begin, size_t end) {
   const recode *r = context;
@@ -169,7 +138,7 @@ static void encode(void *context, size_t begin, size_t end) {
   case KVINO_##ID:                                                                                                     \
     encode_##ID(r, (int64_t)begin, (int64_t)end);                                                                      \
     break;
-    RADIX_DTYPES(CASE)
+    KV_CODED_DTYPES(CASE)
 #undef CASE
   default:
     break;
@@ -183,7 +152,7 @@ static void decode(void *context, size_t begin, size_t end) {
   case KVINO_##ID:                                                                                                     \
     decode_##ID(r, (int64_t)begin, (int64_t)end);                                                                      \
     break;
-    RADIX_DTYPES(CASE)
+    KV_CODED_DTYPES(CASE)
 #undef CASE
   default:
     break;
@@ -261,7 +230,12 @@ INSERT(u64)
 
 bool kv_radix_sort(kvino_dtype dtype, int64_t n, const char *in, bool descending, char *out, char *scratch) {
   recode r = {dtype, in, out, descending};
+  const kv_short_sorts *sorts = kv_short_sorts_of(n);
   void *sorted;
+  if (sorts) {
+    if (!sorts->values(dtype, n, in, descending, out)) restore(dtype, n, in, descending, out);
+    return true;
+  }
   kv_parallel_ranges((size_t)n, GRAIN, encode, &r);
   switch (kvino_dtype_size(dtype)) {
 #define CASE(U)                                                                                                        \

@@ -210,8 +210,34 @@ static void search_columns(const job *j, const char *at, int64_t output, int64_t
   for (int64_t k = 0; k < n; k++) put(j, output + k * p->kept_out[p->n_kept - 1], place[k]);
 }
 
+/* Most calls: rows of one piece each, read where they are. */
+static bool is_plain(const kv_reduce_plan *p) {
+  return p->rows && p->n_kept == 1 && p->n_reduced == 1 && p->reduced[0] <= PIECE && p->dtype != KVINO_BOOL &&
+         kv_reduce_in_place(p, p->reduced_step[0]);
+}
+
+static void search_plain(const job *j, int64_t begin, int64_t end) {
+  const kv_reduce_plan *p = &j->plan;
+  const int64_t n = p->reduced[0];
+  const char *x = p->data + begin * p->kept_step[0];
+  for (int64_t i = begin; i < end; i++, x += p->kept_step[0]) {
+    _Alignas(16) char best[16];
+    if (n <= SHORT) {
+      put(j, i * p->kept_out[0], elements[p->compute].first(j->max, x, n));
+      continue;
+    }
+    memcpy(best, x, (size_t)p->size);
+    j->reducer.kernel.row(x, n, best, 1);
+    put(j, i * p->kept_out[0], j->reducer.kernel.find(x, n, best));
+  }
+}
+
 static void search_tiles(void *context, size_t begin, size_t end) {
   const job *j = context;
+  if (is_plain(&j->plan)) {
+    search_plain(j, (int64_t)begin, (int64_t)end);
+    return;
+  }
   for (size_t tile = begin; tile < end; tile++) {
     int64_t output, n;
     const char *at = kv_reduce_plan_tile(&j->plan, (int64_t)tile, &output, &n);

@@ -265,10 +265,21 @@ static void columns_sum_c64(const char *p, int64_t step, int64_t rows, int64_t n
   columns_sum_f32(p, step, rows, 2 * n, state, 2 * width);
 }
 
+/* As in rows, a few elements are added plainly, here four by two, before the error is taken. */
 #define COLUMNS_COMPENSATED(name, MAP)                                                                                 \
   static void columns_##name(const char *p, int64_t step, int64_t rows, int64_t n, void *state, int64_t width) {       \
     double *restrict s = state, *restrict error = s + width;                                                           \
-    for (int64_t r = 0; r < rows; r++, p += step) {                                                                    \
+    int64_t r = 0;                                                                                                     \
+    for (; r + 4 <= rows; r += 4, p += 4 * step) {                                                                     \
+      const double *restrict x0 = (const double *)p, *restrict x1 = (const double *)(p + step);                        \
+      const double *restrict x2 = (const double *)(p + 2 * step), *restrict x3 = (const double *)(p + 3 * step);       \
+      for (int64_t j = 0; j < n; j++) {                                                                                \
+        double a = s[j], v = (MAP(x0[j]) + MAP(x1[j])) + (MAP(x2[j]) + MAP(x3[j])), t = a + v, b = t - a;              \
+        error[j] += (a - (t - b)) + (v - b);                                                                           \
+        s[j] = t;                                                                                                      \
+      }                                                                                                                \
+    }                                                                                                                  \
+    for (; r < rows; r++, p += step) {                                                                                 \
       const double *restrict x = (const double *)p;                                                                    \
       for (int64_t j = 0; j < n; j++) {                                                                                \
         double a = s[j], v = MAP(x[j]), t = a + v, b = t - a;                                                          \

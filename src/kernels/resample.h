@@ -17,6 +17,9 @@ typedef struct kv_resampling {
 } kv_resampling;
 
 void kv_resample_run(const kv_resampling *r);
+/* The transpose: y [outer, in, inner] from x [outer, out, inner], each y[a, i, b] the sum of w[o, k] * x[a, o, b] where
+ * start[o] + k is i. */
+void kv_resample_back(const kv_resampling *r);
 
 /* The inner loop, one per instruction set: y[i] = sum over k < taps of w[k] * x[i + k * step], i < n. */
 typedef void kv_resample_f32(float *y, const float *x, int64_t n, int64_t taps, const float *w, int64_t step);

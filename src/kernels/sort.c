@@ -1,10 +1,11 @@
 /* Sorting keys that carry their index. Keys of up to 32 bits share a 64-bit word with the index, so that no two are
  * equal and any sort is a stable one; longer keys stand beside it. Long rows are sorted digit by digit, short ones by
- * merging. */
+ * merging. Rows for which there is a network of vectors go through it. */
 #include "kernels/sort.h"
 
 #include "kernels/extreme.h"
 #include "kernels/order.h"
+#include "kernels/short_rows.h"
 
 typedef uint64_t packed; /* key << 32 | index */
 typedef struct {
@@ -155,6 +156,13 @@ void kv_sort_places(kvino_dtype dtype, int64_t n, const char *data, bool descend
   if (k <= 0) return;
   if (k == 1) {
     kv_extreme(dtype, n, 1, (int64_t)kvino_dtype_size(dtype), data, descending, index);
+    return;
+  }
+  const kv_short_sorts *sorts = dtype == KVINO_C128 ? NULL : kv_short_sorts_of(n);
+  if (sorts) {
+    int64_t place[KV_SHORT_ROW];
+    sorts->places(dtype, n, data, descending, k < n ? place : index);
+    if (k < n) memcpy(index, place, (size_t)k * sizeof *index);
     return;
   }
   int bytes = (int)kvino_dtype_size(dtype);

@@ -1,43 +1,43 @@
 /* Functions of whole vectors of f32 where SLEEF's do more than f32 needs. Included by elementwise_sleef_body.h, whose
- * types and macros these use; beside those M32's and M64's FMA32, FMA64 (a b + c), MIN64, MAX64, SQRT64, RINT32
- * (to the nearest whole), and LOW, HIGH, JOIN: the halves of a vector of f32 as f64, and back. */
+ * types and macros these use; beside those M32's and M64's FMA32, FMA64 (a b + c), MIN64, MAX64, SQRT32, SQRT64, RINT32
+ * (to the nearest whole), LOW, HIGH, JOIN: the halves of a vector of f32 as f64, and back, ENTRY32: what each lane's
+ * index, 0 to 31, has in a table of f32, and EXPONENT32, MANTISSA32: of normal numbers e and m in 2^e m, 1 <= m < 2. */
 
 INLINE v32 fma32(v32 a, v32 b, v32 c) { return (v32)FMA32((M32)a, (M32)b, (M32)c); }
 INLINE v64 fma64(v64 a, v64 b, v64 c) { return (v64)FMA64((M64)a, (M64)b, (M64)c); }
 INLINE v32 all32(float x) { return (v32){} + x; }
 INLINE v64 all64(double x) { return (v64){} + x; }
+INLINE v32 copy_sign32(v32 x, v32 sign) { return (v32)(((mask32)x & INT32_MAX) | ((mask32)sign & INT32_MIN)); }
+INLINE v64 copy_sign64(v64 x, v64 sign) { return (v64)(((mask64)x & INT64_MAX) | ((mask64)sign & INT64_MIN)); }
 
-/* Below 0.55 the odd polynomial, above 1 - 2 / (exp(2 |x|) + 1) with what the roundings on the way lose put back. Both
- * polynomials interpolate in Chebyshev's points. */
-INLINE v32 tanh32(v32 x) {
-  v32 a = fabs32(x), u = a * a;
-  v32 odd = all32(-0x1.10c892p-11f);
-  odd = fma32(odd, u, all32(0x1.69a034p-9f));
-  odd = fma32(odd, u, all32(-0x1.14ea20p-7f));
-  odd = fma32(odd, u, all32(0x1.648166p-6f));
-  odd = fma32(odd, u, all32(-0x1.b9fd7ep-5f));
-  odd = fma32(odd, u, all32(0x1.1110b2p-3f));
-  odd = fma32(odd, u, all32(-0x1.555554p-2f));
-  odd = fma32(a * u, odd, a);
+/* c[0] + c[1] x + ... + c[n - 1] x^(n - 1), even and odd powers apart: two short chains for one long one. n >= 3 is
+ * known to the compiler. */
+#define POLY(B, T)                                                                                                     \
+  INLINE v##B poly##B(v##B x, const T *c, int n) {                                                                     \
+    const v##B u = x * x;                                                                                              \
+    v##B y = all##B(c[n - 1]), z = all##B(c[n - 2]);                                                                   \
+    _Pragma("GCC unroll 32") for (int i = n - 3; i >= 0; i -= 2) {                                                     \
+      y = fma##B(y, u, all##B(c[i]));                                                                                  \
+      if (i) z = fma##B(z, u, all##B(c[i - 1]));                                                                       \
+    }                                                                                                                  \
+    return n % 2 ? fma##B(z, x, y) : fma##B(y, x, z);                                                                  \
+  }
+POLY(32, float)
+POLY(64, double)
+#undef POLY
 
-  v32 b = select32((mask32)(a > 9.5f), all32(9.5f), a); /* 1 from there on */
-  v32 shifted = fma32(b, all32(0x1.715476p+1f), all32(0x1.8p23f)), k = shifted - 0x1.8p23f;
-  v32 r = fma32(-k, all32(-0x1.05c610p-30f), fma32(-k, all32(0x1.62e430p-2f), b));
-  v32 e = all32(0x1.a1256cp-6f);
-  e = fma32(e, r, all32(0x1.6d43b0p-4f));
-  e = fma32(e, r, all32(0x1.1110e0p-2f));
-  e = fma32(e, r, all32(0x1.5554e8p-1f));
-  e = fma32(e, r, all32(0x1.555556p+0f));
-  e = fma32(e, r, all32(2));
-  e = fma32(e * r, r, 2 * r); /* exp(2 r) - 1 */
-  v32 scale = (v32)(((mask32)shifted + 127) << 23), more = scale + 1, d = fma32(scale, e, more);
-  v32 part = 2 / d, lost = fma32(scale, e, more - d);
-  v32 rest = fma32(-part, lost, fma32(-part, d, all32(2))); /* 2 - part (d + lost) */
-  v32 most = 1 - part, y = most + fma32(rest * -0.5f, part, (1 - most) - part);
-  y = select32((mask32)(a < 0.55f), odd, y);
-  y = select32((mask32)(x == x), y, x);
-  return (v32)((mask32)y | ((mask32)x & INT32_MIN));
+/* The same in one chain: coefficients of alternating signs cancel between even and odd powers where x is large. */
+INLINE v32 horner32(v32 x, const float *c, int n) {
+  v32 y = all32(c[n - 1]);
+  _Pragma("GCC unroll 32") for (int i = n - 2; i >= 0; i--) y = fma32(y, x, all32(c[i]));
+  return y;
 }
+
+#include "kernels/vector_hyperbolic.h"
+#include "kernels/vector_roots.h"
+#include "kernels/vector_arcs.h"
+#include "kernels/vector_logarithms.h"
+#include "kernels/vector_tanh.h"
 
 /* As SIGMOID and SOFT_PLUS of elementwise_formulas.h. */
 INLINE v64 sigmoid64(v64 x) {
@@ -48,6 +48,8 @@ INLINE v64 soft_plus64(v64 x) {
   v64 e = (v64)S64(exp, u10)((M64)-fabs64(x)), y = select64((mask64)(e < 0x1p-55), e, (v64)S64(log1p, u10)((M64)e));
   return select64((mask64)(x > 0), x, all64(0)) + y;
 }
+
+#include "kernels/vector_error.h"
 
 /* The logarithm to base 2 of normal x > 0, to about 1e-12. As log_of of vector_math.h. */
 INLINE v64 log2_of(v64 x) {

@@ -70,11 +70,50 @@
 #define GETS_14(a, b, c, d, e, f, g, h, i, j, k, l, m, n) GETS_13(a, b, c, d, e, f, g, h, i, j, k, l, m), GET_##n(v[13])
 #define GETS(...) KVINO_CAT(GETS_, KVINO_COUNT(__VA_ARGS__))(__VA_ARGS__)
 
+/* Whether an operand that must be there is NULL. */
+static bool any_null(kvino_tensors list) {
+  bool null = list.n && !list.v;
+  for (size_t i = 0; !null && i < list.n; i++) null = !list.v[i];
+  return null;
+}
+
+#define MISSES_tensor(v) !(v)
+#define MISSES_tensors(v) any_null(v)
+#define MISSES_maybe(v) false
+#define MISSES_integer(v) false
+#define MISSES_number(v) false
+#define MISSES_flag(v) false
+#define MISSES_text(v) false
+#define MISSES_order(v) false
+#define MISSES_dtype(v) false
+#define MISSES_ints(v) false
+#define MISSES_1(a) MISSES_##a(a1)
+#define MISSES_2(a, b) MISSES_1(a) || MISSES_##b(a2)
+#define MISSES_3(a, b, c) MISSES_2(a, b) || MISSES_##c(a3)
+#define MISSES_4(a, b, c, d) MISSES_3(a, b, c) || MISSES_##d(a4)
+#define MISSES_5(a, b, c, d, e) MISSES_4(a, b, c, d) || MISSES_##e(a5)
+#define MISSES_6(a, b, c, d, e, f) MISSES_5(a, b, c, d, e) || MISSES_##f(a6)
+#define MISSES_7(a, b, c, d, e, f, g) MISSES_6(a, b, c, d, e, f) || MISSES_##g(a7)
+#define MISSES_8(a, b, c, d, e, f, g, h) MISSES_7(a, b, c, d, e, f, g) || MISSES_##h(a8)
+#define MISSES_9(a, b, c, d, e, f, g, h, i) MISSES_8(a, b, c, d, e, f, g, h) || MISSES_##i(a9)
+#define MISSES_10(a, b, c, d, e, f, g, h, i, j) MISSES_9(a, b, c, d, e, f, g, h, i) || MISSES_##j(a10)
+#define MISSES_11(a, b, c, d, e, f, g, h, i, j, k) MISSES_10(a, b, c, d, e, f, g, h, i, j) || MISSES_##k(a11)
+#define MISSES_12(a, b, c, d, e, f, g, h, i, j, k, l) MISSES_11(a, b, c, d, e, f, g, h, i, j, k) || MISSES_##l(a12)
+#define MISSES_13(a, b, c, d, e, f, g, h, i, j, k, l, m)                                                               \
+  MISSES_12(a, b, c, d, e, f, g, h, i, j, k, l) || MISSES_##m(a13)
+#define MISSES_14(a, b, c, d, e, f, g, h, i, j, k, l, m, n)                                                            \
+  MISSES_13(a, b, c, d, e, f, g, h, i, j, k, l, m) || MISSES_##n(a14)
+#define MISSES(...) KVINO_CAT(MISSES_, KVINO_COUNT(__VA_ARGS__))(__VA_ARGS__)
+
 #define OP(space, name, kinds, signature, doc)                                                                         \
   kvino_status kvino_##name(PARAMS kinds, kvino_tensor **out, kvino_error *err) {                                      \
     kv_scope s;                                                                                                        \
+    if (MISSES kinds) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                             \
     kv_scope_enter(&s, err);                                                                                           \
-    kvino_tensor *y = op_##name(&s, NAMES kinds);                                                                      \
+    s.may_defer = true;                                                                                                \
+    kvino_tensor *y;                                                                                                   \
+    do y = op_##name(&s, NAMES kinds);                                                                                 \
+    while (s.deferred && !kv_scope_finish(&s, 1, &y));                                                                 \
     return kv_scope_leave(&s, y, out);                                                                                 \
   }                                                                                                                    \
   static kvino_status call_##name(const kvino_arg *v, kvino_tensors *out, kvino_error *err) {                          \
@@ -90,8 +129,12 @@
 #define OP_LIST(space, name, kinds, signature, doc)                                                                    \
   kvino_status kvino_##name(PARAMS kinds, kvino_tensors *out, kvino_error *err) {                                      \
     kv_scope s;                                                                                                        \
+    if (MISSES kinds) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                             \
     kv_scope_enter(&s, err);                                                                                           \
-    kvino_tensors y = op_##name(&s, NAMES kinds);                                                                      \
+    s.may_defer = true;                                                                                                \
+    kvino_tensors y;                                                                                                   \
+    do y = op_##name(&s, NAMES kinds);                                                                                 \
+    while (s.deferred && !kv_scope_finish(&s, y.v ? y.n : 0, y.v));                                                    \
     return kv_scope_leave_many(&s, y, out);                                                                            \
   }                                                                                                                    \
   static kvino_status call_##name(const kvino_arg *v, kvino_tensors *out, kvino_error *err) {                          \

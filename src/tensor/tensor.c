@@ -47,9 +47,13 @@ static void set_c_strides(kvino_tensor *t) {
   }
 }
 
+/* What `contiguous` says. Memory that is not aligned to its elements (a view into a packed record) counts as strided:
+ * loops over strided memory take any address, those over contiguous memory are vectorized for aligned ones. */
 static bool is_c_order(const kvino_tensor *t) {
   int64_t step = (int64_t)kvino_dtype_size((kvino_dtype)t->dtype);
   if (t->size == 0) return true;
+  size_t align = kvino_dtype_is_complex((kvino_dtype)t->dtype) ? (size_t)step / 2 : (size_t)step;
+  if ((uintptr_t)t->data & (align - 1)) return false;
   for (int i = t->rank - 1; i >= 0; i--) {
     if (t->shape[i] != 1 && t->strides[i] != step) return false;
     step *= t->shape[i];
@@ -110,6 +114,10 @@ kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape,
 kvino_status kv_tensor_adopt(kvino_dtype dtype, int rank, const int64_t *shape, void *block, size_t bytes,
                              kvino_tensor **out, kvino_error *err) {
   int64_t size;
+  if (!bytes) { /* a tensor without elements knows no block to free */
+    kv_block_free(block, 0);
+    return kv_tensor_empty(dtype, rank, shape, out, err);
+  }
   kvino_status status = measure(dtype, rank, shape, false, &size, err);
   kvino_tensor *t = status ? NULL : record(dtype, rank, shape, size, 0);
   if (!t) {
@@ -144,6 +152,7 @@ kvino_status kvino_tensor_wrap(kvino_dtype dtype, int rank, const int64_t *shape
     t->contiguous = is_c_order(t);
   } else {
     set_c_strides(t);
+    t->contiguous = is_c_order(t);
   }
   *out = t;
   return KVINO_OK;

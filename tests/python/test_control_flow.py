@@ -365,3 +365,48 @@ def test_variables_assigned_in_bodies():
     assert float(traced(np.array(True), np.float32(4))) == 40
     assert float(traced(np.array(False), np.float32(4))) == 16
     assert float(np.asarray(v.value)) == 1
+
+
+# ---- indices out of range, and loops that do not run ----
+
+I32 = np.int32
+TAKING = {
+    "fori": (lambda x, n, k: core.fori_loop(0, n, lambda j, s: s + NP["take"](x, k + j, axis=0), x[0]),
+             (X, I32(3), I32(0)), (X, I32(3), I32(2))),
+    "cond": (lambda x, c, k: core.cond(c, lambda: NP["take"](x, k, axis=0), lambda: x[0] * 2),
+             (X, np.False_, I32(9)), (X, np.True_, I32(9))),
+    "scan": (lambda x, k: core.scan(lambda c, v: (c + 1, NP["take"](v, k, axis=0) + c), np.float32(0), x)[1],
+             (X, I32(-3)), (X, I32(-4))),
+    "cond in fori": (
+        lambda x, n: core.fori_loop(
+            0, n, lambda j, s: core.cond(j > 1, lambda: s + NP["take"](x, j * 2, axis=0), lambda: s), x[0]),
+        (X, I32(2)), (X, I32(3))),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", TAKING)
+def test_an_index_out_of_range_in_a_body(name, dynamic):
+    f, good, bad = TAKING[name]
+    traced, native = (kvino.function(f, device=device, dynamic=dynamic) for device in ("CPU", "native"))
+    for _ in range(2):
+        compare(traced(*good), np.asarray(native(*good)))
+        for run in (traced, native):
+            with pytest.raises(IndexError, match="is out of bounds for axis 0 with size"):
+                run(*bad)
+    assert "native" not in traced.describe(*good)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_a_loop_that_does_not_run_stacks_nothing_of_the_true_shape(device):
+    def pairs(x, n):
+        return core.map(lambda i: NP["outer"](x, x) * core.cast(i, "float32"), NP["arange"](6)[:n])
+
+    def joined(xs, y, n):
+        return core.scan(lambda c, v: (c + v, NP["concatenate"]([c, y])), y, xs[:n])[1]
+
+    for f, args in ((pairs, (X[0],)), (joined, (SEQUENCE, X[0]))):
+        traced = kvino.function(f, device=device, dynamic=True)
+        full = np.asarray(traced(*args, I32(3)))
+        for n in (0, 3, 0):
+            compare(traced(*args, I32(n)), full[:n])

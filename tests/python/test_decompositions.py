@@ -254,6 +254,36 @@ def test_nan_spreads(at):
         fails("Array must not contain infs or NaNs", "Eig", x)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SQUARE, ids=str)
+def test_cofactors(dtype, shape):
+    """Those of singular matrices: test_gradients_linalg.py."""
+    n = shape[-1]
+    x = (matrix(dtype, shape) * (1.6 / max(1, n) ** 0.5)).astype(dtype)
+    determinant = np.linalg.det(x.astype("complex128"))[..., None, None] * np.eye(n)
+
+    def compare(y):
+        assert y.dtype == dtype and y.shape == shape
+        scale = np.abs(x).max(initial=0) * np.abs(y).max(initial=0) * n
+        np.testing.assert_allclose(x @ np.swapaxes(y, -1, -2), determinant, rtol=0, atol=TOLERANCE[dtype] * max(scale, 1e-30))
+
+    each("Cofactors", x, compare)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 2), (2, 5), (2, 4, 3), (0, 3), (3, 0), (0, 3, 3)], ids=str)
+def test_order_of_rows(shape):
+    x = matrix("float64", shape, 5)
+    y, pivots = capi.prim("LU", x)
+    m, k = shape[-2], min(shape[-2:])
+    order = capi.prim("PivotsToOrder", pivots, np.int64(m))
+    assert order.dtype == "int32" and order.shape == (*shape[:-2], m)
+    lower = np.tril(y[..., :k], -1) + np.eye(m, k)
+    near(lower @ np.triu(y[..., :k, :]), np.take_along_axis(x, order[..., None].astype(int), -2), "float64")
+    for dynamic in (False, True):
+        again = capi.compiled("PivotsToOrder", pivots, np.int64(m), device="native", dynamic=dynamic)
+        np.testing.assert_array_equal(again, order)
+
+
 def test_a_batch_on_several_threads():
     x = matrix("float32", (3000, 8, 8))
     np.testing.assert_allclose(capi.prim("Determinant", x), np.linalg.det(x.astype(float)), rtol=2e-3, atol=1e-2)
@@ -262,7 +292,7 @@ def test_a_batch_on_several_threads():
     fails("Singular matrix", "Solve", y, x)
 
 
-@pytest.mark.parametrize("name", ["Cholesky", "LU", "QR", "Determinant", "SignLogDeterminant", "SVD", "EigH", "Eig"])
+@pytest.mark.parametrize("name", ["Cholesky", "LU", "QR", "Determinant", "SignLogDeterminant", "SVD", "EigH", "Eig", "Cofactors"])
 def test_refusals(name):
     fails("array type float16 is unsupported in linalg", name, np.ones((2, 2), "float16"), status=TYPE_ERROR)
     fails("array type int32 is unsupported in linalg", name, np.ones((2, 2), "int32"), status=TYPE_ERROR)

@@ -63,9 +63,10 @@ ABSOLUTE = {"Erf": 1e-6, "Mish": 2e-6, "Tan": 1e-5, "Sin": 1e-6, "Cos": 1e-6, "A
             "Tanh": 1e-6, "Swish": 1e-6, "HSwish": 1e-6, "Exp": 1e-6, "Sigmoid": 1e-6}
 UNARY = """Abs Negative Sign Ceiling Floor Trunc Sqrt Rsqrt Reciprocal ReLU HSwish HSigmoid SoftSign Exp Expm1 Log Log1p Log2
 Log10 Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Erf Sigmoid Swish SoftPlus Mish IsNaN IsInf IsFinite
-LogicalNot BitwiseNot""".split()
+LogicalNot BitwiseNot Exp2 Cbrt Angle""".split()
 BINARY = """Add Subtract Multiply Divide Maximum Minimum SquaredDifference Equal NotEqual Less LessEqual Greater GreaterEqual
-LogicalAnd LogicalOr LogicalXor BitwiseAnd BitwiseOr BitwiseXor Power FloorDivide FloorMod Mod PReLU""".split()
+LogicalAnd LogicalOr LogicalXor BitwiseAnd BitwiseOr BitwiseXor Power FloorDivide FloorMod Mod PReLU BitwiseLeftShift
+BitwiseRightShift FMax FMin Heaviside Hypot""".split()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -205,3 +206,33 @@ def test_softmax_and_gelu(dtype):
         check(lambda g, x: g.call("Gelu", x, approximation_mode=how), a, absolute=2e-6)
     check(lambda g, x: g.call("Elu", x, alpha=1.0), a, absolute=1e-6)
     check(lambda g, x: g.call("Selu", x, like(dtype, 1.67), like(dtype, 1.05)), a, absolute=1e-6)
+
+
+def line(n, seed):
+    """float32 of every magnitude, normal and not, and the special ones."""
+    rng = np.random.default_rng(seed)
+    x = (rng.integers(0, 2**32, n, dtype="uint32")).view("float32")
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1, -1, 2, 8, 0.125, 1e-45, -1e-45, 3.4e38, 1.2e-38, 126.5, -149], "float32")
+    rng.shuffle(special)
+    return np.concatenate([x, (rng.normal(size=n) * 50).astype("float32"), special])
+
+
+ULP = {"Angle": 0, "FMax": 0, "FMin": 0, "Heaviside": 0, "Hypot": 3}
+
+
+@pytest.mark.parametrize("name", ULP)
+def test_formulas_in_ulp(name):
+    """Substitutes of what OpenVINO lacks, relative to the native result, over the whole of float32."""
+    arrays = [line(20000, 10), line(20000, 11)][: 2 if name in BINARY else 1]
+    if len(arrays) == 2:
+        arrays[1][::5] = arrays[0][::5]
+    g = Graph()
+    g.result(g.call(name, *[g.parameter("float32", a.shape) for a in arrays]))
+    f = g.compile()
+    assert "native" not in f.describe()
+    got, expected = f(*arrays), g.compile("native")(*arrays)
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(got.astype("float64") - expected) / np.spacing(np.maximum(np.abs(expected), np.float32(1.2e-38)))
+    wrong = ~same & ~(error <= ULP[name])
+    assert not wrong.any(), [a[wrong][:5] for a in arrays] + [got[wrong][:5], expected[wrong][:5], np.nanmax(error[~same])]

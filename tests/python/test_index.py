@@ -428,6 +428,33 @@ def test_CumProd_and_CumSum_large():
         close(capi.prim("CumProd", x, np.array(axis), reverse=True), np.flip(np.cumprod(np.flip(x, axis), axis), axis))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
+def test_LinearRecurrence_values(dtype):
+    g = np.random.default_rng(3)
+    for shape, axis in (((7,), 0), ((3, 5, 70), 1), ((300, 130, 4), 0), ((2, 9), -1), ((0, 3), 1), ((3, 0), 1)):
+        a, b = (g.uniform(-1, 1, shape).astype(capi.dtype(dtype)) for _ in range(2))
+        work = np.float32 if dtype in ("float16", "bfloat16") else a.dtype
+        for reverse in (False, True):
+            order = -1 if reverse else 1
+            x, y = np.moveaxis(a, axis, 0)[::order].astype(work), np.moveaxis(b, axis, 0)[::order].astype(work)
+            expected = np.zeros_like(y)
+            for k in range(len(y)):
+                expected[k] = x[k] * expected[k - 1] + y[k] if k else y[0]
+            expected = np.moveaxis(expected[::order], 0, axis).astype(a.dtype)
+            close(capi.prim("LinearRecurrence", a, b, np.array(axis), reverse=reverse), expected)
+
+
+def test_LinearRecurrence_starts_anew_at_zeros():
+    a, b = np.array([9.0, 2, 0, 3]), np.array([np.inf, 1, 5, 1])
+    same(capi.prim("LinearRecurrence", a, b, np.array(0)), np.array([np.inf, np.inf, 5, 16]))
+
+
+def test_LinearRecurrence_errors():
+    fails("LinearRecurrence does not take dtype int64", "LinearRecurrence", np.arange(3), np.arange(3), np.array(0), status=2)
+    fails("must have one shape", "LinearRecurrence", X * 1.0, X[:1] * 1.0, np.array(0))
+    fails("axis 2 is out of bounds for array of dimension 2", "LinearRecurrence", X * 1.0, X * 1.0, np.array(2))
+
+
 def test_CumSum_keeps_small_floats_exact():
     ones = np.ones(3000, np.float16)
     same(capi.prim("CumSum", ones, np.array(0)), np.arange(1, 3001).astype(np.float16))

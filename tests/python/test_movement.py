@@ -122,6 +122,27 @@ def test_Identity_values(x):
     check("Identity", [x], x)
 
 
+@given(arrays())
+def test_StopGradient_values(x):
+    check("StopGradient", [x], x)
+
+
+@given(st.lists(st.integers(0, 3), max_size=4), st.integers(0, 4), st.integers(0, 15))
+def test_SumTo_values(shape, cut, ones):
+    """Leading axes are summed away, axes that are 1 in the target are summed to 1."""
+    x = np.arange(int(np.prod(shape)), dtype="int64").reshape(shape) - 7
+    cut = min(cut, x.ndim)
+    target = [1 if ones >> k & 1 else d for k, d in enumerate(shape[cut:])]
+    expected = x.sum(axis=tuple(range(cut)))
+    expected = expected.sum(axis=tuple(k for k, d in enumerate(target) if d != shape[cut + k]), keepdims=True)
+    check("SumTo", [x, ints(*target)], expected.reshape(target), constants=(1,))
+
+
+def test_SumTo_errors():
+    fails("SumTo: dimension 0 is 3, not 2 or 1", "SumTo", X, ints(2))
+    fails("SumTo takes a shape of at most 2 dimensions", "SumTo", X, ints(1, 1, 1))
+
+
 @given(arrays(), st.sampled_from(["int32", "int64"]))
 def test_ShapeOf_values(x, dtype):
     check("ShapeOf", [x], np.array(x.shape, dtype), output_type=dtype)

@@ -68,6 +68,8 @@ CASES = {
         ),
         case(ordered("float32"), np.array([NAN, INF, -INF, -0.0], "float32"), expect=searchsorted, **SIZED),
         case(np.array([-1, 0, NAN, NAN], "float32"), np.array([NAN, 0], "float32"), expect=searchsorted, side="right", **SIZED),
+        case(np.array([-1, INF, NAN, NAN], "float32"), np.array([NAN, 0, INF, 2], "float32"), expect=searchsorted, **SIZED),
+        case(np.array([-1, INF, NAN], "float32"), np.array([NAN, INF], "float32"), expect=searchsorted, side="right", **SIZED),
         case(ordered("int32"), values("float32", (5,), 2), expect=searchsorted, **SIZED),
         case(np.array([2**53, 2**53 + 1]), np.array([2.0**53], "float32"), expect=searchsorted, **SIZED),
         case(np.array([2**24, 2**24 + 1], "int32"), np.array([2**24 + 2], "float32"), expect=searchsorted, **SIZED),

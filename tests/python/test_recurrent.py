@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kvino import _core
+from kvino.keras_backend import recurrent
 
 OPS = _core.op_namespaces()
 NP = OPS["numpy"]
@@ -114,6 +115,85 @@ def test_without_bias_and_without_steps():
     assert tuple(OPS["rnn"]["lstm_sequence"](x[:0], h[:0], c[:0], k, r, b)[0].shape) == (0, T, H)
 
 
+def simple(x, h, kernel, recurrent, bias, activation, reverse):
+    ys = np.zeros(x.shape[:2] + (h.shape[-1],), x.dtype)
+    for t in reversed(range(x.shape[1])) if reverse else range(x.shape[1]):
+        h = activation(x[:, t] @ kernel + h @ recurrent + bias)
+        ys[:, t] = h
+    return ys, h
+
+
+ACTIVATIONS = {"tanh": np.tanh, "sigmoid": sigmoid, "relu": lambda x: np.maximum(x, 0)}
+
+
+@pytest.mark.parametrize("device,dynamic", DEVICES)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_simple(dtype, activation, reverse, device, dynamic):
+    k, r, b, _ = weights(1, dtype)
+    x, h, _ = inputs(dtype)
+    expected = simple(*[v.astype("float64") for v in (x, h, k, r, b)], ACTIVATIONS[activation], reverse)
+    engine = {None: None, "native": "native", "CPU": "native" if dtype == "float64" else "CPU"}[device]
+    f = lambda x, h: OPS["rnn"]["rnn_sequence"](x, h, k, r, b, activation=activation, reverse=reverse)  # noqa: E731
+    check(f, (x, h), expected, dtype, device, dynamic, engine)
+
+
+def masked(one, x, mask, states, reverse, zero):
+    """Steps of `one`, a step of a sequence of length 1, where the mask is true."""
+    ys, y = np.zeros(x.shape[:2] + states[0].shape[-1:], x.dtype), states[0]
+    for t in reversed(range(x.shape[1])) if reverse else range(x.shape[1]):
+        new, *after = one(x[:, t : t + 1], *states)
+        m = mask[:, t, None]
+        y = np.where(m, new[:, 0], 0 if zero else y)
+        states = [np.where(m, a, b) for a, b in zip(after, states)]
+        ys[:, t] = y
+    return ys, *states
+
+
+MASKS = {
+    "any": np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1], [0, 1, 0, 0, 0]], bool),
+    "padded": np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool),
+}
+
+
+@pytest.mark.parametrize("device,dynamic", DEVICES)
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_masks(kind, mask, reverse, zero, device, dynamic):
+    k, r, b, d = weights({"lstm": 4, "gru": 3, "rnn": 1}[kind])
+    x, *states = inputs("float32")
+    states = states if kind == "lstm" else states[:1]
+    op, more = OPS["rnn"][f"{kind}_sequence"], {"reset_after": False} if kind == "gru" else {}
+    step = {
+        "lstm": lambda x, h, c: lstm(x, h, c, k, r, b, False),
+        "gru": lambda x, h: gru(x, h, k, r, b, False, False),
+        "rnn": lambda x, h: simple(x, h, k, r, b, np.tanh, False),
+    }[kind]
+    f = lambda x, m, *s: op(x, *s, k, r, b, reverse=reverse, mask=m, zero_output=zero, **more)  # noqa: E731
+    check(f, (x, MASKS[mask], *states), masked(step, x, MASKS[mask], states, reverse, zero), "float32", device, dynamic)
+
+
+def test_lengths_are_heeded():
+    """OpenVINO's kernel takes every sequence for one of full length where the number of steps is not known."""
+    from capi import Graph
+
+    k, r, b, _ = weights(1)
+    x, h, _ = inputs("float32")
+    attributes = {"hidden_size": H, "direction": "forward", "activations": "tanh"}
+    for lengths in (np.array([2, 5, 3]), np.array([5, 5, 5])):
+        expected = masked(lambda x, h: simple(x, h, k, r, b, np.tanh, False), x, np.arange(T) < lengths[:, None], [h], False, True)
+        for shape in ([B, T, I], [-1, -1, I]):
+            g = Graph()
+            given = [g.parameter("float32", shape), g.parameter("float32", [-1, 1, H]), g.parameter("int64", [-1])]
+            g.result(*g.call("RNNSequence", *given, k.T[None], r.T[None], b[None], **attributes))
+            y, last = g.compile()(x, h[:, None], lengths)
+            np.testing.assert_allclose(y[:, 0], expected[0], **TOLERANCE["float32"])
+            np.testing.assert_allclose(last[:, 0], expected[1], **TOLERANCE["float32"])
+
+
 def test_shapes_must_fit():
     k, r, b, _ = weights(4)
     x, h, c = inputs("float32")
@@ -125,6 +205,10 @@ def test_shapes_must_fit():
         OPS["rnn"]["lstm_sequence"](x, h[:2], c, k, r, b)
     with pytest.raises(ValueError, match="LSTMSequence"):
         OPS["rnn"]["lstm_sequence"](x, h, c, k[:2], r, b)
+    with pytest.raises(ValueError, match="mask must have the shape"):
+        OPS["rnn"]["lstm_sequence"](x, h, c, k, r, b, mask=MASKS["any"][:, :4])
+    with pytest.raises(ValueError, match="must be 'tanh'"):
+        OPS["rnn"]["rnn_sequence"](x, h, k[:, :H], r[:, :H], activation="elu")
     with pytest.raises(ValueError, match="bias of a GRU"):
         OPS["rnn"]["gru_sequence"](x, h, k[:, : 3 * H], r[:, : 3 * H], b[: 3 * H])
 
@@ -213,6 +297,12 @@ def layers():
     yield "gru", lambda: k.GRU(7, return_sequences=True)
     yield "gru before", lambda: k.GRU(7, reset_after=False, go_backwards=True)
     yield "simple", lambda: k.SimpleRNN(7, return_sequences=True, unroll=True)
+    yield "simple relu backwards", lambda: k.SimpleRNN(7, activation="relu", go_backwards=True, return_state=True)
+    yield "simple sigmoid", lambda: k.SimpleRNN(7, activation="sigmoid", return_sequences=True, zero_output_for_mask=True)
+    yield "simple elu", lambda: k.SimpleRNN(7, activation="elu", use_bias=False)
+    yield "lstm of zeros", lambda: k.LSTM(7, return_sequences=True, zero_output_for_mask=True, go_backwards=True)
+    yield "gru backwards", lambda: k.GRU(7, return_sequences=True, return_state=True, go_backwards=True)
+    yield "cells", lambda: k.RNN(k.GRUCell(7), return_sequences=True)
     yield "bidirectional lstm", lambda: k.Bidirectional(k.LSTM(7, return_sequences=True))
     yield "bidirectional gru", lambda: k.Bidirectional(k.GRU(7), merge_mode="sum")
     yield "stacked", lambda: k.RNN([k.LSTMCell(7), k.GRUCell(5)])
@@ -220,7 +310,7 @@ def layers():
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("name,make", list(layers()), ids=[n for n, _ in layers()])
-def test_layer(name, make, masked):
+def test_layer(name, make, masked, monkeypatch):
     """The layer, against the same weights stepped through its cells (use_cudnn=False), and compiled by predict."""
     given = keras.Input((None, I))
     x = keras.layers.Masking()(given) if masked else given
@@ -238,6 +328,7 @@ def test_layer(name, make, masked):
             part.use_cudnn = False
     second = keras.Model(given, plain(x))
     plain.set_weights(layer.get_weights())
+    monkeypatch.setattr(recurrent, "_whole_sequence", lambda *args: None)
     expected = second(data, training=False)
     for a, b, c in zip(*(keras.tree.flatten(v) for v in (eager, predicted, expected))):
         np.testing.assert_allclose(np.asarray(a), np.asarray(c), rtol=3e-5, atol=3e-6)

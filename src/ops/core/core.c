@@ -8,7 +8,11 @@ kvino_tensor *op_cast(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   return kv_cast(s, x, dtype);
 }
 
-kvino_tensor *op_stop_gradient(kv_scope *s, kvino_tensor *x) { return s->status ? NULL : kv_strong(s, x); }
+kvino_tensor *op_stop_gradient(kv_scope *s, kvino_tensor *x) {
+  if (s->status) return NULL;
+  x = kv_strong(s, x);
+  return x && kv_is_symbolic(x) ? kv_stop_gradient(s, x) : x;
+}
 
 kvino_tensor *op_shape_tensor(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   return kv_cast(s, kv_dims(s, x), dtype == KVINO_NO_DTYPE ? KVINO_I32 : dtype);

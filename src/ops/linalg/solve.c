@@ -2,6 +2,7 @@
 #include <float.h>
 
 #include "ops/linalg/linalg.h"
+#include "prim/control.h"
 
 /* ---- systems ---- */
 
@@ -71,17 +72,48 @@ static kvino_tensor *inverted(kv_scope *s, kvino_tensor *values, kvino_tensor *r
   return kv_select(s, small, kv_like(s, values, 0), kv_divide(s, one, kv_select(s, small, one, values)));
 }
 
-kvino_tensor *op_pinv(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
-  kvino_dtype dtype;
-  x = kv_matrix_operand(s, x, &dtype);
-  if (!x) return NULL;
-  rcond = rcond ? kv_cast(s, rcond, kv_real_dtype((kvino_dtype)x->dtype)) : kv_rank_tolerance(s, x, 10);
+/* The pseudoinverse P of A has the differential (of A of one rank, Golub and Pereyra 1973)
+ *   -P dA P + P P* dA* (I - A P) + (I - P A) dA* P* P,
+ * which, unlike that of the singular vectors, knows no trouble with equal singular values. */
+static kvino_tensor *product(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  return kv_mat_mul(s, a, b, (kv_matmul_attrs){.transpose_a = false, .transpose_b = false});
+}
+static kvino_tensor *transposed(kv_scope *s, kvino_tensor *x) {
+  int64_t perm[KVINO_MAX_RANK];
+  for (int i = 0; i < x->rank; i++) perm[i] = i;
+  perm[x->rank - 1] = x->rank - 2;
+  perm[x->rank - 2] = x->rank - 1;
+  return kv_permute(s, x, perm);
+}
+static kvino_tensor *rest(kv_scope *s, kvino_tensor *square) { /* I - square */
+  return square ? kv_subtract(s, kv_identity_like(s, square), square) : NULL;
+}
+static kvino_tensor *pseudoinverse_gradient(kv_scope *s, kvino_tensor *a, kvino_tensor *p, kvino_tensor *d) {
+  kvino_tensor *u = transposed(s, d), *pt = u ? transposed(s, p) : NULL, *ph = pt ? op_conj(s, pt) : NULL;
+  kvino_tensor *inside = product(s, product(s, pt, d), pt);
+  kvino_tensor *rows = product(s, rest(s, product(s, a, p)), product(s, u, product(s, p, ph)));
+  kvino_tensor *columns = product(s, product(s, product(s, ph, p), u), rest(s, product(s, p, a)));
+  return kv_subtract(s, op_conj(s, kv_add(s, rows, columns)), inside);
+}
+
+static kvino_tensor *pseudoinverse(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
   kvino_tensors parts = kv_svd(s, x, (kv_svd_attrs){.full_matrices = false, .compute_uv = true});
   if (!parts.v) return NULL;
   kvino_tensor *scale = kv_cast(s, inverted(s, parts.v[1], rcond), (kvino_dtype)x->dtype);
   kvino_tensor *v = kv_multiply(s, op_conj(s, parts.v[2]), kv_unsqueeze(s, scale, KV_VECTOR(s, -1)));
-  return kv_cast(
-      s, kv_mat_mul(s, v, op_conj(s, parts.v[0]), (kv_matmul_attrs){.transpose_a = true, .transpose_b = true}), dtype);
+  return kv_mat_mul(s, v, op_conj(s, parts.v[0]), (kv_matmul_attrs){.transpose_a = true, .transpose_b = true});
+}
+
+/* A cutoff that somebody chose may leave singular values out that are not 0: then only the vectors know the derivative.
+ */
+kvino_tensor *op_pinv(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
+  kvino_dtype dtype;
+  x = kv_matrix_operand(s, x, &dtype);
+  if (!x) return NULL;
+  bool smooth = !rcond && kv_is_traced(s, x);
+  rcond = rcond ? kv_cast(s, rcond, kv_real_dtype((kvino_dtype)x->dtype)) : kv_rank_tolerance(s, x, 10);
+  kvino_tensor *p = pseudoinverse(s, x, rcond);
+  return kv_cast(s, smooth && p ? kv_with_gradient(s, p, x, pseudoinverse_gradient) : p, dtype);
 }
 
 kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tensor *rcond) {
@@ -96,6 +128,7 @@ kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tens
   if (!take(s, a, b, &y)) return NULL;
   kvino_tensor *tolerance = kv_rank_tolerance(s, y.a, 1);
   if (!tolerance) return NULL;
+  bool smooth = !rcond && kv_is_traced(s, y.a);
   if (rcond) { /* a negative one means the precision */
     kvino_dtype real = (kvino_dtype)tolerance->dtype;
     kvino_tensor *eps = kv_number(s, real, real == KVINO_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
@@ -103,6 +136,10 @@ kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tens
     rcond = kv_select(s, kv_less(s, rcond, kv_like(s, rcond, 0)), eps, rcond);
   } else {
     rcond = tolerance;
+  }
+  if (smooth) {
+    kvino_tensor *p = pseudoinverse(s, y.a, rcond);
+    return p ? give(s, product(s, kv_with_gradient(s, p, y.a, pseudoinverse_gradient), y.b), &y) : NULL;
   }
   kvino_tensors parts = kv_svd(s, y.a, (kv_svd_attrs){.full_matrices = false, .compute_uv = true});
   if (!parts.v) return NULL;

@@ -123,7 +123,7 @@ static kvino_tensor *frames(kv_scope *s, kvino_tensor *x, int64_t length, int64_
   if (x->rank == KVINO_MAX_RANK)
     return kv_scope_fail(s, KVINO_INVALID, "maximum supported dimension for an ndarray is %d, found %d", KVINO_MAX_RANK,
                          KVINO_MAX_RANK + 1);
-  if (!kv_is_symbolic(x)) {
+  if (!kv_unreadable(s, x)) {
     int64_t shape[KVINO_MAX_RANK], strides[KVINO_MAX_RANK];
     memcpy(shape, x->shape, (size_t)x->rank * sizeof *shape);
     memcpy(strides, x->strides, (size_t)x->rank * sizeof *strides);

@@ -54,8 +54,9 @@ kvino_tensor *op_hard_silu(kv_scope *s, kvino_tensor *x) {
 
 kvino_tensor *op_elu(kv_scope *s, kvino_tensor *x, double alpha) {
   x = kv_to_float(s, x);
-  kvino_tensor *below = kv_minimum(s, x, kv_like(s, x, 0)); /* no overflow on the side that is not taken */
-  return positive_or(s, x, kv_multiply(s, kv_expm1(s, below), kv_like(s, x, alpha)));
+  kvino_tensor *up = kv_greater(s, x, kv_like(s, x, 0));
+  kvino_tensor *below = kv_select(s, up, kv_like(s, x, 0), x); /* no overflow on the side that is not taken */
+  return kv_select(s, up, x, kv_multiply(s, kv_expm1(s, below), kv_like(s, x, alpha)));
 }
 
 kvino_tensor *op_selu(kv_scope *s, kvino_tensor *x) {

@@ -7,6 +7,8 @@ static void neighbours(kv_scope *s, kvino_tensor *x, int64_t axis, kvino_tensor 
   *before = kv_cut(s, x, axis, 0, -1);
 }
 
+enum { MOST_ORDERS = 1000 };
+
 kvino_tensor *op_diff(kv_scope *s, kvino_tensor *a, int64_t n, int64_t axis) {
   a = kv_strong(s, a);
   if (!a) return NULL;
@@ -17,6 +19,9 @@ kvino_tensor *op_diff(kv_scope *s, kvino_tensor *a, int64_t n, int64_t axis) {
   if (!a->rank) return kv_scope_fail(s, KVINO_INVALID, "diff requires input that is at least one dimensional");
   if (!kv_axis_ok(s, &axis, a->rank)) return NULL;
   if (a->shape[axis] >= 0 && n > a->shape[axis]) n = a->shape[axis]; /* nothing is left */
+  if (a->shape[axis] < 0 && n > MOST_ORDERS)                         /* each is a step of the graph */
+    return kv_scope_fail(s, KVINO_UNSUPPORTED, "differences of order %lld of an axis whose length is not known",
+                         (long long)n);
   for (int64_t i = 0; a && i < n; i++) {
     kvino_tensor *after, *before;
     neighbours(s, a, axis, &after, &before);

@@ -81,7 +81,7 @@ kvino_tensor *op_select(kv_scope *s, kvino_tensors condlist, kvino_tensors choic
 
 /* Indices that are there to be read must lie within [0, size). */
 static bool indices_fit(kv_scope *s, kvino_tensor *indices, int64_t size) {
-  if (!indices || kv_is_symbolic(indices) || !indices->size) return !s->status;
+  if (!indices || kv_unreadable(s, indices) || !indices->size) return !s->status;
   kvino_tensor *axes = kv_axes(s, KVINO_NO_INTS, indices->rank);
   kv_keep_dims_attrs drop = {.keep_dims = false};
   kvino_tensor *ends[] = {kv_reduce_min(s, indices, axes, drop), kv_reduce_max(s, indices, axes, drop)};

@@ -5,7 +5,11 @@ kvino_tensor *op_reshape(kv_scope *s, kvino_tensor *x, kvino_ints newshape) {
   return kv_reshape(s, kv_strong(s, x), kv_ints_operand(s, newshape), (kv_reshape_attrs){.special_zero = false});
 }
 kvino_tensor *op_ravel(kv_scope *s, kvino_tensor *x) { return kv_flatten(s, kv_strong(s, x)); }
-kvino_tensor *op_copy(kv_scope *s, kvino_tensor *x) { return s->status ? NULL : kv_strong(s, x); }
+kvino_tensor *op_copy(kv_scope *s, kvino_tensor *x) {
+  if (s->status) return NULL;
+  x = kv_strong(s, x);
+  return x && kv_is_symbolic(x) ? kv_identity(s, x) : x; /* a value of its own: derivatives tell it from x */
+}
 
 kvino_tensor *op_view(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   x = kv_strong(s, x);

@@ -87,7 +87,7 @@ static kvino_tensor *nan_extreme(kv_scope *s, kvino_tensor *x, kvino_ints axis, 
                            largest ? "fmax" : "fmin");
   }
   bool real = x && kvino_dtype_is_float((kvino_dtype)x->dtype);
-  if (real && !kv_is_symbolic(x)) { /* data in hand: in one pass */
+  if (real && !kv_is_traced(s, x)) { /* data in hand: in one pass */
     kv_keep_dims_attrs a = {.keep_dims = keepdims};
     x = kv_strong(s, x);
     kvino_tensor *axes = kv_axes(s, axis, x ? x->rank : 0);

@@ -149,7 +149,7 @@ static kvino_tensor *fractions(kv_scope *s, kvino_tensor *q, double scale) {
   kvino_dtype own = (kvino_dtype)q->dtype;
   if (q->rank > 2) return kv_scope_fail(s, KVINO_INVALID, "q must be a scalar or 1d");
   if (kvino_dtype_is_complex(own)) return kv_scope_fail(s, KVINO_TYPE, "q must be real");
-  for (int64_t i = 0; !kv_is_symbolic(q) && i < q->size; i++) {
+  for (int64_t i = 0; !kv_unreadable(s, q) && i < q->size; i++) {
     double v = kv_tensor_get_number(q, i);
     if (!(v >= 0 && v <= scale))
       return kv_scope_fail(s, KVINO_INVALID, "%s must be in the range [0, %g]",

@@ -47,7 +47,7 @@ static kvino_tensor *spread(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool 
   kvino_tensor *gap = kv_subtract(s, x, kv_reduce_mean(s, x, axes, keep));
   if (gap && kvino_dtype_is_complex((kvino_dtype)gap->dtype)) gap = kv_abs(s, gap);
   kv_keep_dims_attrs a = {.keep_dims = keepdims};
-  if (gap && !kv_is_symbolic(gap)) return kv_reduce_mean_square(s, gap, axes, a); /* the same in one pass less */
+  if (gap && !kv_is_traced(s, gap)) return kv_reduce_mean_square(s, gap, axes, a); /* the same in one pass less */
   return kv_reduce_mean(s, kv_multiply(s, gap, gap), axes, a);
 }
 
@@ -112,13 +112,24 @@ kvino_tensor *op_amin(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdi
   return extreme(s, x, axis, keepdims, NULL, false);
 }
 
+/* Whether all or any are not zero. Many numbers are counted as they are: no truth values in between. */
+static kvino_tensor *not_zero(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims, bool all) {
+  enum { MANY = 1 << 14 };
+  if (!x || x->size < MANY || kv_is_traced(s, x) || x->dtype == KVINO_BOOL || x->dtype == KVINO_STRING) {
+    x = kv_truth(s, x);
+    return all ? REDUCE(reduce_logical_and, s, x, axis, keepdims) : REDUCE(reduce_logical_or, s, x, axis, keepdims);
+  }
+  kvino_tensor *n = kv_count_non_zero(s, x, kv_axes(s, axis, x->rank),
+                                      (kv_reduce_index_attrs){.keep_dims = keepdims, .output_type = KVINO_I64});
+  if (!all || !n) return kv_truth(s, n);
+  return kv_equal(s, n, kv_like(s, n, n->size ? (double)(x->size / n->size) : 0));
+}
+
 kvino_tensor *op_all(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
-  x = kv_truth(s, x);
-  return REDUCE(reduce_logical_and, s, x, axis, keepdims);
+  return not_zero(s, x, axis, keepdims, true);
 }
 kvino_tensor *op_any(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
-  x = kv_truth(s, x);
-  return REDUCE(reduce_logical_or, s, x, axis, keepdims);
+  return not_zero(s, x, axis, keepdims, false);
 }
 
 static kvino_tensor *arg_extreme(kv_scope *s, kvino_tensor *x, int64_t axis, bool keepdims, bool largest) {

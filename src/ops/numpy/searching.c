@@ -51,7 +51,7 @@ static int direction(kv_scope *s, kvino_tensor *bins) {
   kv_keep_dims_attrs drop = {.keep_dims = false};
   kvino_tensor *rises = kv_reduce_logical_or(s, kv_greater(s, after, before), axis, drop);
   kvino_tensor *falls = kv_reduce_logical_or(s, kv_less(s, after, before), axis, drop);
-  if (!rises || !falls) return 0;
+  if (!rises || !falls || kv_unreadable(s, rises)) return 0;
   return !*falls->data ? 1 : *rises->data ? 0 : -1;
 }
 
@@ -70,7 +70,7 @@ kvino_tensor *op_digitize(kv_scope *s, kvino_tensor *x, kvino_tensor *bins) {
                          kv_shape_text(bins->rank, bins->shape, text));
   comparable(s, &x, &bins);
   if (!bins) return NULL;
-  if (!kv_is_symbolic(bins)) {
+  if (!kv_unreadable(s, bins)) {
     int way = bins->size > 1 ? direction(s, bins) : 1;
     if (!way) return kv_scope_fail(s, KVINO_INVALID, "bins must be monotonically increasing or decreasing");
     return way > 0 ? places(s, bins, x, true, KVINO_I32) : from_behind(s, bins, x);
@@ -113,7 +113,7 @@ static kvino_tensor *in_table(kv_scope *s, kvino_tensor *x, kvino_tensor *set, b
   kvino_tensor *axis = KV_VECTOR(s, 0);
   kvino_tensor *low = kv_reduce_min(s, set, axis, (kv_keep_dims_attrs){0});
   kvino_tensor *high = kv_reduce_max(s, set, axis, (kv_keep_dims_attrs){0});
-  if (!low || !high) return NULL;
+  if (!low || !high || kv_unreadable(s, low)) return NULL;
   int64_t least = kv_tensor_get_int(low, 0), most = kv_tensor_get_int(high, 0);
   int64_t floor = work == KVINO_I32 ? INT32_MIN : INT64_MIN, ceiling = work == KVINO_I32 ? INT32_MAX : INT64_MAX;
   uint64_t span = (uint64_t)most - (uint64_t)least;

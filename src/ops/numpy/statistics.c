@@ -20,7 +20,7 @@ static kvino_tensor *least_of(kv_scope *s, kvino_tensor *x) {
 static kvino_tensor *sum_places(kv_scope *s, kvino_tensor *places, kvino_tensor *weights, kvino_tensor *n) {
   if (!places || !n || !weights) return NULL;
   kvino_tensor *one = kv_int(s, KVINO_I64, 1), *room = n;
-  if (kv_is_symbolic(places)) { /* one more place for those that are dropped */
+  if (kv_is_traced(s, places)) { /* one more place for those that are dropped */
     room = kv_add(s, n, one);
     kvino_tensor *zero = kv_int(s, KVINO_I64, 0);
     kvino_tensor *outside = kv_logical_or(s, kv_less(s, places, zero), kv_greater_equal(s, places, n));
@@ -74,7 +74,7 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
   if (!x) return NULL;
   if (x->size)
     length = kv_maximum(s, kv_add(s, kv_cast(s, largest_of(s, x), KVINO_I64), kv_int(s, KVINO_I64, 1)), least);
-  if (x->size && !kv_is_symbolic(x)) {
+  if (x->size && !kv_unreadable(s, x)) {
     kvino_tensor *lowest = least_of(s, x);
     if (lowest && kv_tensor_get_int(lowest, 0) < 0)
       return kv_scope_fail(s, KVINO_INVALID, "'list' argument must have no negative elements");
@@ -85,7 +85,7 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
   kvino_tensor *row = kv_range(s, zero, rows, one, (kv_output_type_attrs){.output_type = KVINO_I64});
   kvino_tensor *nowhere = kv_int(s, KVINO_I64, -1);
   kvino_tensor *places = kv_add(s, x, kv_unsqueeze(s, kv_multiply(s, row, length), KV_VECTOR(s, 1)));
-  if (kv_is_symbolic(x)) places = kv_select(s, kv_less(s, x, zero), nowhere, places);
+  if (kv_is_traced(s, x)) places = kv_select(s, kv_less(s, x, zero), nowhere, places);
   kvino_tensor *y = count_places(s, kv_flatten(s, places), weights, kv_multiply(s, rows, length));
   kvino_tensor *shape =
       kv_concat(s, 2, (kvino_tensor *[]){kv_flatten(s, rows), kv_flatten(s, length)}, (kv_axis_attrs){.axis = 0});
@@ -96,7 +96,7 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
 
 static bool finite_range(kv_scope *s, kvino_tensor *low, kvino_tensor *high, const char *what) {
   if (!low || !high) return false;
-  if (kv_is_symbolic(low) || kv_is_symbolic(high)) return true;
+  if (kv_unreadable(s, low) || kv_unreadable(s, high)) return true;
   double a = kv_tensor_get_number(low, 0), b = kv_tensor_get_number(high, 0);
   if (a > b) kv_scope_fail(s, KVINO_INVALID, "max must be larger than min in range parameter.");
   if (!isfinite(a) || !isfinite(b)) kv_scope_fail(s, KVINO_INVALID, "%s range of [%g, %g] is not finite", what, a, b);
@@ -132,7 +132,7 @@ static kvino_tensor *given_edges(kv_scope *s, kvino_tensor *bins, kvino_dtype dt
   bins = kv_cast(s, bins, dtype);
   if (!bins) return NULL;
   if (bins->rank != 1) return kv_scope_fail(s, KVINO_INVALID, "`bins` must be 1d, when an array");
-  for (int64_t i = 1; !kv_is_symbolic(bins) && i < bins->size; i++)
+  for (int64_t i = 1; !kv_unreadable(s, bins) && i < bins->size; i++)
     if (kv_tensor_get_number(bins, i - 1) > kv_tensor_get_number(bins, i))
       return kv_scope_fail(s, KVINO_INVALID, "`bins` must increase monotonically, when an array");
   return bins;

@@ -1,5 +1,7 @@
-/* LSTM and GRU over whole sequences, Keras's weights put into OpenVINO's order: from gates in columns (i, f, c, o; z,
- * r, h) to gates in rows (f, i, c, o; z, r, h), for each direction. */
+/* LSTM, GRU and simple recurrence over whole sequences, Keras's weights put into OpenVINO's order: from gates in
+ * columns (i, f, c, o; z, r, h) to gates in rows (f, i, c, o; z, r, h), for each direction. */
+#include <string.h>
+
 #include "ops/common.h"
 
 /* The gates of a kernel [n, gates * units] in another order, as [1, gates * units, n]. */
@@ -30,6 +32,63 @@ static kvino_tensor *full_lengths(kv_scope *s, kvino_tensor *x) {
   return kv_broadcast_shape(s, steps, kv_unsqueeze(s, batch, KV_VECTOR(s, 0)));
 }
 
+/* ---- masks ----
+ *
+ * A step that is masked changes nothing. The others are moved to the front, in their order: what remains are sequences
+ * of different lengths. Behind them the outputs are moved back. */
+
+typedef struct masking {
+  kvino_tensor *mask, *count; /* [B, T]: bool; how many steps there are up to each, itself included */
+  kvino_tensor *lengths;      /* [B] */
+  kvino_tensor *last;         /* T - 1 */
+  kvino_tensor *first;        /* the first state: [B, 1, units] */
+  bool reverse, zero;
+} masking;
+
+/* Rows of x [B, T, n] along time, by [B, T]. */
+static kvino_tensor *take_steps(kv_scope *s, kvino_tensor *x, kvino_tensor *at) {
+  return x && at ? kv_gather(s, x, at, kv_int(s, KVINO_I64, 1), (kv_gather_attrs){.batch_dims = 1}) : NULL;
+}
+
+/* Packs *x; fails where the mask does not belong to it. */
+static bool mask_begin(kv_scope *s, masking *m, kvino_tensor *mask, kvino_tensor **x, kvino_tensor *first) {
+  const kvino_tensor *t = *x;
+  if (!mask || !t) return false;
+  bool fits = mask->rank == 2;
+  for (int i = 0; fits && i < 2; i++) fits = mask->shape[i] < 0 || t->shape[i] < 0 || mask->shape[i] == t->shape[i];
+  if (!fits) return kv_scope_fail(s, KVINO_INVALID, "a mask must have the shape (batch, time) of its inputs") != NULL;
+  kv_cumsum_attrs running = {.exclusive = false, .reverse = false};
+  kvino_tensor *one = kv_int(s, KVINO_I32, 1), *time = kv_int(s, KVINO_I64, 1);
+  m->mask = kv_cast(s, mask, KVINO_BOOL);
+  kvino_tensor *steps = kv_cast(s, m->mask, KVINO_I32);
+  m->count = kv_cum_sum(s, steps, time, running);
+  m->lengths = kv_reduce_sum(s, steps, KV_VECTOR(s, 1), (kv_keep_dims_attrs){.keep_dims = false});
+  m->last = kv_subtract(s, kv_cast(s, kv_dimension(s, *x, 1), KVINO_I32), one);
+  m->first = first;
+  /* each step's time goes to its place among the steps; those of masked ones behind the last, where nothing is read */
+  kvino_tensor *ones = kv_broadcast_shape(s, one, kv_dims(s, steps));
+  kvino_tensor *times = kv_cum_sum(s, ones, time, (kv_cumsum_attrs){.exclusive = true, .reverse = false});
+  kvino_tensor *place = kv_select(s, m->mask, kv_subtract(s, m->count, one), m->last);
+  kv_scatter_attrs set = {.reduction = "none", .use_init_val = true};
+  *x = take_steps(s, *x, kv_scatter_elements_update(s, times, place, times, time, set));
+  return !s->status;
+}
+
+/* The outputs [B, T, units] of packed steps, each where its step was. */
+static kvino_tensor *unpack(kv_scope *s, const masking *m, kvino_tensor *y) {
+  kvino_tensor *zero = kv_int(s, KVINO_I32, 0), *lengths = kv_unsqueeze(s, m->lengths, KV_VECTOR(s, 1));
+  kvino_tensor *own = m->reverse ? kv_cast(s, m->mask, KVINO_I32) : kv_int(s, KVINO_I32, 1);
+  kvino_tensor *at = kv_subtract(s, m->count, own); /* the step itself, or the one that was computed before */
+  kvino_tensor *any = m->reverse ? kv_less(s, at, lengths) : kv_greater_equal(s, at, zero);
+  at = kv_maximum(s, kv_minimum(s, at, m->last), zero);
+  y = take_steps(s, y, at);
+  if (!y) return NULL;
+  kvino_tensor *use = kv_unsqueeze(s, m->zero ? m->mask : any, KV_VECTOR(s, 2));
+  return kv_select(s, use, y, m->zero ? kv_like(s, y, 0) : kv_cast(s, m->first, kv_dtype_of(y)));
+}
+
+/* ---- operands ---- */
+
 static bool check(kv_scope *s, const kvino_tensor *x, const kvino_tensor *h, const kvino_tensor *kernel,
                   const kvino_tensor *recurrent, int64_t gates) {
   if (!x || !h || !kernel || !recurrent) return false;
@@ -48,9 +107,11 @@ static bool check(kv_scope *s, const kvino_tensor *x, const kvino_tensor *h, con
 /* [batch, units] and [batch, 1, units] */
 static kvino_tensor *widen(kv_scope *s, kvino_tensor *h) { return h ? kv_unsqueeze(s, h, KV_VECTOR(s, 1)) : NULL; }
 
-/* y [batch, 1, time, units] and the states, without directions and in the dtype. */
-static kvino_tensors results(kv_scope *s, kvino_tensors v, kvino_dtype dtype) {
-  for (size_t i = 0; v.v && i < v.n; i++) v.v[i] = kv_cast(s, kv_squeeze(s, v.v[i], KV_VECTOR(s, 1)), dtype);
+/* y [batch, 1, time, units] and the states, without directions and in the dtype. m: NULL without a mask. */
+static kvino_tensors results(kv_scope *s, kvino_tensors v, kvino_dtype dtype, const masking *m) {
+  for (size_t i = 0; v.v && i < v.n; i++) v.v[i] = kv_squeeze(s, v.v[i], KV_VECTOR(s, 1));
+  if (m && v.v) v.v[0] = unpack(s, m, v.v[0]);
+  for (size_t i = 0; v.v && i < v.n; i++) v.v[i] = kv_cast(s, v.v[i], dtype);
   return s->status ? KV_NO_TENSORS : v;
 }
 
@@ -69,7 +130,9 @@ static kvino_dtype dtype_of_layer(const kvino_tensor *x, const kvino_tensor *ker
 }
 
 kvino_tensors op_lstm_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvino_tensor *c, kvino_tensor *kernel,
-                               kvino_tensor *recurrent, kvino_tensor *bias, bool reverse) {
+                               kvino_tensor *recurrent, kvino_tensor *bias, bool reverse, kvino_tensor *mask,
+                               bool zero) {
+  masking m = {.reverse = reverse, .zero = zero};
   if (!check(s, x, h, kernel, recurrent, 4) || !c) return KV_NO_TENSORS;
   kvino_dtype dtype = dtype_of_layer(x, kernel);
   to_work(s, 6, (kvino_tensor * *[]){&x, &h, &c, &kernel, &recurrent, &bias}, &dtype);
@@ -80,16 +143,18 @@ kvino_tensors op_lstm_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kv
     b = kernel_rows(s, b, LSTM_ORDER, 4);
     b = b ? kv_squeeze(s, b, KV_VECTOR(s, 2)) : NULL;
   }
+  kvino_tensor *first = widen(s, h);
+  if (mask && !mask_begin(s, &m, mask, &x, first)) return KV_NO_TENSORS;
   kvino_tensor *in[] = {x,
-                        widen(s, h),
+                        first,
                         widen(s, c),
-                        full_lengths(s, x),
+                        mask ? m.lengths : full_lengths(s, x),
                         kernel_rows(s, kernel, LSTM_ORDER, 4),
                         kernel_rows(s, recurrent, LSTM_ORDER, 4),
                         b};
   kv_lstm_sequence_attrs attrs = {
       .hidden_size = units, .direction = reverse ? "reverse" : "forward", .activations = "sigmoid,tanh,tanh"};
-  return s->status ? KV_NO_TENSORS : results(s, kv_lstm_sequence(s, 7, in, attrs), dtype);
+  return s->status ? KV_NO_TENSORS : results(s, kv_lstm_sequence(s, 7, in, attrs), dtype, mask ? &m : NULL);
 }
 
 /* Keras's bias [2, 3 * units] (for inputs, for the state) where the state's part of h is reset by itself: [z, r: the
@@ -104,7 +169,9 @@ static kvino_tensor *gru_bias(kv_scope *s, kvino_tensor *bias, kvino_tensor *x, 
 }
 
 kvino_tensors op_gru_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvino_tensor *kernel,
-                              kvino_tensor *recurrent, kvino_tensor *bias, bool reset_after, bool reverse) {
+                              kvino_tensor *recurrent, kvino_tensor *bias, bool reset_after, bool reverse,
+                              kvino_tensor *mask, bool zero) {
+  masking m = {.reverse = reverse, .zero = zero};
   if (!check(s, x, h, kernel, recurrent, 3)) return KV_NO_TENSORS;
   if (bias && bias->rank != (reset_after ? 2 : 1))
     return kv_scope_fail(s, KVINO_INVALID, "the bias of a GRU must have %d dimensions, not %d", reset_after ? 2 : 1,
@@ -114,9 +181,11 @@ kvino_tensors op_gru_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvi
   to_work(s, 5, (kvino_tensor * *[]){&x, &h, &kernel, &recurrent, &bias}, &dtype);
   if (s->status) return KV_NO_TENSORS;
   int64_t units = recurrent->shape[0];
+  kvino_tensor *first = widen(s, h);
+  if (mask && !mask_begin(s, &m, mask, &x, first)) return KV_NO_TENSORS;
   kvino_tensor *in[] = {x,
-                        widen(s, h),
-                        full_lengths(s, x),
+                        first,
+                        mask ? m.lengths : full_lengths(s, x),
                         kernel_rows(s, kernel, NULL, 3),
                         kernel_rows(s, recurrent, NULL, 3),
                         gru_bias(s, bias, x, units, reset_after)};
@@ -124,5 +193,36 @@ kvino_tensors op_gru_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvi
                                  .direction = reverse ? "reverse" : "forward",
                                  .activations = "sigmoid,tanh",
                                  .linear_before_reset = reset_after};
-  return s->status ? KV_NO_TENSORS : results(s, kv_gru_sequence(s, 6, in, attrs), dtype);
+  return s->status ? KV_NO_TENSORS : results(s, kv_gru_sequence(s, 6, in, attrs), dtype, mask ? &m : NULL);
+}
+
+/* The text as the attribute, which must live for ever. */
+static const char *activation_of(kv_scope *s, const char *name) {
+  static const char *const all[] = {"tanh", "sigmoid", "relu"};
+  for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)
+    if (!strcmp(name, all[i])) return all[i];
+  return kv_scope_fail(s, KVINO_INVALID, "the activation must be 'tanh', 'sigmoid' or 'relu', not '%s'",
+                       name ? name : "None");
+}
+
+kvino_tensors op_rnn_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvino_tensor *kernel,
+                              kvino_tensor *recurrent, kvino_tensor *bias, const char *activation, bool reverse,
+                              kvino_tensor *mask, bool zero) {
+  masking m = {.reverse = reverse, .zero = zero};
+  if (!check(s, x, h, kernel, recurrent, 1)) return KV_NO_TENSORS;
+  kvino_dtype dtype = dtype_of_layer(x, kernel);
+  to_work(s, 5, (kvino_tensor * *[]){&x, &h, &kernel, &recurrent, &bias}, &dtype);
+  kv_rnn_sequence_attrs attrs = {.direction = reverse ? "reverse" : "forward",
+                                 .activations = activation_of(s, activation)};
+  if (s->status) return KV_NO_TENSORS;
+  attrs.hidden_size = recurrent->shape[0];
+  kvino_tensor *first = widen(s, h);
+  if (mask && !mask_begin(s, &m, mask, &x, first)) return KV_NO_TENSORS;
+  kvino_tensor *in[] = {x,
+                        first,
+                        mask ? m.lengths : full_lengths(s, x),
+                        kernel_rows(s, kernel, NULL, 1),
+                        kernel_rows(s, recurrent, NULL, 1),
+                        bias_row(s, bias, x, attrs.hidden_size)};
+  return s->status ? KV_NO_TENSORS : results(s, kv_rnn_sequence(s, 6, in, attrs), dtype, mask ? &m : NULL);
 }
