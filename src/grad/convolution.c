@@ -129,8 +129,32 @@ static kvino_tensor *to_large(kv_scope *s, const sides *w, kvino_tensor *small, 
 
 /* ---- the filters ---- */
 
+/* Windows of one element each, all elements in turn: the two sides have the same places. */
+static bool is_pointwise(const sides *w) {
+  bool yes = !w->grouped && !w->surplus, explicitly = !w->windows.auto_pad || is(w->windows.auto_pad, "explicit");
+  for (int i = 0; i < w->n; i++) {
+    yes &= w->filters.v[2 + i] == 1 && stride_of(w, i) == 1;
+    if (explicitly) yes &= !entry(&w->windows.pads_begin, i, 0) && !entry(&w->windows.pads_end, i, 0);
+  }
+  return yes && w->filters.v[0] > 0 && w->filters.v[1] > 0;
+}
+
+/* [places of the whole batch, channels]: no copy where channels are last, as OpenVINO has them between convolutions. */
+static kvino_tensor *by_places(kv_scope *s, const sides *w, kvino_tensor *x, int64_t channels) {
+  int64_t axes[2 + MOST] = {0};
+  for (int i = 0; i < w->n; i++) axes[1 + i] = 2 + i;
+  axes[1 + w->n] = 1;
+  x = kv_transpose(s, x, kv_vector(s, (size_t)w->n + 2, axes));
+  return kv_reshape_to(s, x, 2, (int64_t[]){-1, channels});
+}
+
 static kvino_tensor *to_filters(kv_scope *s, const sides *w, kvino_tensor *large, kvino_tensor *small) {
   if (s->status) return NULL;
+  if (is_pointwise(w)) {
+    kvino_tensor *a = by_places(s, w, small, w->filters.v[0]), *b = by_places(s, w, large, w->filters.v[1]);
+    kvino_tensor *product = kv_mat_mul(s, a, b, (kv_matmul_attrs){.transpose_a = true});
+    return kv_reshape_to(s, product, w->filters.n, w->filters.v);
+  }
   return kv_convolution_backprop_filters(s, large, small,
                                          (kv_conv_filters_attrs){.filters = w->filters,
                                                                  .strides = w->windows.strides,

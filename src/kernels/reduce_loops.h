@@ -216,13 +216,15 @@ COMPLEX_EXTREME(min_c128, double, <)
 
 /* ---- columns: the compiler makes vectors of these loops ---- */
 
-/* Four rows at a time, so that the state is read and written once for four. */
+/* Four rows at a time, so that the state is read and written once for four; but memory is faster read in one go, where
+ * rows follow each other and the state is no wider than they are. */
 #define COLUMNS(name, T, A, STEP)                                                                                      \
   static void columns_##name(const char *p, int64_t step, int64_t rows, int64_t n, void *state,                        \
                              int64_t width UNUSED) {                                                                   \
     A *restrict s = state;                                                                                             \
+    const bool in_one_go = sizeof(A) == sizeof(T) && step == n * (int64_t)sizeof(T);                                   \
     int64_t r = 0;                                                                                                     \
-    for (; r + 4 <= rows; r += 4, p += 4 * step) {                                                                     \
+    for (; !in_one_go && r + 4 <= rows; r += 4, p += 4 * step) {                                                       \
       const T *restrict x0 = (const T *)p, *restrict x1 = (const T *)(p + step);                                       \
       const T *restrict x2 = (const T *)(p + 2 * step), *restrict x3 = (const T *)(p + 3 * step);                      \
       for (int64_t j = 0; j < n; j++) {                                                                                \
@@ -265,26 +267,38 @@ static void columns_sum_c64(const char *p, int64_t step, int64_t rows, int64_t n
   columns_sum_f32(p, step, rows, 2 * n, state, 2 * width);
 }
 
-/* As in rows, a few elements are added plainly, here four by two, before the error is taken. */
+/* Every addition with its error: rows of a column may cancel in any order. */
+#define ADD_COMPENSATED(x)                                                                                             \
+  do {                                                                                                                 \
+    const double v = (x), t = a + v, b = t - a;                                                                        \
+    lost += (a - (t - b)) + (v - b);                                                                                   \
+    a = t;                                                                                                             \
+  } while (0)
 #define COLUMNS_COMPENSATED(name, MAP)                                                                                 \
   static void columns_##name(const char *p, int64_t step, int64_t rows, int64_t n, void *state, int64_t width) {       \
     double *restrict s = state, *restrict error = s + width;                                                           \
+    const bool in_one_go = n < 512 && step == n * (int64_t)sizeof(double); /* the state stays in the nearest cache */  \
     int64_t r = 0;                                                                                                     \
-    for (; r + 4 <= rows; r += 4, p += 4 * step) {                                                                     \
+    for (; !in_one_go && r + 4 <= rows; r += 4, p += 4 * step) {                                                       \
       const double *restrict x0 = (const double *)p, *restrict x1 = (const double *)(p + step);                        \
       const double *restrict x2 = (const double *)(p + 2 * step), *restrict x3 = (const double *)(p + 3 * step);       \
       for (int64_t j = 0; j < n; j++) {                                                                                \
-        double a = s[j], v = (MAP(x0[j]) + MAP(x1[j])) + (MAP(x2[j]) + MAP(x3[j])), t = a + v, b = t - a;              \
-        error[j] += (a - (t - b)) + (v - b);                                                                           \
-        s[j] = t;                                                                                                      \
+        double a = s[j], lost = error[j];                                                                              \
+        ADD_COMPENSATED(MAP(x0[j]));                                                                                   \
+        ADD_COMPENSATED(MAP(x1[j]));                                                                                   \
+        ADD_COMPENSATED(MAP(x2[j]));                                                                                   \
+        ADD_COMPENSATED(MAP(x3[j]));                                                                                   \
+        s[j] = a;                                                                                                      \
+        error[j] = lost;                                                                                               \
       }                                                                                                                \
     }                                                                                                                  \
     for (; r < rows; r++, p += step) {                                                                                 \
       const double *restrict x = (const double *)p;                                                                    \
       for (int64_t j = 0; j < n; j++) {                                                                                \
-        double a = s[j], v = MAP(x[j]), t = a + v, b = t - a;                                                          \
-        error[j] += (a - (t - b)) + (v - b);                                                                           \
-        s[j] = t;                                                                                                      \
+        double a = s[j], lost = error[j];                                                                              \
+        ADD_COMPENSATED(MAP(x[j]));                                                                                    \
+        s[j] = a;                                                                                                      \
+        error[j] = lost;                                                                                               \
       }                                                                                                                \
     }                                                                                                                  \
   }

@@ -16,8 +16,11 @@
 
 typedef uint32_t v32 __attribute__((vector_size(BYTES)));
 typedef uint64_t v64 __attribute__((vector_size(BYTES)));
-typedef uint32_t w32 __attribute__((aligned(64), may_alias));
-typedef uint64_t w64 __attribute__((aligned(64), may_alias));
+typedef uint32_t w32 __attribute__((may_alias));
+typedef uint64_t w64 __attribute__((may_alias));
+/* In memory: a sanitizer may put an aligned array elsewhere. */
+typedef uint32_t m32 __attribute__((vector_size(BYTES), aligned(4), may_alias));
+typedef uint64_t m64 __attribute__((vector_size(BYTES), aligned(8), may_alias));
 enum { LANES32 = BYTES / 4, LANES64 = BYTES / 8 };
 
 /* Lane i beside lane i ^ m, whose highest bit is `high`. */
@@ -65,7 +68,7 @@ enum { LANES32 = BYTES / 4, LANES64 = BYTES / 8 };
     return x;                                                                                                          \
   }                                                                                                                    \
   /* Vectors [first, first + 2 width) of `count`: both halves are sorted. */                                           \
-  INLINE void merge_runs##B(v##B *a, int first, int width, int count) {                                                \
+  INLINE void merge_runs##B(m##B *a, int first, int width, int count) {                                                \
     const int end = first + 2 * width < count ? first + 2 * width : count;                                             \
     for (int i = first, j = first + 2 * width - 1; i < j; i++, j--) {                                                  \
       if (j >= count) continue;                                                                                        \
@@ -84,7 +87,7 @@ enum { LANES32 = BYTES / 4, LANES64 = BYTES / 8 };
   }                                                                                                                    \
   /* `words` has room up to the next whole vector. */                                                                  \
   static void sort_words##B(w##B *words, int n) {                                                                      \
-    v##B *a = (v##B *)words;                                                                                           \
+    m##B *a = (m##B *)words;                                                                                           \
     const int count = (n + LANES##B - 1) / LANES##B;                                                                   \
     for (int i = n; i < count * LANES##B; i++) words[i] = most;                                                        \
     for (int i = 0; i < count; i++) a[i] = sort_lanes##B(a[i] ^ TURN##B);                                              \

@@ -246,6 +246,59 @@ static kvino_tensor *simplify_arithmetic(const kv_node *node, kvino_tensor *cons
   return NULL;
 }
 
+/* ---- Broadcast before what broadcasts itself ---- */
+
+static bool broadcasts(kv_prim_id id) {
+  switch (id) {
+  case KV_Add:
+  case KV_Subtract:
+  case KV_Multiply:
+  case KV_Divide:
+  case KV_Power:
+  case KV_Maximum:
+  case KV_Minimum:
+  case KV_SquaredDifference:
+  case KV_Select:
+  case KV_Equal:
+  case KV_NotEqual:
+  case KV_Less:
+  case KV_LessEqual:
+  case KV_Greater:
+  case KV_GreaterEqual:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* What a Broadcast repeats, where another operand has the whole shape already; NULL. */
+static kvino_tensor *unrepeated(kv_scope *s, const kv_node *node, kvino_tensor *const *in, uint32_t k) {
+  const kv_node *broadcast = made_by(in[k], KV_Broadcast);
+  const kv_output *y = &node->out[0];
+  const char *mode = broadcast ? broadcast->attrs.broadcast.mode : NULL;
+  if (!mode || strcmp(mode, "numpy")) return NULL;
+  for (uint32_t j = 0; j < node->n_in; j++) {
+    bool whole = j != k && in[j]->rank == y->rank && !made_by(in[j], KV_Broadcast);
+    for (int i = 0; whole && i < y->rank; i++) whole = y->shape[i] >= 0 && in[j]->shape[i] == y->shape[i];
+    if (whole) return operand(s, broadcast, 0);
+  }
+  return NULL;
+}
+
+static kvino_tensor *simplify_broadcasting(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  kvino_tensor *now[3];
+  bool changed = false;
+  if (!broadcasts(node->prim->id) || node->n_in > 3) return NULL;
+  for (uint32_t k = 0; k < node->n_in; k++) {
+    kvino_tensor *less = unrepeated(s, node, in, k);
+    now[k] = less ? less : in[k];
+    changed |= less != NULL;
+  }
+  if (!changed || s->status) return NULL;
+  kvino_tensors v = kv_clone(s, w->out, node, now);
+  return v.v ? v.v[0] : NULL;
+}
+
 /* ---- the pass ---- */
 
 static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
@@ -271,7 +324,8 @@ static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node
     break;
   }
   kvino_tensor *t = simplify_movement(node, in);
-  return t ? t : simplify_arithmetic(node, in);
+  if (!t) t = simplify_arithmetic(node, in);
+  return t ? t : simplify_broadcasting(s, w, node, in);
 }
 
 static kvino_tensors simplify_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {

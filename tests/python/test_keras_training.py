@@ -370,6 +370,20 @@ def test_custom_gradient():
     np.testing.assert_allclose(np.asarray(inside(np.float32([1.0, 2.0]))), [13.0, 10 + 2 + 4 * 4.0])
 
 
+def test_gradients_that_kerass_tests_take_by_backend():
+    """What Keras's own tests check for TensorFlow, JAX and PyTorch by name."""
+    from keras.src.quantizers import quantizers
+    from kvino.keras_backend import derivatives
+
+    quotient = derivatives.grad(ops.divide_no_nan, argnums=(0, 1))
+    for got, expected in zip(quotient(np.float32([1, 2]), np.float32([0, 2])), ([0, 0.5], [0, -0.5])):
+        np.testing.assert_array_equal(np.asarray(got), np.float32(expected))
+    low, high, step = -0.1, 63.4, 0.5
+    x = np.float32([low - step, 0.25, high / 2, high + step])
+    gradient = derivatives.grad(lambda v: quantizers.fake_quant_with_min_max_vars(v, low, high, num_bits=7))(x)
+    np.testing.assert_array_equal(np.asarray(gradient), np.float32([0, 1, 1, 0]))
+
+
 def test_what_cannot_be_trained_says_so():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
     with pytest.raises(ValueError, match="compile"):

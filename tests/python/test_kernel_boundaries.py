@@ -199,3 +199,29 @@ for dtype in ("bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "in
 def test_short_rows(isa):
     run = subprocess.run([sys.executable, "-c", SHORT_ROWS], env={**os.environ, "KVINO_ISA": isa}, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+# ---- reductions of columns: rows one by one or four together, adjacent or apart ----
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+@pytest.mark.parametrize("columns", [100, 511, 512, 513, 2000])
+def test_reduced_columns(dtype, columns):
+    for rows in (1, 2, 3, 4, 5, 7, 8, 9, 41):
+        whole = made(dtype, rows, columns + 5) if dtype != "uint8" else made("int32", rows, columns + 5).astype(dtype)
+        for x in (whole, whole[:, 2:-3], np.ascontiguousarray(whole[:, 2:-3])):
+            t = kvino.Tensor(x)
+            for name in ("max", "min", "sum", "prod"):
+                want = getattr(np, name)(x.astype("float64") if dtype == "float32" else x, axis=0)
+                got = read(getattr(ops, name)(t, axis=0))
+                if dtype.startswith("float"):
+                    scale = np.abs(x.astype("float64")).sum(0) if name == "sum" else np.abs(want)
+                    assert (np.abs(got - want) <= 4 * np.finfo(dtype).eps * scale * (1 if dtype == "float32" else rows)).all(), (name, rows)
+                else:
+                    np.testing.assert_array_equal(got, want.astype(got.dtype), f"{name} {rows}")
+            if dtype.startswith("float"):
+                holed = x.copy()
+                holed[-1, ::3] = np.nan
+                np.testing.assert_array_equal(read(ops.max(kvino.Tensor(holed), axis=0)), np.max(holed, axis=0))
+                holed[:-1, 1::3] = np.nan
+                got = read(ops.nanmax(kvino.Tensor(holed), axis=0))
+                np.testing.assert_array_equal(got, np.fmax.reduce(holed, axis=0))
