@@ -105,8 +105,8 @@ static bool is_cpu(const char *device) {
   return !device || (!strncasecmp(device, "CPU", 3) && (!device[3] || device[3] == '.'));
 }
 
-/* There are graphs that OpenVINO's CPU plugin fails on (a MatMul of one column by one number, with four rows). The native
- * kernels compute them on the same processor. On another device the error is the caller's to know. */
+/* There are graphs that OpenVINO's CPU plugin fails on (a MatMul of one column by one number, with four rows). The
+ * native kernels compute them on the same processor. On another device the error is the caller's to know. */
 static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, const char *device, size_t n,
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
   kvino_status status = compile_segment(x, device, n, properties, stage, err);

@@ -150,15 +150,15 @@ static bool takes(const kv_node *node, kv_edge e) {
   return false;
 }
 
-/* Whether `node` may take an operand in the segment `to`: others take it there too, or it is kept longer and no larger
- * than what `node` makes of it. */
+/* Whether `node` may take an operand in the segment `to`: others take it there too, or it is kept at least until the
+ * segment before and no larger than what `node` makes of it. */
 static bool is_at_hand(const division *d, const consumers *c, const kv_node *node, kv_edge e, int to) {
   size_t id = e.node->id;
   bool kept = false;
   if (d->level[id] == NO_LEVEL || d->level[id] == to) return true;
   for (size_t i = c->at[id]; i < c->at[id + 1]; i++) {
     const kv_node *other = c->node[i];
-    if (other == node || d->level[other->id] < to || !takes(other, e)) continue;
+    if (other == node || d->level[other->id] < to - 1 || !takes(other, e)) continue;
     if (d->level[other->id] == to) return true;
     kept = true;
   }

@@ -18,9 +18,9 @@ typedef struct kv_partition {
   kv_segment *segment; /* in an order in which they can run */
 } kv_partition;
 
-/* `native` holds a flag for each node (by id). Segments are convex, as few in a row as there must be, and alternate
- * between the engines: a graph without a native node is one segment (none where it only passes Parameters and Constants
- * on). */
+/* `native` holds a flag for each node (by id); conversions and views that only native nodes use may join them. Segments
+ * are convex, as few in a row as there must be, and alternate between the engines: a graph without a native node is one
+ * segment (none where it only passes Parameters and Constants on). */
 kvino_status kv_partition_new(const kv_graph *g, const bool *native, kv_partition **out, kvino_error *err);
 void kv_partition_free(kv_partition *p); /* NULL is allowed */
 

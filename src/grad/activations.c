@@ -18,7 +18,8 @@ static kvino_tensor *square(kv_scope *s, kvino_tensor *x) { return kv_multiply(s
 
 /* ---- of straight lines ---- */
 
-UNARY(relu, where(s, positive(s, RAW(X)), RAW(D)))
+/* By the result: what comes before it need not be kept, as what comes after it is. */
+UNARY(relu, where(s, positive(s, RAW(Y)), RAW(D)))
 
 /* x where it is not negative, otherwise x times a slope, of which axis 1 may have one for each channel. */
 void kv_grad_prelu(kv_grad *g) {

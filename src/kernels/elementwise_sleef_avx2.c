@@ -26,7 +26,7 @@
 #define ENTRY32(table, index)                                                                                          \
   (v32) _mm256_blendv_ps(QUARTERS32(table, index), QUARTERS32((table) + 16, index), (M32)((mask32)(index) << 27))
 #define EXPONENT32(x) __builtin_convertvector(((mask32)(x) >> 23) - 127, v32)
-#define MANTISSA32(x) (v32)(((mask32)(x) & 0x7fffff) | 0x3f800000)
+#define MANTISSA32(x) (v32)(((mask32)(x)&0x7fffff) | 0x3f800000)
 #include "kernels/elementwise_sleef_body.h"
 #else
 #include "kernels/elementwise_tables.h"

@@ -156,7 +156,7 @@ static void test_partition_is_convex_and_maximal(void **state) {
   build_begin(&b);
   kvino_tensor *x = parameter(&b, KVINO_F32, SHAPE(3));
   kvino_tensor *a = kv_sin(&b.s, x), *n = kv_cos(&b.s, a), *c = kv_tanh(&b.s, a);
-  result(&b, kv_add(&b.s, c, n)); /* c could join neither side of n alone: it is computed with a */
+  result(&b, kv_add(&b.s, c, n)); /* c waits for its use, behind n: a is kept until then anyway */
   result(&b, a);
   kv_graph *g = build_end(&b);
   bool native[8] = {0};
@@ -165,15 +165,37 @@ static void test_partition_is_convex_and_maximal(void **state) {
   OK(kv_partition_new(g, native, &p, ERR));
   assert_int_equal(p->n, 3);
   assert_true(p->segment[0].openvino && !p->segment[1].openvino && p->segment[2].openvino);
-  assert_int_equal(p->segment[0].n_nodes, 2);
+  assert_int_equal(p->segment[0].n_nodes, 1);
   assert_int_equal(p->segment[0].n_in, 1);
-  assert_int_equal(p->segment[0].n_out, 2);
+  assert_int_equal(p->segment[0].n_out, 1);
   assert_int_equal(p->segment[1].n_in, 1);
   assert_int_equal(p->segment[2].n_in, 2);
   kv_partition_free(p);
   native[2] = false;
   OK(kv_partition_new(g, native, &p, ERR));
   assert_int_equal(p->n, 1);
+  kv_partition_free(p);
+  kv_graph_release(g);
+}
+
+/* A native node that needs nothing of OpenVINO's but a conversion takes that in and goes first. */
+static void test_partition_begins_natively(void **state) {
+  (void)state;
+  build b;
+  build_begin(&b);
+  kvino_tensor *x = parameter(&b, KVINO_F32, SHAPE(3)), *labels = parameter(&b, KVINO_I64, SHAPE(3));
+  kvino_tensor *f = kv_convert(&b.s, labels, (kv_convert_attrs){.destination_type = KVINO_F32});
+  kvino_tensor *a = kv_sin(&b.s, x), *n = kv_cos(&b.s, f);
+  result(&b, kv_add(&b.s, a, n));
+  kv_graph *g = build_end(&b);
+  bool native[8] = {0};
+  for (size_t i = 0; i < g->n_nodes; i++) native[i] = g->node[i]->prim->id == KV_Cos;
+  kv_partition *p = NULL;
+  OK(kv_partition_new(g, native, &p, ERR));
+  assert_int_equal(p->n, 2);
+  assert_true(!p->segment[0].openvino && p->segment[1].openvino);
+  assert_int_equal(p->segment[0].n_nodes, 2);
+  assert_int_equal(p->segment[1].n_nodes, 2);
   kv_partition_free(p);
   kv_graph_release(g);
 }
@@ -302,6 +324,7 @@ int main(void) {
       cmocka_unit_test(test_constants_that_must_be_copied),
       cmocka_unit_test(test_types_that_openvino_has_not),
       cmocka_unit_test(test_partition_is_convex_and_maximal),
+      cmocka_unit_test(test_partition_begins_natively),
       cmocka_unit_test(test_intervals),
       cmocka_unit_test(test_values_that_fit),
       cmocka_unit_test(test_sweep_native),
