@@ -28,11 +28,10 @@ kvino_status kv_body_shapes(const kv_graph *body, kvino_tensor *const *in, kv_sp
  * scope. */
 void kv_put_captures(kv_scope *s, const kv_graph *body, kvino_tensor **in);
 
-/* y, computed from x, both traced; its derivative is what `gradient` makes of x, y and the cotangent d of y, instead of
- * that of the steps between. */
-kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, kvino_tensor *x,
-                               kvino_tensor *(*gradient)(kv_scope *s, kvino_tensor *x, kvino_tensor *y,
-                                                         kvino_tensor *d));
+/* y, computed from the n tensors x and traced; its derivatives are what `gradient` makes of x, y and the cotangent d of
+ * y, instead of those of the steps between: it gives n tensors of the dtypes and shapes of x, or fails the scope. */
+typedef kvino_tensors (*kv_gradient_of)(kv_scope *s, kvino_tensor *const *x, kvino_tensor *y, kvino_tensor *d);
+kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, size_t n, kvino_tensor *const *x, kv_gradient_of gradient);
 
 /* What a body takes and gives, in the order of its Parameters and Results. */
 static inline const kv_output *kv_body_parameter(const kv_graph *g, size_t i) { return g->parameter[i]->out; }

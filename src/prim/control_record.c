@@ -107,25 +107,30 @@ kvino_status kvino_loop(kvino_tensor *trip_count, kvino_tensor *condition, size_
 
 /* ---- a derivative of one's own ---- */
 
-static void record_gradient(kv_scope *s, kv_graph *body, kvino_tensor *y, kvino_tensor *x,
-                            kvino_tensor *(*gradient)(kv_scope *, kvino_tensor *, kvino_tensor *, kvino_tensor *)) {
+static void record_gradient(kv_scope *s, kv_graph *body, kvino_tensor *y, kvino_tensor *const *x,
+                            kv_gradient_of gradient) {
   kvino_tensor *d = NULL;
   if (!kv_scope_ok(s, kv_graph_parameter(body, (kvino_dtype)y->dtype, y->rank, y->shape, NULL, &d, s->err))) return;
-  kvino_tensor *dx = gradient(s, x, y, kv_own(s, d));
-  if (dx) kv_scope_ok(s, kv_graph_result(body, dx, NULL, s->err));
+  kvino_tensors dx = gradient(s, x, y, kv_own(s, d));
+  for (size_t i = 0; i < dx.n && !s->status; i++) kv_scope_ok(s, kv_graph_result(body, dx.v[i], NULL, s->err));
 }
 
-kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, kvino_tensor *x,
-                               kvino_tensor *(*gradient)(kv_scope *, kvino_tensor *, kvino_tensor *, kvino_tensor *)) {
+kvino_tensor *kv_with_gradient(kv_scope *s, kvino_tensor *y, size_t n, kvino_tensor *const *x,
+                               kv_gradient_of gradient) {
   kv_graph *body;
   kvino_tensors v = {0, NULL};
   if (s->status || !kv_scope_ok(s, kv_body_new(kv_graph_recording(y->node->graph), &body, s->err))) return NULL;
   kv_graph *before = kv_graph_record_in(body);
   record_gradient(s, body, y, x, gradient);
   kv_graph_record_in(before);
-  kvino_tensor **in = operands(s, 2, (kvino_tensor *[]){y, x}, body);
+  kvino_tensor **given = kv_scope_alloc(s, n + 1, sizeof *given), **in = NULL;
+  if (given) {
+    given[0] = y;
+    memcpy(given + 1, x, n * sizeof *given);
+    in = operands(s, n + 1, given, body);
+  }
   kv_attrs attrs = {.custom_gradient = {.gradient = body, .results = 1}};
-  if (in && !s->status) v = kv_apply_many(s, KV_CustomGradient, &attrs, 2 + body->n_captures, in);
+  if (in && !s->status) v = kv_apply_many(s, KV_CustomGradient, &attrs, n + 1 + body->n_captures, in);
   kv_body_close(body);
   kv_graph_release(body);
   return v.v ? v.v[0] : NULL;

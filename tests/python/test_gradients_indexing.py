@@ -27,7 +27,7 @@ def channels(i):
 
 
 # name, operands, positions of those that are constants, attributes
-CASES = [c for c in movement.CASES if c[0] not in ("Unique", "Range")]  # which jump there
+CASES = [c for c in movement.CASES if c[0] not in ("Unique", "Range", "StopGradient")]  # jumps, and none by definition
 for name in ("Sum", "Prod", "Max", "Min", "Mean", "L1", "L2", "FMax", "FMin", "MeanSquare"):
     for axes, keep in ((n([1]), False), (n([0, -1]), True), (n([0, 1, 2]), False), (NONE, False)):
         CASES.append(("Reduce" + name, [X, axes], (1,), {"keep_dims": keep}))

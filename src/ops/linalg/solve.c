@@ -88,12 +88,23 @@ static kvino_tensor *transposed(kv_scope *s, kvino_tensor *x) {
 static kvino_tensor *rest(kv_scope *s, kvino_tensor *square) { /* I - square */
   return square ? kv_subtract(s, kv_identity_like(s, square), square) : NULL;
 }
-static kvino_tensor *pseudoinverse_gradient(kv_scope *s, kvino_tensor *a, kvino_tensor *p, kvino_tensor *d) {
+static kvino_tensor *pseudoinverse_pulled_back(kv_scope *s, kvino_tensor *a, kvino_tensor *p, kvino_tensor *d) {
+  if (s->status) return NULL;
   kvino_tensor *u = transposed(s, d), *pt = u ? transposed(s, p) : NULL, *ph = pt ? op_conj(s, pt) : NULL;
   kvino_tensor *inside = product(s, product(s, pt, d), pt);
   kvino_tensor *rows = product(s, rest(s, product(s, a, p)), product(s, u, product(s, p, ph)));
   kvino_tensor *columns = product(s, product(s, product(s, ph, p), u), rest(s, product(s, p, a)));
   return kv_subtract(s, op_conj(s, kv_add(s, rows, columns)), inside);
+}
+static kvino_tensors list_of(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  kvino_tensors list = {b ? 2 : 1, kv_scope_alloc(s, 2, sizeof *list.v)};
+  if (s->status) return KV_NO_TENSORS;
+  list.v[0] = a;
+  list.v[1] = b;
+  return list;
+}
+static kvino_tensors pseudoinverse_gradient(kv_scope *s, kvino_tensor *const *x, kvino_tensor *p, kvino_tensor *d) {
+  return list_of(s, pseudoinverse_pulled_back(s, x[0], p, d), NULL);
 }
 
 static kvino_tensor *pseudoinverse(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
@@ -113,7 +124,16 @@ kvino_tensor *op_pinv(kv_scope *s, kvino_tensor *x, kvino_tensor *rcond) {
   bool smooth = !rcond && kv_is_traced(s, x);
   rcond = rcond ? kv_cast(s, rcond, kv_real_dtype((kvino_dtype)x->dtype)) : kv_rank_tolerance(s, x, 10);
   kvino_tensor *p = pseudoinverse(s, x, rcond);
-  return kv_cast(s, smooth && p ? kv_with_gradient(s, p, x, pseudoinverse_gradient) : p, dtype);
+  return kv_cast(s, smooth && p ? kv_with_gradient(s, p, 1, &x, pseudoinverse_gradient) : p, dtype);
+}
+
+/* x = P b. */
+static kvino_tensors lstsq_gradient(kv_scope *s, kvino_tensor *const *of, kvino_tensor *x, kvino_tensor *d) {
+  (void)x;
+  kvino_tensor *a = of[0], *b = of[1], *p = pseudoinverse(s, a, kv_rank_tolerance(s, a, 1));
+  if (!p) return KV_NO_TENSORS;
+  kvino_tensor *dp = product(s, d, transposed(s, b));
+  return list_of(s, pseudoinverse_pulled_back(s, a, p, dp), product(s, transposed(s, p), d));
 }
 
 kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tensor *rcond) {
@@ -128,7 +148,7 @@ kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tens
   if (!take(s, a, b, &y)) return NULL;
   kvino_tensor *tolerance = kv_rank_tolerance(s, y.a, 1);
   if (!tolerance) return NULL;
-  bool smooth = !rcond && kv_is_traced(s, y.a);
+  bool smooth = !rcond && (kv_is_traced(s, y.a) || kv_is_traced(s, y.b));
   if (rcond) { /* a negative one means the precision */
     kvino_dtype real = (kvino_dtype)tolerance->dtype;
     kvino_tensor *eps = kv_number(s, real, real == KVINO_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
@@ -137,16 +157,13 @@ kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tens
   } else {
     rcond = tolerance;
   }
-  if (smooth) {
-    kvino_tensor *p = pseudoinverse(s, y.a, rcond);
-    return p ? give(s, product(s, kv_with_gradient(s, p, y.a, pseudoinverse_gradient), y.b), &y) : NULL;
-  }
   kvino_tensors parts = kv_svd(s, y.a, (kv_svd_attrs){.full_matrices = false, .compute_uv = true});
   if (!parts.v) return NULL;
   kvino_tensor *scale = kv_cast(s, inverted(s, parts.v[1], rcond), (kvino_dtype)y.a->dtype);
   kvino_tensor *x = kv_mat_mul(s, op_conj(s, parts.v[0]), y.b, (kv_matmul_attrs){.transpose_a = true});
   x = kv_multiply(s, kv_unsqueeze(s, scale, KV_VECTOR(s, -1)), x);
-  return give(s, kv_mat_mul(s, op_conj(s, parts.v[2]), x, (kv_matmul_attrs){.transpose_a = true}), &y);
+  x = kv_mat_mul(s, op_conj(s, parts.v[2]), x, (kv_matmul_attrs){.transpose_a = true});
+  return give(s, smooth && x ? kv_with_gradient(s, x, 2, (kvino_tensor *[]){y.a, y.b}, lstsq_gradient) : x, &y);
 }
 
 /* ---- powers ---- */
