@@ -162,7 +162,7 @@ def child(names):
 @pytest.fixture(scope="module")
 def measured():
     run = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=SECONDS,
-                         env=dict(os.environ, KVINO_LARGE_BYTES=str(LARGE), PYTHONWARNINGS="ignore"))
+                         env=dict(os.environ, KVINO_LARGE_BYTES=str(LARGE), KVINO_THREADS="2", PYTHONWARNINGS="ignore"))
     assert run.returncode == 0, run.stdout[-300:] + run.stderr[-2000:]
     rows = [line.split() for line in run.stdout.splitlines()]
     return {name: (int(n), float(most)) for name, n, most in rows}
@@ -182,7 +182,9 @@ def test_every_operator_keeps_to_its_memory(measured):
 
 def test_no_operator_claims_more_than_it_takes(measured):
     """The sentence is no excuse: a formula that became better says so."""
-    under = {name: most for name, (n, most) in measured.items() if allowed(name) > ROOM and most < allowed(name) - 1.5}
+    # Threads have scratch memory of their own, and on a busy machine one may do all the work.
+    least = {name: min(allowed(name) - 1.5, 0.55 * allowed(name)) for name in measured if allowed(name) > ROOM}
+    under = {name: measured[name][1] for name in least if measured[name][1] < least[name]}
     assert not under
 
 
