@@ -1,5 +1,5 @@
-/* Derivatives of recorded values for Python (include/kvino/gradient.h). What kvino.grad and Keras's trainer are built
- * of. */
+/* Derivatives of recorded values for Python (include/kvino/gradient.h). What Keras's grad, jvp and trainer are
+ * built of. */
 #include <stdlib.h>
 
 #include "graph.h"

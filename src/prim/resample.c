@@ -167,7 +167,9 @@ kvino_status kv_infer_resample(kv_call *c) {
   return KVINO_OK;
 }
 
+/* Resample and ResampleBackprop, whose result is what the other one reads. */
 kvino_status kv_eval_resample(kv_call *c) {
+  bool back = c->prim->id == KV_ResampleBackprop;
   int64_t axis = c->attrs->axis.axis;
   kvino_tensor *operand[3] = {NULL};
   KV_TRY(kv_normalize_axis(&axis, c->in[0]->rank, c->err));
@@ -178,7 +180,7 @@ kvino_status kv_eval_resample(kv_call *c) {
     const kvino_tensor *x = operand[0];
     kv_resampling r = {.dtype = (kvino_dtype)x->dtype,
                        .outer = 1,
-                       .in = x->shape[axis],
+                       .in = (back ? c->out[0] : x)->shape[axis],
                        .out = operand[1]->shape[0],
                        .inner = 1,
                        .taps = operand[2]->shape[1],
@@ -189,7 +191,7 @@ kvino_status kv_eval_resample(kv_call *c) {
                        .y = c->out[0]->data};
     for (int k = 0; k < axis; k++) r.outer *= x->shape[k];
     for (int k = (int)axis + 1; k < x->rank; k++) r.inner *= x->shape[k];
-    kv_resample_run(&r);
+    back ? kv_resample_back(&r) : kv_resample_run(&r);
   }
   for (int i = 0; i < 3; i++) kvino_tensor_release(operand[i]);
   return status;

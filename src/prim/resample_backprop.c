@@ -1,7 +1,6 @@
-/* ResampleBackprop: the transpose of Resample. */
+/* ResampleBackprop: the transpose of Resample, computed beside it (kv_eval_resample). */
 #include <string.h>
 
-#include "kernels/resample.h"
 #include "prim/known.h"
 
 kvino_status kv_infer_resample_backprop(kv_call *c) {
@@ -26,32 +25,4 @@ kvino_status kv_infer_resample_backprop(kv_call *c) {
   shape[axis] = known ? length : -1;
   kv_call_spec(c, 0, (kvino_dtype)d->dtype, d->rank, shape);
   return KVINO_OK;
-}
-
-kvino_status kv_eval_resample_backprop(kv_call *c) {
-  int64_t axis = c->attrs->axis.axis;
-  kvino_tensor *operand[3] = {NULL};
-  KV_TRY(kv_normalize_axis(&axis, c->in[0]->rank, c->err));
-  KV_TRY(kv_call_alloc(c, 0));
-  kvino_status status = KVINO_OK;
-  for (int i = 0; i < 3 && !status; i++) status = kvino_tensor_contiguous(c->in[i], &operand[i], c->err);
-  if (!status) {
-    const kvino_tensor *d = operand[0];
-    kv_resampling r = {.dtype = (kvino_dtype)d->dtype,
-                       .outer = 1,
-                       .in = c->out[0]->shape[axis],
-                       .out = d->shape[axis],
-                       .inner = 1,
-                       .taps = operand[2]->shape[1],
-                       .start = (const int32_t *)operand[1]->data,
-                       .w = operand[2]->data,
-                       .one_row = operand[2]->shape[0] == 1,
-                       .x = d->data,
-                       .y = c->out[0]->data};
-    for (int k = 0; k < axis; k++) r.outer *= d->shape[k];
-    for (int k = (int)axis + 1; k < d->rank; k++) r.inner *= d->shape[k];
-    kv_resample_back(&r);
-  }
-  for (int i = 0; i < 3; i++) kvino_tensor_release(operand[i]);
-  return status;
 }

@@ -66,6 +66,23 @@ kvino_status kv_infer_sample(kv_call *c) {
   return KVINO_OK;
 }
 
+/* What Sample, Project and SampleBackprop say of the array x and the places. */
+static kv_sampling sampling_of(const kv_call *c, const kvino_tensor *x, const kvino_tensor *at) {
+  kv_sampling s = {.dtype = (kvino_dtype)x->dtype,
+                   .linear = c->attrs->sample.order == 1,
+                   .wide = at->dtype == KVINO_F64,
+                   .one_grid = at->shape[0] == 1,
+                   .axes = x->rank - 2,
+                   .batch = x->shape[0],
+                   .points = 1,
+                   .channels = x->shape[x->rank - 1],
+                   .shape = x->shape + 1,
+                   .coordinate = at->data};
+  outside_of(c->attrs->sample.fill_mode, &s.outside);
+  for (int k = 2; k < at->rank; k++) s.points *= at->shape[k];
+  return s;
+}
+
 kvino_status kv_eval_sample(kv_call *c) {
   kvino_tensor *operand[3] = {NULL};
   KV_TRY(kv_call_alloc(c, 0));
@@ -73,26 +90,15 @@ kvino_status kv_eval_sample(kv_call *c) {
   for (int i = 0; i < 3 && !status; i++) status = kvino_tensor_contiguous(c->in[i], &operand[i], c->err);
   if (!status) {
     const kvino_tensor *x = operand[0], *at = operand[1];
-    kv_sampling s = {.dtype = (kvino_dtype)x->dtype,
-                     .linear = c->attrs->sample.order == 1,
-                     .wide = at->dtype == KVINO_F64,
-                     .one_grid = at->shape[0] == 1,
-                     .axes = x->rank - 2,
-                     .batch = x->shape[0],
-                     .points = 1,
-                     .channels = x->shape[x->rank - 1],
-                     .shape = x->shape + 1,
-                     .x = x->data,
-                     .coordinate = at->data,
-                     .width = x->shape[2],
-                     .fill = operand[2]->data,
-                     .y = c->out[0]->data};
-    outside_of(c->attrs->sample.fill_mode, &s.outside);
+    kv_sampling s = sampling_of(c, x, at);
+    s.x = x->data;
+    s.width = x->shape[2];
+    s.fill = operand[2]->data;
+    s.y = c->out[0]->data;
     if (c->prim->id == KV_Project) {
       s.projection = (const double *)at->data;
       s.points = x->shape[1] * x->shape[2];
     }
-    for (int k = 2; k < at->rank; k++) s.points *= at->shape[k];
     kv_sample_run(&s);
   }
   for (int i = 0; i < 3; i++) kvino_tensor_release(operand[i]);
@@ -137,20 +143,8 @@ kvino_status kv_eval_sample_backprop(kv_call *c) {
   kvino_status status = KVINO_OK;
   for (int i = 0; i < 2 && !status; i++) status = kvino_tensor_contiguous(c->in[i], &operand[i], c->err);
   if (!status) {
-    const kvino_tensor *x = c->out[0], *at = operand[1];
-    kv_sampling s = {.dtype = (kvino_dtype)x->dtype,
-                     .linear = c->attrs->sample.order == 1,
-                     .wide = at->dtype == KVINO_F64,
-                     .one_grid = at->shape[0] == 1,
-                     .axes = x->rank - 2,
-                     .batch = x->shape[0],
-                     .points = 1,
-                     .channels = x->shape[x->rank - 1],
-                     .shape = x->shape + 1,
-                     .coordinate = at->data,
-                     .y = operand[0]->data};
-    outside_of(c->attrs->sample.fill_mode, &s.outside);
-    for (int k = 2; k < at->rank; k++) s.points *= at->shape[k];
+    kv_sampling s = sampling_of(c, c->out[0], operand[1]);
+    s.y = operand[0]->data;
     kv_sample_back(&s, c->out[0]->data);
   }
   for (int i = 0; i < 2; i++) kvino_tensor_release(operand[i]);

@@ -91,7 +91,8 @@ def _maybe_tensor(x):
     return convert_to_tensor(x) if hasattr(x, "__array__") or isinstance(x, Tensor) else x
 
 
-def _is_float(x):
+def is_inexact(x):
+    """Whether a tensor or variable has derivatives."""
     return x.dtype.startswith(("float", "bfloat", "complex"))
 
 
@@ -112,7 +113,7 @@ class custom_gradient:
         if anchor is None:
             return outputs
         inputs = [getattr(x, "value", x) for x in tree.flatten(args)]  # of a variable its value
-        sources = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_symbolic and _is_float(x)]
+        sources = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_symbolic and is_inexact(x)]
         recording = _core.body(anchor)
         with recording as body:
             upstream = [body.parameter(t.shape, t.dtype) for t in y]

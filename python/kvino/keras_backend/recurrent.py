@@ -266,6 +266,11 @@ def gru(
     return _result(sequence, states, go_backwards)
 
 
+def _both(op, forward, backward, **options):
+    (y, *states), (z, *last) = op(*forward, **options), op(*backward, reverse=True, **options)
+    return _result(y, states, False), _result(z, last, False)
+
+
 def bidirectional_lstm(
     inputs,
     fwd_initial_state_h,
@@ -289,8 +294,7 @@ def bidirectional_lstm(
     op = _table["rnn"]["lstm_sequence"]
     forward = _tensors(inputs, fwd_initial_state_h, fwd_initial_state_c, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
     backward = _tensors(inputs, bwd_initial_state_h, bwd_initial_state_c, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
-    (y, *states), (z, *last) = op(*forward), op(*backward, reverse=True)
-    return _result(y, states, False), _result(z, last, False)
+    return _both(op, forward, backward)
 
 
 def bidirectional_gru(
@@ -315,5 +319,4 @@ def bidirectional_gru(
     op = _table["rnn"]["gru_sequence"]
     forward = _tensors(inputs, fwd_initial_state, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
     backward = _tensors(inputs, bwd_initial_state, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
-    (y, *states), (z, *last) = op(*forward, reset_after=reset_after), op(*backward, reset_after=reset_after, reverse=True)
-    return _result(y, states, False), _result(z, last, False)
+    return _both(op, forward, backward, reset_after=reset_after)

@@ -17,6 +17,7 @@ from keras.src.utils.python_utils import pythonify_logs
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend.derivatives import is_inexact
 
 # Signatures of one model that get a compiled step each; the oldest goes out.
 MOST_SIGNATURES = 8
@@ -72,7 +73,7 @@ class Training:
     def train_step(self, data):
         """One step on symbolic data; variables are assigned in the scope of the trace."""
         x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
-        weights = [v for v in self.trainable_variables if v.dtype.startswith(("float", "bfloat", "complex"))]
+        weights = [v for v in self.trainable_variables if is_inexact(v)]
         sources = tuple(v.value for v in weights)
         y_pred = self(x, training=True) if self._call_has_training_arg else self(x)
         loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
