@@ -224,7 +224,7 @@ void kv_grad_project(kv_grad *g) {
   kv_grad_through(g, sample(g, x, at, g->in[2]));
 }
 
-/* ---- ConvertColor: the formulas of kernels/color_body.h ---- */
+/* ---- ConvertColor: the formulas of kernels/image/color_body.h ---- */
 
 static kvino_tensor *shown(kv_scope *s, kvino_tensor *x, double epsilon) {
   return x ? kv_select(s, kv_less(s, kv_abs(s, x), kv_like(s, x, epsilon)), zero(s, x), x) : NULL;

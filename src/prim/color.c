@@ -1,5 +1,5 @@
 /* ConvertColor: red, green and blue as hue, saturation and value, and back. */
-#include "kernels/color.h"
+#include "kernels/image/color.h"
 
 #include <string.h>
 

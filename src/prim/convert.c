@@ -1,5 +1,5 @@
 /* Convert: the same elements in another dtype. */
-#include "kernels/convert.h"
+#include "kernels/elementwise/convert.h"
 #include "prim/prim.h"
 
 static bool is_integer(int dtype) { return kvino_dtype_is_integer((kvino_dtype)dtype); }

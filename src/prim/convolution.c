@@ -101,7 +101,7 @@ kvino_status kv_infer_conv_backprop(kv_call *c) {
 
 /* ---- eval ---- */
 
-/* The kernel in the order that kernels/conv.h asks for, from its axes [groups?], a, b, spatial. */
+/* The kernel in the order that kernels/window/conv.h asks for, from its axes [groups?], a, b, spatial. */
 static kvino_tensor *arrange(kv_scope *s, kvino_tensor *k, bool with_groups, bool last, bool transposed,
                              bool depthwise) {
   int g = with_groups, n = k->rank - 2 - g, order[KV_SPATIAL + 3], at = 0;

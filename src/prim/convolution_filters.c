@@ -1,6 +1,6 @@
 /* ConvolutionBackpropFilters: the cotangent of a convolution's filters. f8, f16 and bf16 are computed as f32 and
  * rounded once. In memory the result stands as Keras's kernels do, [spatial..., in, groups * out]. */
-#include "kernels/conv_filters.h"
+#include "kernels/window/conv_filters.h"
 
 #include <string.h>
 

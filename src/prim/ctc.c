@@ -4,8 +4,8 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/convert.h"
-#include "kernels/ctc.h"
+#include "kernels/elementwise/convert.h"
+#include "kernels/signal/ctc.h"
 #include "prim/known.h"
 
 /* Operand i is an integer tensor of this rank whose first dimension is the batch's. */

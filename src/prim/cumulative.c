@@ -1,7 +1,7 @@
 /* Running sums and products along one axis: CumSum, and CumProd, which OpenVINO lacks (operands: x, axis), and linear
  * recurrences (a, b, axis). */
-#include "kernels/accumulate.h"
-#include "kernels/recurrence.h"
+#include "kernels/reduce/accumulate.h"
+#include "kernels/recurrence/recurrence.h"
 #include "prim/known.h"
 
 kvino_status kv_infer_cumulative(kv_call *c) {

@@ -1,6 +1,6 @@
 /* Elementwise primitives: one or more operands, NumPy's broadcasting, one output. What each computes is its line in
- * kernels/elementwise.def; here is what they share, and the attributes of the few that have some. */
-#include "kernels/elementwise.h"
+ * kernels/elementwise/elementwise.def; here is what they share, and the attributes of the few that have some. */
+#include "kernels/elementwise/elementwise.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static const uint8_t loops[KV_PRIM_COUNT] = {
 #define BINARY UNARY
 #define BINARY_OR_UNARY UNARY
 #define TERNARY UNARY
-#include "kernels/elementwise.def"
+#include "kernels/elementwise/elementwise.def"
 };
 _Static_assert(KV_LOOP_COUNT <= UINT8_MAX, "loops holds them");
 

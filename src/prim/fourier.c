@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/fft.h"
+#include "kernels/signal/fft.h"
 #include "prim/known.h"
 
 typedef enum kind { COMPLEX, FROM_REAL, TO_REAL } kind;

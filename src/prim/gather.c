@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/positions.h"
+#include "kernels/access/positions.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 

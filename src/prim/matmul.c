@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "kernels/gemm.h"
+#include "kernels/linalg/gemm.h"
 #include "prim/floats.h"
 
 /* Rows and columns of an operand as a matrix; a vector is a row on the left and a column on the right. */

@@ -3,7 +3,7 @@
 #ifndef KVINO_PRIM_MATRICES_H
 #define KVINO_PRIM_MATRICES_H
 
-#include "kernels/lapack.h"
+#include "kernels/linalg/lapack.h"
 #include "prim/prim.h"
 
 /* ---- infer ---- */

@@ -1,5 +1,5 @@
 /* NonZero: the indices of the nonzero elements, [rank, n] in C order. */
-#include "kernels/nonzero.h"
+#include "kernels/nonzero/nonzero.h"
 #include "base/memory.h"
 #include "prim/prim.h"
 

@@ -1,6 +1,6 @@
 /* BatchNormInference, GroupNormalization, MVN and NormalizeL2. f8, f16 and bf16 are computed as f32 and rounded once.
  */
-#include "kernels/normalize.h"
+#include "kernels/reduce/normalize.h"
 
 #include <math.h>
 #include <string.h>

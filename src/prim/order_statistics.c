@@ -1,7 +1,7 @@
 /* OrderStatistics: the elements at given ranks of every row along the last axis. Operands: x [..., n], ranks [m], or
  * [..., m] with the leading dimensions of x; the result is [..., m]. NaN counts as the largest value. */
 #include "base/threads.h"
-#include "kernels/order_statistics.h"
+#include "kernels/order/order_statistics.h"
 #include "prim/prim.h"
 
 kvino_status kv_infer_order_statistics(kv_call *c) {

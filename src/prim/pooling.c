@@ -1,6 +1,6 @@
 /* MaxPool, AvgPool, AdaptiveAvgPool and AdaptiveMaxPool. f8, f16 and bf16 are computed as f32 and rounded once. NaN is
  * larger than every number, as in numpy.max. */
-#include "kernels/pool.h"
+#include "kernels/window/pool.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * putting channels last is worth a copy. */
 #include <string.h>
 
-#include "kernels/pool_back.h"
+#include "kernels/window/pool_back.h"
 #include "prim/floats.h"
 #include "prim/pooling.h"
 

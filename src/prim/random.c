@@ -7,8 +7,8 @@
 #include "base/convert.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/iterate.h"
-#include "kernels/random.h"
+#include "kernels/access/iterate.h"
+#include "kernels/random/random.h"
 #include "prim/prim.h"
 
 static kvino_status check_seed(kv_call *c) {

@@ -1,8 +1,8 @@
 /* Reductions: operand 1 holds the axes; no axes leave every element by itself. */
-#include "kernels/reduce.h"
+#include "kernels/reduce/reduce.h"
 
 #include "base/memory.h"
-#include "kernels/nonzero.h"
+#include "kernels/nonzero/nonzero.h"
 #include "prim/prim.h"
 
 static kv_view view_of(const kvino_tensor *x) {

@@ -1,5 +1,5 @@
 /* ResampleWeights and Resample: every result along an axis is a weighted sum of a few neighbours. */
-#include "kernels/resample.h"
+#include "kernels/image/resample.h"
 
 #include <math.h>
 #include <string.h>

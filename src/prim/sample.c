@@ -1,6 +1,6 @@
 /* Sample and Project: elements of an array at places that are given, or that projections give. SampleBackprop: the
  * transpose of Sample. */
-#include "kernels/sample.h"
+#include "kernels/image/sample.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/accumulate.h"
-#include "kernels/positions.h"
+#include "kernels/reduce/accumulate.h"
+#include "kernels/access/positions.h"
 #include "prim/index.h"
 #include "prim/known.h"
 

@@ -1,6 +1,6 @@
 /* Finding values: SearchSorted, Bucketize. NumPy's order: NaN is the largest value. */
 #include "base/threads.h"
-#include "kernels/search.h"
+#include "kernels/order/search.h"
 #include "prim/known.h"
 
 static kvino_status check_output_type(kv_call *c, kvino_dtype dtype) {

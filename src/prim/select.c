@@ -1,5 +1,5 @@
 /* Select: elements of one operand or the other, by a condition. */
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 #include "prim/prim.h"
 
 static kv_view view_of(const kvino_tensor *t) {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/elementwise.h"
-#include "kernels/gemm.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/linalg/gemm.h"
 #include "prim/prim.h"
 
 typedef struct operands {

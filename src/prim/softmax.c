@@ -1,5 +1,5 @@
 /* SoftMax and LogSoftmax along one axis. f8, f16 and bf16 are computed as f32 and rounded once. */
-#include "kernels/normalize.h"
+#include "kernels/reduce/normalize.h"
 #include "prim/floats.h"
 
 kvino_status kv_infer_softmax(kv_call *c) {

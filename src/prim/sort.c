@@ -4,10 +4,10 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/extreme.h"
-#include "kernels/positions.h"
-#include "kernels/radix.h"
-#include "kernels/sort.h"
+#include "kernels/reduce/extreme.h"
+#include "kernels/access/positions.h"
+#include "kernels/order/radix.h"
+#include "kernels/order/sort.h"
 #include "prim/known.h"
 
 static kvino_status check_index_dtype(kv_call *c, kvino_dtype dtype) {

@@ -5,8 +5,8 @@
 
 #include "base/convert.h"
 #include "base/memory.h"
-#include "kernels/order.h"
-#include "kernels/sort.h"
+#include "kernels/order/order.h"
+#include "kernels/order/sort.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 

@@ -2,7 +2,7 @@
 #ifndef KVINO_PRIM_WINDOW_H
 #define KVINO_PRIM_WINDOW_H
 
-#include "kernels/conv.h"
+#include "kernels/window/conv.h"
 #include "prim/prim.h"
 
 /* Fewer dimensions are filled up in front with 1s. */

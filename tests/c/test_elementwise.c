@@ -1,7 +1,7 @@
 /* Elementwise primitives where only C sees them: shape arithmetic while tracing, cursors, failing allocations. */
 #include "graphs.h"
 
-#include "kernels/feed.h"
+#include "kernels/access/feed.h"
 
 /* ---- values known while tracing ---- */
 

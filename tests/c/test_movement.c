@@ -3,8 +3,8 @@
 #include "graphs.h"
 
 #include "base/cpu.h"
-#include "kernels/extreme.h"
-#include "kernels/order.h"
+#include "kernels/reduce/extreme.h"
+#include "kernels/order/order.h"
 #include "tensor/copy.h"
 
 #define OUTPUT_I64                                                                                                     \

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "kernels/nonzero.h"
-#include "kernels/nonzero_kernels.h"
+#include "kernels/nonzero/nonzero.h"
+#include "kernels/nonzero/nonzero_kernels.h"
 
 /* ---- generation ---- */
 

@@ -1,5 +1,0 @@
-/* Elementwise loops that call the mathematical library: one version for every instruction set. */
-#include "kernels/elementwise_tables.h"
-#define LINES "kernels/elementwise_math.def"
-#define LOOPS kv_loops_math
-#include "kernels/elementwise_body.h"

@@ -1,0 +1,157 @@
+#include "kernels/linalg/gemm.h"
+
+#include <cblas.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/threads.h"
+#include "kernels/linalg/gemm_kernels.h"
+
+/* Products of more multiplications than this are cut into slabs, one task each. */
+static const int64_t SLAB = 1 << 21;
+enum { MOST_SLABS = 32, SLAB_ALIGN = 16 /* rows of the widest register tile of OpenBLAS */ };
+
+static const kv_gemm_table *integers;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* OpenBLAS computes in the thread that calls it: kvino's own pool divides the work, also where a product is a part of a
+ * larger task, and two pools would fight for the processors. */
+static void start(void) {
+  openblas_set_num_threads(1);
+  if (kv_cpu_isa() >= KV_ISA_AVX512) integers = kv_gemm_table_avx512();
+  if (!integers && kv_cpu_isa() >= KV_ISA_AVX2) integers = kv_gemm_table_avx2();
+  if (!integers) integers = kv_gemm_table_scalar();
+}
+
+static bool unit(int64_t step, int64_t n) { return step == 1 || n == 1; }
+static bool apart(int64_t step, int64_t n, int64_t length) { return n == 1 || (step >= length && step < INT32_MAX); }
+
+bool kv_gemm_takes(const kv_matrix *m) {
+  if (m->rows >= INT32_MAX || m->columns >= INT32_MAX) return false;
+  return (unit(m->column_step, m->columns) && apart(m->row_step, m->rows, m->columns)) ||
+         (unit(m->row_step, m->rows) && apart(m->column_step, m->columns, m->rows));
+}
+
+/* As BLAS says it: transposed or not, and the distance of rows (columns). */
+static bool transposed(const kv_matrix *m) {
+  return !(unit(m->column_step, m->columns) && apart(m->row_step, m->rows, m->columns));
+}
+static int leading(const kv_matrix *m) {
+  int64_t n = transposed(m) ? m->columns : m->rows, length = transposed(m) ? m->rows : m->columns;
+  int64_t step = transposed(m) ? m->column_step : m->row_step;
+  if (n == 1) step = length;
+  return step > 1 ? (int)step : 1;
+}
+
+/* ---- one product, in this thread ---- */
+
+static const float one_c[2] = {1, 0}, zero_c[2] = {0, 0};
+static const double one_z[2] = {1, 0}, zero_z[2] = {0, 0};
+
+static void matrix_matrix(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b, void *y, int64_t y_step) {
+  CBLAS_TRANSPOSE ta = transposed(a) ? CblasTrans : CblasNoTrans, tb = transposed(b) ? CblasTrans : CblasNoTrans;
+  int m = (int)a->rows, n = (int)b->columns, k = (int)a->columns, lda = leading(a), ldb = leading(b), ldy = (int)y_step;
+  const void *p = a->data, *q = b->data;
+  switch (dtype) {
+  case KVINO_F32:
+    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, p, lda, q, ldb, 0, y, ldy);
+    break;
+  case KVINO_F64:
+    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, p, lda, q, ldb, 0, y, ldy);
+    break;
+  case KVINO_C64:
+    cblas_cgemm(CblasRowMajor, ta, tb, m, n, k, one_c, p, lda, q, ldb, zero_c, y, ldy);
+    break;
+  default:
+    cblas_zgemm(CblasRowMajor, ta, tb, m, n, k, one_z, p, lda, q, ldb, zero_z, y, ldy);
+    break;
+  }
+}
+
+/* y (its elements y_step apart) = a x, of f32 or f64; x's elements are x_step apart. y is cleared first and added to:
+ * OpenBLAS has scaled whatever stood there, NaN too, in some of its versions. */
+static void matrix_vector(kvino_dtype dtype, const kv_matrix *a, const void *x, int64_t x_step, void *y,
+                          int64_t y_step) {
+  bool t = transposed(a);
+  CBLAS_TRANSPOSE ta = t ? CblasTrans : CblasNoTrans;
+  int m = (int)(t ? a->columns : a->rows), n = (int)(t ? a->rows : a->columns), lda = leading(a), ix = (int)x_step,
+      iy = (int)y_step;
+  size_t size = kvino_dtype_size(dtype);
+  if (y_step == 1)
+    memset(y, 0, (size_t)a->rows * size);
+  else
+    for (int64_t i = 0; i < a->rows; i++) memset((char *)y + (size_t)(i * y_step) * size, 0, size);
+  if (dtype == KVINO_F32)
+    cblas_sgemv(CblasRowMajor, ta, m, n, 1, a->data, lda, x, ix, 1, y, iy);
+  else
+    cblas_dgemv(CblasRowMajor, ta, m, n, 1, a->data, lda, x, ix, 1, y, iy);
+}
+
+static kv_matrix flipped(const kv_matrix *m) {
+  return (kv_matrix){m->data, m->columns, m->rows, m->column_step, m->row_step};
+}
+
+static void multiply(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b, void *y, int64_t y_step) {
+  if (kvino_dtype_is_integer(dtype) || dtype == KVINO_BOOL) {
+    int log = __builtin_ctz((unsigned)kvino_dtype_size(dtype));
+    (*integers)[log](*a, *b, y, y_step);
+  } else if (kvino_dtype_is_complex(dtype)) { /* OpenBLAS's gemv of these reads beyond the end of the matrix */
+    matrix_matrix(dtype, a, b, y, y_step);
+  } else if (b->columns == 1 && a->rows > 1) {
+    matrix_vector(dtype, a, b->data, b->rows == 1 ? 1 : b->row_step, y, y_step);
+  } else if (a->rows == 1) {
+    kv_matrix t = flipped(b);
+    matrix_vector(dtype, &t, a->data, a->columns == 1 ? 1 : a->column_step, y, 1);
+  } else {
+    matrix_matrix(dtype, a, b, y, y_step);
+  }
+}
+
+/* ---- slabs: rows of a, or columns of b ---- */
+
+typedef struct slabs {
+  kvino_dtype dtype;
+  kv_matrix a, b;
+  char *y;
+  int64_t y_step, length;
+  bool by_rows;
+} slabs;
+
+static void run_slab(void *context, size_t i) {
+  const slabs *s = context;
+  kv_matrix a = s->a, b = s->b;
+  int64_t size = (int64_t)kvino_dtype_size(s->dtype), first = (int64_t)i * s->length;
+  if (s->by_rows) {
+    a.data = (const char *)a.data + first * a.row_step * size;
+    a.rows = a.rows - first < s->length ? a.rows - first : s->length;
+    multiply(s->dtype, &a, &b, s->y + first * s->y_step * size, s->y_step);
+  } else {
+    b.data = (const char *)b.data + first * b.column_step * size;
+    b.columns = b.columns - first < s->length ? b.columns - first : s->length;
+    multiply(s->dtype, &a, &b, s->y + first * size, s->y_step);
+  }
+}
+
+void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_step) {
+  pthread_once(&once, start);
+  if (!a.rows || !b.columns) return;
+  if (!a.columns) {
+    size_t size = kvino_dtype_size(dtype);
+    for (int64_t i = 0; i < a.rows; i++) memset((char *)y + (size_t)(i * y_step) * size, 0, (size_t)b.columns * size);
+    return;
+  }
+  double work = (double)a.rows * (double)b.columns * (double)a.columns;
+  slabs s = {dtype, a, b, y, y_step, 0, a.rows >= b.columns};
+  int64_t long_side = s.by_rows ? a.rows : b.columns;
+  double most =
+      (a.rows == 1 || b.columns == 1 ? 4 * work : work) / (double)SLAB; /* a vector's product waits for memory */
+  int64_t count = most > MOST_SLABS ? MOST_SLABS : (int64_t)most;
+  if (count > long_side / (2 * SLAB_ALIGN)) count = long_side / (2 * SLAB_ALIGN);
+  if (count < 2) {
+    multiply(dtype, &a, &b, y, y_step);
+    return;
+  }
+  s.length = ((long_side + count - 1) / count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
+  kv_parallel((size_t)((long_side + s.length - 1) / s.length), run_slab, &s);
+}

@@ -1,0 +1,2 @@
+#define EXTREME kv_extreme_avx2
+#include "kernels/reduce/extreme_body.h"
