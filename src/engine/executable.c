@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/work.h"
@@ -13,7 +14,7 @@
 #include "openvino/emit.h"
 #include "openvino/lower.h"
 #include "passes/passes.h"
-#include "prim/prim.h"
+#include "run/apply.h"
 
 /* ---- OpenVINO's segments ---- */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "prim/prim.h"
+#include "run/apply.h"
 
 kvino_status kv_native_run(const kv_node *node, kvino_tensor *const *in, kvino_tensor **out, kvino_error *err) {
   kv_scope s;

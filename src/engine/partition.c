@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "prim/prim.h"
+#include "run/apply.h"
 
 enum { NO_LEVEL = -1 }; /* Parameters and Constants: at hand in every segment */
 

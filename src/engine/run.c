@@ -7,7 +7,7 @@
 #include "engine/native.h"
 #include "openvino/infer.h"
 #include "openvino/lower.h"
-#include "prim/prim.h"
+#include "run/apply.h"
 
 /* Room on the stack for what small segments need. */
 enum { FEW_VALUES = 64, FEW_PORTS = 8 };

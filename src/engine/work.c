@@ -1,6 +1,6 @@
 #include "engine/work.h"
 
-#include "prim/control.h"
+#include "graph/body.h"
 
 /* What an unknown dimension counts as: a small batch, a short sequence. */
 static const double UNKNOWN = 32;

@@ -3,7 +3,7 @@
 #define KVINO_GRAD_BODIES_H
 
 #include "grad/grad.h"
-#include "prim/control.h"
+#include "run/bodies.h"
 
 /* A new body inside of the graph that the rule records into; what follows is recorded in it, until
  * kv_graph_record_in(*before). What it uses from around it becomes an operand of its node. The caller closes and

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "grad/grad.h"
+#include "graph/body.h"
 
 static const struct {
   kv_grad_kind kind;

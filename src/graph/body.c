@@ -1,9 +1,9 @@
-/* Recording of bodies: graphs inside of graphs, and what they take from around them (graph.h). */
+/* Recording of bodies: graphs inside of graphs, and what they take from around them (body.h). */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "graph/graph.h"
+#include "graph/body.h"
 
 static _Thread_local kv_graph *current; /* the body that this thread records */
 

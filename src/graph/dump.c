@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/graph.h"
-#include "prim/prim.h"
 
 enum { SHOWN = 8 }; /* elements of a constant */
 

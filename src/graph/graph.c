@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
-#include "prim/prim.h"
+#include "graph/body.h"
 
 kvino_status kv_graph_new(kv_graph **out, kvino_error *err) {
   kv_graph *g = kv_calloc(1, sizeof *g);

@@ -6,21 +6,16 @@
 #ifndef KVINO_GRAPH_GRAPH_H
 #define KVINO_GRAPH_GRAPH_H
 
-#include "graph/attrs.h"
 #include "kvino/graph.h"
-#include "tensor/tensor.h"
+#include "vocabulary/call.h"
 
 typedef struct kv_graph kv_graph; /* kvino_graph to users */
 typedef struct kv_node kv_node;
-struct kv_prim; /* prim/prim.h */
 
 typedef struct kv_edge {
   kv_node *node;
   uint32_t output;
 } kv_edge;
-
-#define KV_UNKNOWN INT64_MIN /* a value of a shape-like tensor that is not known while tracing */
-#define KV_KNOWN_MAX KVINO_MAX_RANK
 
 /* One output of a node. */
 typedef struct kv_output {
@@ -32,7 +27,7 @@ typedef struct kv_output {
 
 struct kv_node {
   kv_graph *graph;
-  const struct kv_prim *prim;
+  const kv_prim *prim;
   uint32_t id; /* position in graph->node */
   uint32_t n_in, n_out;
   kv_edge *in;
@@ -74,35 +69,13 @@ void kv_graph_release(kv_graph *g);
 
 /* Appends a node; attributes are copied, the operands' (in) edges too; `spec` gives each output's dtype and shape, with
  * `known` (n_known values, or -1) for output 0. */
-typedef struct kv_spec {
-  kvino_dtype dtype;
-  int rank;
-  int64_t shape[KVINO_MAX_RANK];
-} kv_spec;
-kvino_status kv_graph_add(kv_graph *g, const struct kv_prim *prim, const kv_attrs *attrs, size_t n_in,
-                          const kv_edge *in, size_t n_out, const kv_spec *spec, int n_known, const int64_t *known,
-                          kv_node **out, kvino_error *err);
+kvino_status kv_graph_add(kv_graph *g, const kv_prim *prim, const kv_attrs *attrs, size_t n_in, const kv_edge *in,
+                          size_t n_out, const kv_spec *spec, int n_known, const int64_t *known, kv_node **out,
+                          kvino_error *err);
 
 /* The edge of an operand: a symbolic tensor of this graph, or a concrete one, which becomes a Constant (the same tensor
  * twice gives one Constant). */
 kvino_status kv_graph_edge(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_error *err);
-/* ---- bodies (body.c) ----
- *
- * A body is a graph of its own that a node of another one has as an attribute. While it is recorded it has a parent,
- * and what is used in it of the parent (or of the parent's parent) becomes a Parameter, its capture. */
-
-/* A body inside of `parent`. */
-kvino_status kv_body_new(kv_graph *parent, kv_graph **out, kvino_error *err);
-/* The edge in a body that stands for `outer`, an edge of its parent: a capture, or a Constant where it is known. */
-kvino_status kv_body_capture(kv_graph *body, kv_edge outer, kv_edge *out, kvino_error *err);
-/* Ends the recording: no parent, no captures any more. */
-void kv_body_close(kv_graph *body);
-/* Makes g the graph that this thread records into, wherever operands belong to it or to a graph around it; NULL: none.
- * Returns the one before. */
-kv_graph *kv_graph_record_in(kv_graph *g);
-/* The graph that an operation on a value of g is recorded in: g, or the body inside of it that is being recorded. */
-kv_graph *kv_graph_recording(kv_graph *g);
-
 /* The symbolic tensor of an edge. */
 kvino_status kv_graph_tensor(kv_edge edge, kvino_tensor **out, kvino_error *err);
 
@@ -134,5 +107,8 @@ kvino_status kv_graph_dump(const kv_graph *g, char **text, kvino_error *err);
 void kv_graph_hash(const kv_graph *g, uint64_t hash[2]);
 /* Dtype, shape and contents of a concrete tensor, whatever its strides. */
 void kv_tensor_hash(const kvino_tensor *t, uint64_t hash[2]);
+/* Attributes by value; bodies by structure and contents. */
+bool kv_attrs_equal(const kv_attr_field *fields, const kv_attrs *a, const kv_attrs *b);
+uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t seed);
 
 #endif

@@ -6,8 +6,87 @@
 #define XXH_INLINE_ALL /* header only: no library to find at run time */
 #include <xxhash.h>
 
+#include "base/hash.h"
 #include "graph/graph.h"
-#include "prim/prim.h"
+
+/* ---- attributes: graphs among them by their own hash ---- */
+
+static const void *at(const kv_attr_field *f, const kv_attrs *a) { return (const char *)a + f->offset; }
+
+/* The same graph, or one of the same structure and contents. */
+static bool body_equal(const kv_graph *a, const kv_graph *b) {
+  uint64_t h[2], k[2];
+  if (a == b || !a || !b) return a == b;
+  kv_graph_hash(a, h);
+  kv_graph_hash(b, k);
+  return h[0] == k[0] && h[1] == k[1];
+}
+
+static bool field_equal(const kv_attr_field *f, const kv_attrs *a, const kv_attrs *b) {
+  const void *x = at(f, a), *y = at(f, b);
+  switch (f->kind) {
+  case KV_FIELD_integer:
+    return *(const int64_t *)x == *(const int64_t *)y;
+  case KV_FIELD_flag:
+    return *(const bool *)x == *(const bool *)y;
+  case KV_FIELD_number:
+    return !memcmp(x, y, sizeof(double)); /* bits: NaN equals itself, -0 differs from 0 */
+  case KV_FIELD_dtype:
+    return *(const kvino_dtype *)x == *(const kvino_dtype *)y;
+  case KV_FIELD_ints: {
+    const kv_ints *m = x, *n = y;
+    return m->n == n->n && !memcmp(m->v, n->v, (size_t)m->n * sizeof *m->v);
+  }
+  case KV_FIELD_choice: {
+    const char *s = *(const char *const *)x, *t = *(const char *const *)y;
+    return s == t || (s && t && !strcmp(s, t));
+  }
+  case KV_FIELD_body:
+    return body_equal(*(kv_graph *const *)x, *(kv_graph *const *)y);
+  }
+  return false;
+}
+
+bool kv_attrs_equal(const kv_attr_field *fields, const kv_attrs *a, const kv_attrs *b) {
+  for (const kv_attr_field *f = fields; f->name; f++)
+    if (!field_equal(f, a, b)) return false;
+  return true;
+}
+
+uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t seed) {
+  for (const kv_attr_field *f = fields; f->name; f++) {
+    const void *x = at(f, a);
+    switch (f->kind) {
+    case KV_FIELD_integer:
+    case KV_FIELD_number:
+      seed = kv_mix_bytes(seed, x, 8);
+      break;
+    case KV_FIELD_flag:
+      seed = kv_mix(seed, *(const bool *)x);
+      break;
+    case KV_FIELD_dtype:
+      seed = kv_mix(seed, *(const kvino_dtype *)x);
+      break;
+    case KV_FIELD_ints:
+      seed = kv_mix_bytes(seed, ((const kv_ints *)x)->v, (size_t)((const kv_ints *)x)->n * 8);
+      break;
+    case KV_FIELD_choice: {
+      const char *s = *(const char *const *)x;
+      seed = kv_mix_bytes(seed, s ? s : "", s ? strlen(s) : 0);
+      break;
+    }
+    case KV_FIELD_body: {
+      uint64_t body[2] = {0, 0};
+      if (*(kv_graph *const *)x) kv_graph_hash(*(kv_graph *const *)x, body);
+      seed = kv_mix(kv_mix(seed, body[0]), body[1]);
+      break;
+    }
+    }
+  }
+  return seed;
+}
+
+/* ---- nodes and graphs ---- */
 
 typedef struct hash {
   uint64_t h[2];

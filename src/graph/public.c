@@ -1,7 +1,7 @@
 /* The public names of the graph (include/kvino/graph.h). */
 #include "base/error.h"
 #include "base/memory.h"
-#include "graph/graph.h"
+#include "graph/body.h"
 
 kvino_status kvino_graph_new(kvino_graph **out, kvino_error *err) { return kv_graph_new(out, err); }
 kvino_graph *kvino_graph_retain(kvino_graph *g) { return kv_graph_retain(g); }

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/graph.h"
-#include "prim/prim.h"
 
 static kvino_status broken(kvino_error *err, const kv_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "openvino/exactness.h"
-#include "prim/control.h"
+#include "graph/body.h"
 
 /* ---- judging ---- */
 

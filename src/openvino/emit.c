@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "prim/control.h"
+#include "graph/body.h"
 
 /* ---- text ---- */
 

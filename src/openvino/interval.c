@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "prim/prim.h"
+#include "run/apply.h"
 
 typedef __int128 wide; /* no overflow in between */
 

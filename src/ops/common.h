@@ -4,6 +4,7 @@
 
 #include "ops/ops.h"
 #include "ops/promote.h"
+#include "run/deferred.h"
 
 /* One tensor as a list, or several. */
 #define KV_LIST(...)                                                                                                   \

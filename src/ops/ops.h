@@ -5,7 +5,7 @@
 #define KVINO_OPS_OPS_H
 
 #include "kvino/ops.h"
-#include "prim/prim.h"
+#include "run/apply.h"
 
 #define OP(space, name, kinds, signature, doc) kvino_tensor *op_##name(kv_scope *s, KVINO_TYPES kinds);
 #define OP_LIST(space, name, kinds, signature, doc) kvino_tensors op_##name(kv_scope *s, KVINO_TYPES kinds);

@@ -5,7 +5,7 @@
 #ifndef KVINO_OPS_PROMOTE_H
 #define KVINO_OPS_PROMOTE_H
 
-#include "prim/prim.h"
+#include "run/apply.h"
 
 /* The dtype that the operands become; numbers that came from Python (weak) give way to the others. The scope fails
  * where there is none (float8 with anything else). NULL operands are passed over. */

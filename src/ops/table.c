@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "ops/ops.h"
+#include "run/deferred.h"
 
 /* ---- typed entry points and dynamic calls ---- */
 

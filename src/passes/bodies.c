@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
-#include "prim/control.h"
+#include "graph/body.h"
 
 size_t *kv_first_values(kv_scope *s, const kv_graph *g) {
   size_t *first = kv_scope_alloc(s, g->n_nodes + 1, sizeof *first), n = 0;

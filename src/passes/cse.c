@@ -2,6 +2,7 @@
  * for all constants of equal contents. */
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"

@@ -8,7 +8,7 @@ static bool is_elementwise(kv_prim_id id) {
   switch (id) {
 #define PRIM(operands, outputs, Name, ...) case KV_##Name:
 #define PRIM_A PRIM
-#include "prim/elementwise.def"
+#include "vocabulary/elementwise.def"
 #undef PRIM
 #undef PRIM_A
     return true;

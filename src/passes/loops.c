@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
-#include "prim/control.h"
+#include "graph/body.h"
 
 /* A Loop of the old graph. */
 typedef struct entry {

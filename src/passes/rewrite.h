@@ -4,7 +4,7 @@
 #ifndef KVINO_PASSES_REWRITE_H
 #define KVINO_PASSES_REWRITE_H
 
-#include "prim/prim.h"
+#include "run/apply.h"
 
 /* Given to every call of a rule. */
 typedef struct kv_rewriter {

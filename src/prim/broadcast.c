@@ -171,9 +171,13 @@ kvino_status kv_eval_sum_to(kv_call *c) {
   for (int i = 0; i < x->rank; i++)
     if (i < x->rank - spec->rank || spec->shape[i - (x->rank - spec->rank)] != x->shape[i]) axes[n++] = i;
   if (!n) return c->out[0] = kvino_tensor_retain(x), KVINO_OK;
-  kv_scope s;
-  kv_scope_enter(&s, c->err);
-  kvino_tensor *sum = kv_reduce_sum(&s, x, kv_vector(&s, (size_t)n, axes), (kv_keep_dims_attrs){.keep_dims = true});
-  sum = sum ? kv_reshape(&s, sum, c->in[1], (kv_reshape_attrs){.special_zero = false}) : NULL;
-  return kv_scope_leave(&s, sum, &c->out[0]);
+  kvino_tensor *list = NULL, *sum = NULL;
+  kv_attrs sum_attrs = {.keep_dims = {.keep_dims = true}}, reshape_attrs = {.reshape = {.special_zero = false}};
+  kvino_status status = kv_tensor_ints((size_t)n, axes, &list, c->err);
+  if (!status) status = kv_compute(KV_ReduceSum, &sum_attrs, 2, (kvino_tensor *[]){x, list}, &sum, c->err);
+  if (!status)
+    status = kv_compute(KV_Reshape, &reshape_attrs, 2, (kvino_tensor *[]){sum, c->in[1]}, &c->out[0], c->err);
+  kvino_tensor_release(list);
+  kvino_tensor_release(sum);
+  return status;
 }

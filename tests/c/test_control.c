@@ -5,7 +5,7 @@
 
 #include "kvino/graph.h"
 #include "openvino/cache.h"
-#include "prim/control.h"
+#include "run/bodies.h"
 
 static kvino_tensor *number(build *b, kvino_dtype dtype, int64_t value) { return kv_int(&b->s, dtype, value); }
 

@@ -110,7 +110,7 @@ CASES = [(name, dtype) for name, row in OPS.items() for dtype in row[0]]
 
 
 def test_every_primitive_has_a_row():
-    declared = re.findall(r"^PRIM\w*\(\w+, \w+, (\w+),", (Path(__file__).parents[2] / "src/prim/reduce.def").read_text(), re.M)
+    declared = re.findall(r"^PRIM\w*\(\w+, \w+, (\w+),", (Path(__file__).parents[2] / "src/vocabulary/reduce.def").read_text(), re.M)
     assert sorted(declared) == sorted(OPS)
 
 

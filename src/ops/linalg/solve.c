@@ -2,7 +2,7 @@
 #include <float.h>
 
 #include "ops/linalg/linalg.h"
-#include "prim/control.h"
+#include "run/bodies.h"
 
 /* ---- systems ---- */
 

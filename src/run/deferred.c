@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "prim/control.h"
+#include "run/deferred.h"
+#include "run/runner.h"
 
 /* From how many bytes on a result is large. Below, recording costs more than the memory is worth. */
 static const size_t LARGE = (size_t)1 << 20;

@@ -1,8 +1,9 @@
-/* The native engine for bodies: node by node, each value released after its last use (control.h). */
+/* The native engine for bodies: node by node, each value released after its last use (runner.h). */
 #include <string.h>
 
 #include "base/memory.h"
-#include "prim/control.h"
+#include "run/apply.h"
+#include "run/runner.h"
 
 static void count_uses(kv_body_run *r) {
   const kv_graph *g = r->g;

@@ -1,8 +1,9 @@
-/* The shapes that a body gives for operands of given shapes, by inference alone (control.h). */
+/* The shapes that a body gives for operands of given shapes, by inference alone (bodies.h). */
 #include <string.h>
 
 #include "base/memory.h"
-#include "prim/control.h"
+#include "run/apply.h"
+#include "run/bodies.h"
 
 /* A Parameter: small integers, which may be shapes, as they are; of the rest the shape alone. */
 static kvino_tensor *parameter(kv_scope *s, kv_graph *g, const kv_output *o, kvino_tensor *given) {

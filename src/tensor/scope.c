@@ -1,4 +1,4 @@
-#include "prim/scope.h"
+#include "tensor/scope.h"
 
 #include <stdarg.h>
 #include <stdio.h>

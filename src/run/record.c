@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "prim/control.h"
+#include "run/apply.h"
+#include "run/bodies.h"
 
 kvino_status kvino_body_new(kvino_tensor *symbolic, kvino_graph *like, kvino_graph **out, kvino_error *err) {
   if (!symbolic || !out || !kv_is_symbolic(symbolic))

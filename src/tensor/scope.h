@@ -1,7 +1,7 @@
 /* A scope owns the intermediate values of a composite, and the first error in it sticks: every call after a failure
  * does nothing and gives NULL, so that a composite reads like its formula and checks nothing in between. */
-#ifndef KVINO_PRIM_SCOPE_H
-#define KVINO_PRIM_SCOPE_H
+#ifndef KVINO_TENSOR_SCOPE_H
+#define KVINO_TENSOR_SCOPE_H
 
 #include "kvino/tensor.h"
 
@@ -10,7 +10,7 @@ enum { KV_SCOPE_FEW = 16 };
 typedef struct kv_scope {
   kvino_status status;
   kvino_error *err;          /* may be NULL */
-  bool may_defer;            /* large values may be computed late: deferred.c */
+  bool may_defer;            /* large values may be computed late: run/deferred.h */
   struct kv_graph *deferred; /* what was; NULL: nothing */
   uint32_t spare;            /* of the next call: bit i where nobody needs operand i afterwards */
   size_t n, capacity;
@@ -26,23 +26,6 @@ void kv_scope_enter(kv_scope *s, kvino_error *err);
 kvino_status kv_scope_leave(kv_scope *s, kvino_tensor *result, kvino_tensor **out);
 /* The same for a list: *out owns its array and a reference of each. */
 kvino_status kv_scope_leave_many(kv_scope *s, kvino_tensors result, kvino_tensors *out);
-
-/* ---- large values (deferred.c) ----
- *
- * With may_defer set after kv_scope_enter, large values are recorded in s->deferred. Where that is not NULL when the
- * formula is done, kv_scope_finish computes the n results in v. False: the formula must be called again; the scope is
- * as entered anew and computes everything at once. */
-bool kv_scope_finish(kv_scope *s, size_t n, kvino_tensor **v);
-/* Whether t was deferred: symbolic, but not for a graph of the caller's. */
-bool kv_is_deferred(const kv_scope *s, const kvino_tensor *t);
-/* Whether t is symbolic: what a composite asks that will read its values otherwise. Of a deferred one they are needed
- * now, so that the scope fails, and the formula is called again. */
-bool kv_unreadable(kv_scope *s, const kvino_tensor *t);
-/* Whether t is of a graph of the caller's: what a composite asks that will not read values, but call other primitives.
- */
-static inline bool kv_is_traced(const kv_scope *s, const kvino_tensor *t) {
-  return kvino_tensor_is_symbolic(t) && !kv_is_deferred(s, t);
-}
 
 /* Gives the scope a reference that the caller holds. Returns t; NULL (and t released) where that fails. */
 kvino_tensor *kv_own(kv_scope *s, kvino_tensor *t);

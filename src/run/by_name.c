@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "prim/prim.h"
+#include "run/apply.h"
 
 size_t kvino_primitive_count(void) { return KV_PRIM_COUNT; }
 const char *kvino_primitive_name(size_t i) { return i < KV_PRIM_COUNT ? kv_prim_get((kv_prim_id)i)->name : NULL; }

@@ -1,6 +1,6 @@
 /* Attributes of a primitive: plain data; graphs among them are owned by the nodes that have them. */
-#ifndef KVINO_GRAPH_ATTRS_H
-#define KVINO_GRAPH_ATTRS_H
+#ifndef KVINO_VOCABULARY_ATTRS_H
+#define KVINO_VOCABULARY_ATTRS_H
 
 #include "kvino/dtype.h"
 
@@ -35,14 +35,14 @@ typedef struct kv_graph *kv_c_body; /* borrowed in a call; a node retains it */
     char unused;                                                                                                       \
     fields                                                                                                             \
   } kv_##group##_attrs;
-#include "graph/attrs.def"
+#include "vocabulary/attrs.def"
 #undef ATTRS
 #undef FIELD
 #undef CHOICE
 
 typedef union kv_attrs {
 #define ATTRS(group, fields) kv_##group##_attrs group;
-#include "graph/attrs.def"
+#include "vocabulary/attrs.def"
 #undef ATTRS
 } kv_attrs;
 
@@ -55,11 +55,9 @@ typedef struct kv_attr_field {
 
 /* Every group's fields, ended by a NULL name: kv_none_fields(), kv_axis_fields(), ... */
 #define ATTRS(group, fields) const kv_attr_field *kv_##group##_fields(void);
-#include "graph/attrs.def"
+#include "vocabulary/attrs.def"
 #undef ATTRS
 
-bool kv_attrs_equal(const kv_attr_field *fields, const kv_attrs *a, const kv_attrs *b);
-uint64_t kv_attrs_hash(const kv_attr_field *fields, const kv_attrs *a, uint64_t seed);
 /* The value of one field as the IR and the dump write it ("1,2", "true", "f32", "0.5"). Returns its length, as
  * snprintf. */
 int kv_attr_text(const kv_attr_field *field, const kv_attrs *a, char *text, size_t size);
@@ -67,9 +65,5 @@ int kv_attr_text(const kv_attr_field *field, const kv_attrs *a, char *text, size
 const char *kv_attr_choice(const kv_attr_field *field, const char *text);
 /* Whether the field has a value: an unset choice has none. */
 bool kv_attr_is_set(const kv_attr_field *field, const kv_attrs *a);
-
-/* 64-bit mixing for hashes of graphs and attributes. */
-uint64_t kv_mix(uint64_t seed, uint64_t value);
-uint64_t kv_mix_bytes(uint64_t seed, const void *bytes, size_t n);
 
 #endif
