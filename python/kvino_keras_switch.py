@@ -10,6 +10,7 @@ No file or text of Keras is changed, and KERAS_BACKEND=openvino without kvino st
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import sys
 import types
@@ -19,8 +20,6 @@ NAME = "kvino"
 NAME_IN_KERAS = "openvino"
 BACKEND = "kvino.keras_backend"
 PREFIXES = ("keras.src.backend.openvino", "keras_openvino.src")
-PARTS = ("core", "layer", "trainer", "export", "variable")  # modules of their own; the rest are made by namespaces.py
-SPACES = ("ops", "numpy", "nn", "math", "linalg", "image", "random", "rnn")
 
 
 def _target(name):
@@ -29,8 +28,8 @@ def _target(name):
         if name == prefix:
             return BACKEND
         if name.startswith(prefix + "."):
-            rest = name[len(prefix) + 1 :]
-            return f"{BACKEND}.{rest}" if rest.split(".")[0] in PARTS + SPACES else None
+            found = importlib.util.find_spec(f"{BACKEND}.{name[len(prefix) + 1 :]}")
+            return found and found.name
     return None
 
 
@@ -43,7 +42,6 @@ class _Loader(importlib.abc.Loader):
             module = types.ModuleType(spec.name)
             module.__version__ = importlib.import_module(NAME).__version__
             return module
-        importlib.import_module(BACKEND)  # makes the modules of namespaces.py
         self.module = importlib.import_module(self.target)
         self.spec = self.module.__spec__
         return self.module

@@ -7,15 +7,17 @@ into bodies of If and Loop.
 
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
+from keras.src.backend.common.backend_utils import slice_along_axis
 from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import cast
 from kvino.keras_backend.tensors import convert_to_tensor
 
-_numpy = _core.op_namespaces()["numpy"]
+_numpy = operators("numpy")
 
 
 def _convert(x):
@@ -271,7 +273,7 @@ def _length(xs_flat):
     x = xs_flat[0]
     if x.shape[0] is not None:
         return x.shape[0]
-    return _core.op_namespaces()["core"]["shape_tensor"](x)[0]
+    return operators("core")["shape_tensor"](x)[0]
 
 
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
@@ -350,10 +352,6 @@ def vectorized_map(function, elements):
 # ---- associative scan ----
 
 
-def _slice(x, axis, start=None, stop=None, step=None):
-    return x[(slice(None),) * axis + (slice(start, stop, step),)]
-
-
 def associative_scan(f, elems, reverse=False, axis=0):
     if not callable(f):
         raise TypeError(f"`f` should be a callable. Received: f={f}")
@@ -385,24 +383,24 @@ def _halves(combine, xs, n, axis):
     """Inclusive scan: pairs are combined and scanned, which gives every second element; one more combination, the rest."""
     if n < 2:
         return xs
-    pairs = combine([_slice(x, axis, 0, n - 1, 2) for x in xs], [_slice(x, axis, 1, None, 2) for x in xs])
+    pairs = combine([slice_along_axis(x, 0, n - 1, 2, axis) for x in xs], [slice_along_axis(x, 1, None, 2, axis) for x in xs])
     odd = _halves(combine, pairs, n // 2, axis)
     if n == 2:
-        even = [_slice(x, axis, 0, 1) for x in xs]
+        even = [slice_along_axis(x, 0, 1, axis=axis) for x in xs]
     else:
-        before = odd if n % 2 else [_slice(x, axis, 0, n // 2 - 1) for x in odd]
-        rest = combine(before, [_slice(x, axis, 2, None, 2) for x in xs])
-        even = [_numpy["concatenate"]([_slice(x, axis, 0, 1), y], axis) for x, y in zip(xs, rest)]
+        before = odd if n % 2 else [slice_along_axis(x, 0, n // 2 - 1, axis=axis) for x in odd]
+        rest = combine(before, [slice_along_axis(x, 2, None, 2, axis) for x in xs])
+        even = [_numpy["concatenate"]([slice_along_axis(x, 0, 1, axis=axis), y], axis) for x, y in zip(xs, rest)]
     return [_interleave(a, b, n, axis) for a, b in zip(even, odd)]
 
 
 def _interleave(even, odd, n, axis):
-    last = _slice(even, axis, n // 2, None)
-    pairs = _numpy["stack"]([_slice(even, axis, 0, n // 2), odd], axis + 1)
+    last = slice_along_axis(even, n // 2, axis=axis)
+    pairs = _numpy["stack"]([slice_along_axis(even, 0, n // 2, axis=axis), odd], axis + 1)
     shape = [-1 if d is None else d for d in even.shape]
     shape[axis] = 2 * (n // 2)
     if shape.count(-1) > 1:
-        dims = _core.op_namespaces()["core"]["shape_tensor"](even)
+        dims = operators("core")["shape_tensor"](even)
         shape = [dims[k] if d == -1 else d for k, d in enumerate(shape)]
     joined = _numpy["reshape"](pairs, shape)
     return _numpy["concatenate"]([joined, last], axis) if n % 2 else joined

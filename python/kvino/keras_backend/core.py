@@ -1,4 +1,4 @@
-"""keras.ops.core: what is not in the table of operators."""
+"""keras.ops.core: the table's operators, conversions, control flow and derivatives, devices, shape inference."""
 
 import contextlib
 
@@ -21,11 +21,18 @@ from kvino.keras_backend.control_flow import while_loop  # noqa: F401
 from kvino.keras_backend.derivatives import custom_gradient  # noqa: F401
 from kvino.keras_backend.derivatives import grad  # noqa: F401
 from kvino.keras_backend.derivatives import remat  # noqa: F401
+from kvino.keras_backend.operators import missing
+from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import cast  # noqa: F401
 from kvino.keras_backend.tensors import convert_to_numpy  # noqa: F401
 from kvino.keras_backend.tensors import convert_to_tensor  # noqa: F401
 from kvino.keras_backend.tensors import is_tensor  # noqa: F401
 from kvino.keras_backend.tensors import shape  # noqa: F401
+from kvino.keras_backend.variable import Variable  # noqa: F401
+
+_table = operators("core")
+globals().update({name: op for name, op in _table.items() if name not in globals()})
+__getattr__ = missing("core")
 
 SUPPORTS_SPARSE_TENSORS = False
 SUPPORTS_RAGGED_TENSORS = False

@@ -9,9 +9,10 @@ from keras.src import tree
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import convert_to_tensor
 
-_copy = _core.op_namespaces()["numpy"]["copy"]
+_copy = operators("numpy")["copy"]
 
 
 def _flat(structure):
@@ -134,7 +135,7 @@ class custom_gradient:
 
 
 def _zeros_like(x):
-    return _core.op_namespaces()["numpy"]["zeros_like"](x)
+    return operators("numpy")["zeros_like"](x)
 
 
 def remat(f):

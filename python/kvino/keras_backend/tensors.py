@@ -6,9 +6,10 @@ from keras.src.backend.common import standardize_dtype
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend.operators import operators
 
-_ops = _core.op_namespaces()
-_cast = _ops["core"]["cast"]
+_table = operators("core")
+_cast = _table["cast"]
 
 
 def is_tensor(x):
@@ -50,5 +51,5 @@ def shape(x):
     dimensions = tuple(x.shape)
     if None not in dimensions:
         return dimensions
-    lengths = _ops["core"]["shape_tensor"](x)
+    lengths = _table["shape_tensor"](x)
     return tuple(lengths[i] if d is None else d for i, d in enumerate(dimensions))

@@ -2,7 +2,7 @@
 
 from keras.src.backend.common import KerasVariable
 
-from kvino.keras_backend.core import convert_to_tensor
+from kvino.keras_backend.tensors import convert_to_tensor
 
 
 class Variable(KerasVariable):

@@ -3,16 +3,19 @@ usual cells, which are operators of the table."""
 
 from keras.src import tree
 
-from kvino import _core
 from kvino.keras_backend.control_flow import _anchor
 from kvino.keras_backend.control_flow import _flat
 from kvino.keras_backend.control_flow import _length
 from kvino.keras_backend.control_flow import _loop
 from kvino.keras_backend.control_flow import _packer
+from kvino.keras_backend.operators import missing
+from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import convert_to_tensor
 
-_table = _core.op_namespaces()
-_numpy = _table["numpy"]
+_table = operators("rnn")
+_numpy = operators("numpy")
+globals().update(_table)
+__getattr__ = missing("rnn")
 
 
 def _swap(x):
@@ -134,12 +137,12 @@ def _whole_sequence(step_function, inputs, states, mask, go_backwards, zero_outp
     if kind is layers.SimpleRNNCell:
         names = {activations.tanh: "tanh", activations.sigmoid: "sigmoid", activations.relu: "relu"}
         name = names.get(cell.activation)
-        return name and _table["rnn"]["rnn_sequence"](*operands, activation=name, **common)
+        return name and _table["rnn_sequence"](*operands, activation=name, **common)
     if cell.activation is not activations.tanh or cell.recurrent_activation is not activations.sigmoid:
         return None
     if kind is layers.LSTMCell:
-        return _table["rnn"]["lstm_sequence"](*operands, **common)
-    return _table["rnn"]["gru_sequence"](*operands, reset_after=cell.reset_after, **common)
+        return _table["lstm_sequence"](*operands, **common)
+    return _table["gru_sequence"](*operands, reset_after=cell.reset_after, **common)
 
 
 def _of_sequence(found, initial_states, masked, go_backwards, zero_output, return_all):
@@ -240,7 +243,7 @@ def lstm(
 ):
     _check(mask, activation, recurrent_activation)
     xs = _tensors(inputs, initial_state_h, initial_state_c, kernel, recurrent_kernel, bias)
-    sequence, *states = _table["rnn"]["lstm_sequence"](*xs, reverse=go_backwards)
+    sequence, *states = _table["lstm_sequence"](*xs, reverse=go_backwards)
     return _result(sequence, states, go_backwards)
 
 
@@ -262,7 +265,7 @@ def gru(
     if isinstance(initial_state, (list, tuple)):
         initial_state = initial_state[0]
     xs = _tensors(inputs, initial_state, kernel, recurrent_kernel, bias)
-    sequence, *states = _table["rnn"]["gru_sequence"](*xs, reset_after=reset_after, reverse=go_backwards)
+    sequence, *states = _table["gru_sequence"](*xs, reset_after=reset_after, reverse=go_backwards)
     return _result(sequence, states, go_backwards)
 
 
@@ -291,7 +294,7 @@ def bidirectional_lstm(
 ):
     """Both directions; the outputs of both are in the order of time."""
     _check(mask, activation, recurrent_activation)
-    op = _table["rnn"]["lstm_sequence"]
+    op = _table["lstm_sequence"]
     forward = _tensors(inputs, fwd_initial_state_h, fwd_initial_state_c, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
     backward = _tensors(inputs, bwd_initial_state_h, bwd_initial_state_c, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
     return _both(op, forward, backward)
@@ -316,7 +319,7 @@ def bidirectional_gru(
 ):
     """Both directions; the outputs of both are in the order of time."""
     _check(mask, activation, recurrent_activation)
-    op = _table["rnn"]["gru_sequence"]
+    op = _table["gru_sequence"]
     forward = _tensors(inputs, fwd_initial_state, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
     backward = _tensors(inputs, bwd_initial_state, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
     return _both(op, forward, backward, reset_after=reset_after)
