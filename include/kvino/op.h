@@ -69,7 +69,8 @@ typedef struct kvino_parameter {
   char name[32];
   kvino_kind kind;
   bool required;
-  kvino_arg preset; /* the default, where not required */
+  kvino_arg preset;    /* the default, where not required */
+  int64_t preset_v[4]; /* the values of a default that is a list */
 } kvino_parameter;
 
 enum { KVINO_MAX_PARAMETERS = 14 };

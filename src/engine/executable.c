@@ -22,7 +22,7 @@
 typedef struct making {
   const kv_graph *lowered;
   kv_ov_key key;
-  const kv_ov_config *config;
+  kv_ov_config *config;
 } making;
 
 static kvino_status make_model(void *context, kv_ov_model **model, kvino_error *err) {
@@ -70,6 +70,10 @@ static uint8_t checks(const kv_exactness *x, kv_edge edge) {
   return check;
 }
 
+static bool is_cpu(const char *device) {
+  return !device || (!strncasecmp(device, "CPU", 3) && (!device[3] || device[3] == '.'));
+}
+
 static kvino_status compile_segment(const kv_exactness *x, const char *device, size_t n,
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
@@ -85,7 +89,7 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
-  stage->refuses = lowered.refuses;
+  stage->refuses = lowered.refuses || is_cpu(device);
   kvino_status status = choose_config(lowered.graph, device, n, properties, &config, err);
   if (!status && !(stage->config = kv_strdup(config->text)))
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
@@ -100,10 +104,6 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   kv_ov_config_free(config);
   kv_graph_release(lowered.graph);
   return status;
-}
-
-static bool is_cpu(const char *device) {
-  return !device || (!strncasecmp(device, "CPU", 3) && (!device[3] || device[3] == '.'));
 }
 
 /* There are graphs that OpenVINO's CPU plugin fails on (a MatMul of one column by one number, with four rows). The

@@ -22,7 +22,7 @@ typedef struct kv_stage {
   kv_interval *range; /* by input */
   size_t n_shapes;    /* further outputs of the model: shapes without a 0, or the run does not count (lower.h) */
   bool guarded;       /* its last output: a negative number, or the run does not count */
-  bool refuses;       /* a run that fails does not count */
+  bool refuses;       /* a run that fails does not count: native kernels say what is wrong, or compute it */
   char *config;       /* device and properties, for kvino_executable_describe */
 } kv_stage;
 

@@ -142,8 +142,8 @@ static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native)
   for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
   kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err);
   if (status) {
-    *native = stage->refuses;
-    return stage->refuses ? KVINO_OK : status;
+    *native = status == KVINO_DEVICE && stage->refuses;
+    return *native ? KVINO_OK : status;
   }
   for (size_t i = 0; i < stage->n_shapes; i++) *native |= is_empty_shape(&p->out[s->n_out + i]);
   if (stage->guarded) *native |= *(const float *)p->out[p->n_out - 1].data >= 0;

@@ -7,6 +7,7 @@
 #include "openvino/runtime.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,8 +182,13 @@ static kvino_status check_property(const kv_ov_device *device, const kvino_prope
   return *value ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory");
 }
 
+kv_ov_config *kv_ov_config_retain(kv_ov_config *config) {
+  atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+  return config;
+}
+
 void kv_ov_config_free(kv_ov_config *config) {
-  if (!config) return;
+  if (!config || atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) != 1) return;
   for (size_t i = 0; i < 2 * config->n; i++) kv_free((void *)config->pairs[i]);
   kv_free(config->text);
   kv_free(config->device);
@@ -233,7 +239,9 @@ kvino_status kv_ov_config_new(const char *text, const kvino_property *properties
   KV_TRY(kv_ov_device_parse(text, &device, err));
   KV_TRY(kv_ov_device_present(&device, err));
   kv_ov_config *config = kv_calloc(1, sizeof *config);
-  if (!config || !(config->device = kv_strdup(device.text))) goto memory;
+  if (!config) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  config->refs = 1;
+  if (!(config->device = kv_strdup(device.text))) goto memory;
   for (size_t i = 0; i < n; i++) {
     const char *key = NULL;
     char *value = NULL;

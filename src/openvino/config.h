@@ -6,8 +6,9 @@
 
 #define KV_OV_PROPERTIES 24 /* most properties of a model */
 
-/* Immutable; may be shared between threads and used for any number of models. */
+/* Immutable, reference-counted (atomically); may be used for any number of models. */
 typedef struct kv_ov_config {
+  _Atomic unsigned refs;
   char *text;   /* canonical: "CPU|KEY=value|...", keys sorted: to be hashed into a cache key */
   char *device; /* as OpenVINO wants it */
   size_t n;
@@ -18,6 +19,7 @@ typedef struct kv_ov_config {
  * f32 where no property asks otherwise. Errors: those of kvino_properties_check. */
 kvino_status kv_ov_config_new(const char *device, const kvino_property *properties, size_t n, kv_ov_config **out,
                               kvino_error *err);
-void kv_ov_config_free(kv_ov_config *config); /* NULL is allowed */
+kv_ov_config *kv_ov_config_retain(kv_ov_config *config);
+void kv_ov_config_free(kv_ov_config *config); /* releases a reference; NULL is allowed */
 
 #endif

@@ -37,6 +37,7 @@ typedef struct binding {
 struct kv_ov_run {
   kv_ov_model *model; /* counted as a reference while started */
   ov_request *request;
+  unsigned generation;  /* of the model, when it was made */
   bool verified;        /* inputs and outputs were seen to be apart */
   ov_callback callback; /* function NULL until it is set */
   void (*done)(void *context);
@@ -144,13 +145,17 @@ static kvino_status run_new(kv_ov_model *model, kv_ov_run **out, kvino_error *er
   kv_ov_run *run = kv_calloc(1, sizeof *run + n * sizeof *run->bindings);
   if (!run) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
   run->model = model;
+  run->generation = atomic_load(&model->generation);
   run->collected = kv_calloc(model->n_out ? model->n_out : 1, sizeof *run->collected);
   if (!run->collected) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory");
   if (!status) {
+    pthread_rwlock_rdlock(&model->lock);
+    run->generation = atomic_load(&model->generation);
     kv_ov_enter();
     KV_OV_CALL(status, err, kv_ov.compiled_model_create_infer_request(model->compiled, &run->request),
                "OpenVINO cannot create an infer request");
     kv_ov_leave();
+    pthread_rwlock_unlock(&model->lock);
   }
   if (status)
     kv_ov_run_free(run);
@@ -159,11 +164,23 @@ static kvino_status run_new(kv_ov_model *model, kv_ov_run **out, kvino_error *er
   return status;
 }
 
-static kvino_status take(kv_ov_model *model, kv_ov_run **out, kvino_error *err) {
-  kv_ov_run *run = NULL;
+/* Whether the compiled model that the request belongs to is the model's, and sound. */
+static bool is_sound(const kv_ov_run *run) {
+  return run->generation == atomic_load(&run->model->generation) && !atomic_load(&run->model->spoiled);
+}
+
+/* An idle request, or NULL. */
+static kv_ov_run *idle(kv_ov_model *model) {
   pthread_mutex_lock(&model->mutex);
-  if (model->n_idle) run = model->idle[--model->n_idle];
+  kv_ov_run *run = model->n_idle ? model->idle[--model->n_idle] : NULL;
   pthread_mutex_unlock(&model->mutex);
+  return run;
+}
+
+static kvino_status take(kv_ov_model *model, kv_ov_run **out, kvino_error *err) {
+  kv_ov_run *run;
+  if (atomic_load(&model->spoiled)) KV_TRY(kv_ov_model_mend(model, err));
+  while ((run = idle(model)) && !is_sound(run)) kv_ov_run_free(run);
   if (!run) return run_new(model, out, err);
   *out = run;
   return KVINO_OK;
@@ -172,7 +189,7 @@ static kvino_status take(kv_ov_model *model, kv_ov_run **out, kvino_error *err) 
 static void give_back(kv_ov_run *run) {
   kv_ov_model *model = run->model;
   pthread_mutex_lock(&model->mutex);
-  bool kept = model->n_idle < KV_OV_IDLE;
+  bool kept = model->n_idle < KV_OV_IDLE && is_sound(run);
   if (kept) model->idle[model->n_idle++] = run;
   pthread_mutex_unlock(&model->mutex);
   if (!kept) kv_ov_run_free(run);
@@ -379,6 +396,21 @@ static kvino_status collect(kv_ov_run *run, kv_ov_output *outputs, kvino_error *
 
 /* ---- running ---- */
 
+/* Runs the request, to be waited for where it was started. Trap: after a failure the model is spoiled, so that a second
+ * run, for the text of the error, may succeed with wrong numbers: it is a failure all the same. */
+static kvino_status infer(kv_ov_run *run, bool started, kvino_error *err) {
+  kvino_status status = KVINO_OK;
+  int failed = started ? kv_ov.infer_request_wait(run->request) : kv_ov.infer_request_infer(run->request);
+  if (!failed) return KVINO_OK;
+  kv_ov_alone();
+  if (run->generation == atomic_load(&run->model->generation)) atomic_store(&run->model->spoiled, true);
+  failed = kv_ov.infer_request_infer(run->request);
+  status = failed ? kv_ov_error(err, failed, "OpenVINO could not run the model")
+                  : kv_fail(err, KVINO_DEVICE, "OpenVINO could not run the model");
+  kv_ov_alone_end();
+  return status;
+}
+
 /* After a failure the request is not used again: what state it is in is anyone's guess. */
 static void finish(kv_ov_run *run, kvino_status status) {
   if (status)
@@ -391,14 +423,18 @@ kvino_status kv_ov_infer(kv_ov_model *model, const kv_ov_input *inputs, size_t n
                          size_t n_out, kvino_error *err) {
   kv_ov_run *run;
   kvino_status status;
+  bool again;
   KV_TRY(check(model, inputs, n_in, outputs, n_out, err));
-  KV_TRY(take(model, &run, err));
-  kv_ov_enter();
-  status = bind(run, inputs, outputs, err);
-  if (!status) KV_OV_CALL(status, err, kv_ov.infer_request_infer(run->request), "OpenVINO could not run the model");
-  kv_ov_leave();
-  if (!status) status = collect(run, outputs, err);
-  finish(run, status);
+  do {
+    KV_TRY(take(model, &run, err));
+    kv_ov_enter();
+    status = bind(run, inputs, outputs, err);
+    if (!status) status = infer(run, false, err);
+    kv_ov_leave();
+    again = !status && !is_sound(run); /* another thread's inference failed meanwhile */
+    if (!status && !again) status = collect(run, outputs, err);
+    finish(run, status);
+  } while (again);
   return status;
 }
 
@@ -444,12 +480,10 @@ kvino_status kv_ov_start(kv_ov_model *model, const kv_ov_input *inputs, size_t n
 
 kvino_status kv_ov_wait(kv_ov_run *run, kv_ov_output *outputs, kvino_error *err) {
   kv_ov_model *model = run->model;
-  kvino_status status;
-  int tries = 0;
   kv_ov_enter();
-  /* Where it failed, the inference itself is made again, for its text: a second wait need not fail again. */
-  KV_OV_CALL(status, err, tries++ ? kv_ov.infer_request_infer(run->request) : kv_ov.infer_request_wait(run->request),
-             "OpenVINO could not run the model");
+  kvino_status status = infer(run, true, err);
+  if (!status && !is_sound(run)) /* another thread's inference failed meanwhile; the caller may start it again */
+    status = kv_fail(err, KVINO_DEVICE, "OpenVINO could not run the model: another run of it failed");
   kv_ov_leave();
   run->done = NULL;
   if (!status) status = collect(run, outputs, err);
@@ -459,12 +493,9 @@ kvino_status kv_ov_wait(kv_ov_run *run, kv_ov_output *outputs, kvino_error *err)
 }
 
 kvino_status kv_ov_profile(kv_ov_model *model, kv_ov_profile_fn *visit, void *context, kvino_error *err) {
-  kv_ov_run *run = NULL;
   ov_profile profile = {0};
   kvino_status status;
-  pthread_mutex_lock(&model->mutex);
-  if (model->n_idle) run = model->idle[--model->n_idle];
-  pthread_mutex_unlock(&model->mutex);
+  kv_ov_run *run = idle(model);
   if (!run) return kv_fail(err, KVINO_INVALID, "no inference of the model has ended yet");
   kv_ov_enter();
   KV_OV_CALL(status, err, kv_ov.infer_request_get_profiling_info(run->request, &profile),

@@ -122,10 +122,32 @@ static kvino_status describe_ports(kv_ov_model *model, kvino_error *err) {
   return status;
 }
 
-kvino_status kv_ov_compile(const kv_ov_program *program, const kv_ov_config *config, kv_ov_model **out,
-                           kvino_error *err) {
+/* Compiles what the model was made from. */
+static kvino_status make(kv_ov_model *model, ov_compiled **compiled, kvino_error *err) {
   ov_model *read = NULL;
-  kvino_status status = KVINO_OK;
+  kvino_status status = read_ir(&model->program, &read, err);
+  if (!status) status = compile(read, &model->program, model->config, compiled, err);
+  if (read) kv_ov.model_free(read);
+  return status;
+}
+
+static kvino_status keep_program(kv_ov_model *model, const kv_ov_program *program, kv_ov_config *config,
+                                 kvino_error *err) {
+  char *ir = kv_malloc(program->ir_length + 1);
+  model->program = *program;
+  model->program.ir = ir;
+  model->config = kv_ov_config_retain(config);
+  if (!ir) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  memcpy(ir, program->ir, program->ir_length);
+  ir[program->ir_length] = 0;
+  if (program->key) {
+    model->key = *program->key;
+    model->program.key = &model->key;
+  }
+  return KVINO_OK;
+}
+
+kvino_status kv_ov_compile(const kv_ov_program *program, kv_ov_config *config, kv_ov_model **out, kvino_error *err) {
   kv_ov_model *model = kv_calloc(1, sizeof *model);
   if (!model) {
     if (program->release) program->release(program->owner);
@@ -133,21 +155,39 @@ kvino_status kv_ov_compile(const kv_ov_program *program, const kv_ov_config *con
   }
   atomic_init(&model->references, 1);
   pthread_mutex_init(&model->mutex, NULL);
-  model->release = program->release;
-  model->owner = program->owner;
-  status = kv_ov_runtime(err);
+  pthread_rwlock_init(&model->lock, NULL);
+  kvino_status status = keep_program(model, program, config, err);
+  if (!status) status = kv_ov_runtime(err);
   if (!status) {
     kv_ov_lock();
-    status = read_ir(program, &read, err);
-    if (!status) status = compile(read, program, config, &model->compiled, err);
+    status = make(model, &model->compiled, err);
     if (!status) status = describe_ports(model, err);
-    if (read) kv_ov.model_free(read);
     kv_ov_unlock();
   }
   if (status)
     kv_ov_model_release(model);
   else
     *out = model;
+  return status;
+}
+
+kvino_status kv_ov_model_mend(kv_ov_model *model, kvino_error *err) {
+  kvino_status status = KVINO_OK;
+  ov_compiled *fresh = NULL, *old = NULL;
+  pthread_rwlock_wrlock(&model->lock);
+  if (atomic_load(&model->spoiled)) {
+    kv_ov_lock();
+    status = make(model, &fresh, err);
+    kv_ov_unlock();
+  }
+  if (fresh) {
+    old = model->compiled;
+    model->compiled = fresh;
+    atomic_fetch_add(&model->generation, 1); /* first: no request of the old one is taken for a sound one */
+    atomic_store(&model->spoiled, false);
+  }
+  pthread_rwlock_unlock(&model->lock);
+  if (old) kv_ov.compiled_model_free(old); /* its requests hold what they need */
   return status;
 }
 
@@ -160,8 +200,11 @@ void kv_ov_model_release(kv_ov_model *model) {
   if (!model || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1) return;
   for (int i = 0; i < model->n_idle; i++) kv_ov_run_free(model->idle[i]);
   if (model->compiled) kv_ov.compiled_model_free(model->compiled);
-  if (model->release) model->release(model->owner);
+  if (model->program.release) model->program.release(model->program.owner);
+  pthread_rwlock_destroy(&model->lock);
   pthread_mutex_destroy(&model->mutex);
+  kv_ov_config_free(model->config);
+  kv_free((void *)model->program.ir);
   kv_free(model->ports);
   kv_free(model);
 }

@@ -10,7 +10,7 @@
 
 /* What is compiled. */
 typedef struct kv_ov_program {
-  const char *ir; /* IR v11; needed during the call only */
+  const char *ir; /* IR v11; copied */
   size_t ir_length;
   /* The blob that the constants of the text point into; NULL where there is none. Never copied: the model reads it as
    * long as it lives. release(owner), unless NULL, is called once when it no longer does: when the last reference is
@@ -40,8 +40,7 @@ typedef struct kv_ov_model kv_ov_model;
 /* Errors: KVINO_INVALID (a cache directory without a key), KVINO_DEVICE with OpenVINO's text (bad IR, an operator that
  * the device has not), KVINO_UNSUPPORTED (a port of an element type or rank that kvino does not exchange),
  * KVINO_NO_MEMORY. */
-kvino_status kv_ov_compile(const kv_ov_program *program, const kv_ov_config *config, kv_ov_model **out,
-                           kvino_error *err);
+kvino_status kv_ov_compile(const kv_ov_program *program, kv_ov_config *config, kv_ov_model **out, kvino_error *err);
 
 kv_ov_model *kv_ov_model_retain(kv_ov_model *model); /* model itself */
 void kv_ov_model_release(kv_ov_model *model);        /* NULL is allowed */

@@ -13,13 +13,20 @@
 
 struct kv_ov_run;
 
+/* Trap: after an inference that has failed, a compiled model of the CPU plugin fails for ever, or gives wrong numbers
+ * without a word: it keeps what it prepared for the inputs that were refused. Such a model is spoiled. It is compiled
+ * anew before its next inference, and one that ran beside the failing one is made again. */
 struct kv_ov_model {
   atomic_int references;
+  pthread_rwlock_t lock; /* of the compiled model: written where it is compiled anew */
   ov_compiled *compiled;
+  atomic_uint generation; /* how many times it was compiled anew */
+  atomic_bool spoiled;
+  kv_ov_program program; /* what it is compiled from: ir and key are the model's own */
+  kv_ov_key key;
+  kv_ov_config *config;
   size_t n_in, n_out;
-  kv_ov_port *ports; /* inputs, then outputs */
-  void (*release)(void *owner);
-  void *owner;
+  kv_ov_port *ports;     /* inputs, then outputs */
   pthread_mutex_t mutex; /* of the idle requests */
   int n_idle;
   struct kv_ov_run *idle[KV_OV_IDLE];
@@ -27,5 +34,7 @@ struct kv_ov_model {
 
 /* infer.c: frees a request that is idle. */
 void kv_ov_run_free(struct kv_ov_run *run);
+/* model.c: compiles a spoiled model anew; nothing where it is not. */
+kvino_status kv_ov_model_mend(kv_ov_model *model, kvino_error *err);
 
 #endif

@@ -149,9 +149,9 @@ static bool any_null(kvino_tensors list) {
 
 /* "tensor, flag" -> the kinds; written once per op at start. */
 #define OP(space, name, kinds, signature, doc)                                                                         \
-  {#space, #name, signature, doc, false, 0, {{"", 0, 0, {0}}}, call_##name},
+  {#space, #name, signature, doc, false, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
 #define OP_LIST(space, name, kinds, signature, doc)                                                                    \
-  {#space, #name, signature, doc, true, 0, {{"", 0, 0, {0}}}, call_##name},
+  {#space, #name, signature, doc, true, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
 static kvino_op table[] = {
 #include "kvino/ops/all.def"
 };
@@ -175,11 +175,12 @@ static const char *const kind_names[] = {
 static const size_t table_size = sizeof table / sizeof *table;
 
 /* The default of a parameter from its text in the signature. The test of the table checks every one. */
-static kvino_arg preset(kvino_kind kind, const char *text) {
+static kvino_arg preset(kvino_parameter *p, const char *text) {
+  enum { ROOM = sizeof p->preset_v / sizeof *p->preset_v };
   kvino_arg a;
   memset(&a, 0, sizeof a);
   bool none = !strcmp(text, "None");
-  switch (kind) {
+  switch (p->kind) {
   case KVINO_KIND_integer:
     a.integer = none ? KVINO_NO_INTEGER : strtoll(text, NULL, 10);
     break;
@@ -201,18 +202,16 @@ static kvino_arg preset(kvino_kind kind, const char *text) {
     if (none) {
       a.ints = KVINO_NO_INTS;
     } else if (*text == '(') { /* "()" or "(1, 2)" */
-      static int64_t values[512];
-      static size_t used;
-      a.ints = (kvino_ints){0, values + used, NULL, true};
-      for (char *p = (char *)text + 1, *end; strtoll(p, &end, 10), end != p; p = end + strspn(end, ", ")) {
-        values[used++] = strtoll(p, NULL, 10);
-        a.ints.n++;
+      a.ints = (kvino_ints){0, p->preset_v, NULL, true};
+      char *end;
+      for (const char *at = text + 1; a.ints.n < ROOM; at = end + strspn(end, ", ")) {
+        int64_t value = strtoll(at, &end, 10);
+        if (end == at) break;
+        p->preset_v[a.ints.n++] = value;
       }
     } else {
-      static int64_t single[512];
-      static size_t used;
-      single[used] = strtoll(text, NULL, 10);
-      a.ints = (kvino_ints){1, &single[used++], NULL, false};
+      p->preset_v[0] = strtoll(text, NULL, 10);
+      a.ints = (kvino_ints){1, p->preset_v, NULL, false};
     }
     break;
   case KVINO_KIND_tensor: /* a number */
@@ -259,7 +258,7 @@ static void fill_row(kvino_op *op, const char *kinds) {
       text[n - 1] = 0;
       text++;
     }
-    p->preset = preset(p->kind, text);
+    p->preset = preset(p, text);
   }
 }
 

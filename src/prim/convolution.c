@@ -77,11 +77,13 @@ static kvino_status backprop_windows(kv_call *c, int n, kv_windows *w) {
     w->out[d] = x->shape[2 + i];
     w->begin[d] = automatic ? 0 : entry(&a->pads_begin, i, 0);
     w->end[d] = automatic ? 0 : entry(&a->pads_end, i, 0);
-    if (w->stride[d] < 1 || w->dilation[d] < 1 || w->kernel[d] < 1)
-      return kv_fail(c->err, KVINO_INVALID, "%s: strides, dilations and kernel sizes must be positive", c->prim->name);
-    int64_t full =
-        w->stride[d] * (w->out[d] - 1) + (w->kernel[d] - 1) * w->dilation[d] + 1 + entry(&a->output_padding, i, 0);
-    w->in[d] = w->out[d] <= 0 ? w->out[d] : full - w->begin[d] - w->end[d];
+    KV_TRY(kv_windows_check(w, d, c));
+    int64_t last, rest = (w->kernel[d] - 1) * w->dilation[d] + 1 - w->begin[d] - w->end[d], full;
+    if (w->kernel[d] < 1 || __builtin_mul_overflow(w->stride[d], w->out[d] - 1, &last) ||
+        __builtin_add_overflow(rest, entry(&a->output_padding, i, 0), &rest) ||
+        __builtin_add_overflow(last, rest, &full))
+      return kv_fail(c->err, KVINO_INVALID, "%s: dimension %d of the result is empty or too large", c->prim->name, i);
+    w->in[d] = w->out[d] <= 0 ? w->out[d] : full;
     if (w->out[d] > 0 && w->in[d] < 0)
       return kv_fail(c->err, KVINO_INVALID, "%s: the padding of dimension %d is larger than the result", c->prim->name,
                      i);

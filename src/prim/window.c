@@ -1,5 +1,6 @@
 #include "prim/window.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "prim/floats.h"
@@ -26,6 +27,21 @@ static int64_t place(kv_windows *w, int d, const char *auto_pad, bool ceil) {
   return out;
 }
 
+/* Whether dimension d is one that can be computed with: no sum or product of these numbers overflows. */
+static bool is_small(const kv_windows *w, int d) {
+  return w->kernel[d] <= INT32_MAX && w->stride[d] <= INT32_MAX && w->dilation[d] <= INT32_MAX &&
+         w->in[d] <= INT64_MAX / 4 && llabs(w->begin[d]) <= INT32_MAX && llabs(w->end[d]) <= INT32_MAX;
+}
+
+kvino_status kv_windows_check(const kv_windows *w, int d, kv_call *c) {
+  if (w->stride[d] < 1 || w->dilation[d] < 1 || w->kernel[d] < 0)
+    return kv_fail(c->err, KVINO_INVALID, "%s: strides, dilations and kernel sizes must be positive", c->prim->name);
+  if (!is_small(w, d))
+    return kv_fail(c->err, KVINO_INVALID,
+                   "%s: strides, dilations, kernel sizes and padding must be smaller than 2147483648", c->prim->name);
+  return KVINO_OK;
+}
+
 kvino_status kv_windows_set(kv_windows *w, int n, const int64_t *in, const int64_t *kernel, const kv_ints *strides,
                             const kv_ints *dilations, const kv_ints *begin, const kv_ints *end, const char *auto_pad,
                             bool ceil, kv_call *c) {
@@ -38,8 +54,7 @@ kvino_status kv_windows_set(kv_windows *w, int n, const int64_t *in, const int64
     w->dilation[d] = i < 0 ? 1 : entry(dilations, i, 1);
     w->begin[d] = i < 0 ? 0 : entry(begin, i, 0);
     w->end[d] = i < 0 ? 0 : entry(end, i, 0);
-    if (w->stride[d] < 1 || w->dilation[d] < 1 || w->kernel[d] < 0)
-      return kv_fail(c->err, KVINO_INVALID, "%s: strides, dilations and kernel sizes must be positive", c->prim->name);
+    KV_TRY(kv_windows_check(w, d, c));
     w->out[d] = place(w, d, i < 0 ? NULL : auto_pad, ceil);
     if (w->out[d] == 0 && w->in[d] > 0)
       return kv_fail(c->err, KVINO_INVALID, "%s: the window of %lld does not fit in dimension %d of %lld elements",

@@ -17,6 +17,8 @@ typedef struct kv_windows {
 kvino_status kv_windows_set(kv_windows *w, int n, const int64_t *in, const int64_t *kernel, const kv_ints *strides,
                             const kv_ints *dilations, const kv_ints *begin, const kv_ints *end, const char *auto_pad,
                             bool ceil, kv_call *c);
+/* Whether stride, dilation, kernel size and padding of dimension d are in order. */
+kvino_status kv_windows_check(const kv_windows *w, int d, kv_call *c);
 
 /* ---- memory layout: data is [N, C, spatial...]; a view of memory in the order [N, spatial..., C] is "channels last"
  * ---- */

@@ -23,8 +23,9 @@ static bool read_ints(kv_scope *s, kvino_ints given, int n, const char *name, kv
   out->n = n;
   for (int i = 0; i < n; i++) {
     out->v[i] = v[m == 1 ? 0 : i];
-    if (out->v[i] < 1) {
-      kv_scope_fail(s, KVINO_INVALID, "`%s` must be positive. Received: %lld", name, (long long)out->v[i]);
+    if (out->v[i] < 1 || out->v[i] > INT32_MAX) {
+      kv_scope_fail(s, KVINO_INVALID, "`%s` must be positive%s. Received: %lld", name,
+                    out->v[i] < 1 ? "" : " and smaller than 2147483648", (long long)out->v[i]);
       return false;
     }
   }
@@ -77,9 +78,12 @@ static kvino_tensor *kernel_first(kv_scope *s, kvino_tensor *kernel, int spatial
 
 static bool kernel_fits(kv_scope *s, const kvino_tensor *x, const kvino_tensor *kernel) {
   if (!x || !kernel) return false;
-  if (kernel->rank == x->rank) return true;
-  kv_scope_fail(s, KVINO_INVALID, "kernel must have the %d dimensions of inputs, found %d", x->rank, kernel->rank);
-  return false;
+  if (kernel->rank != x->rank)
+    kv_scope_fail(s, KVINO_INVALID, "kernel must have the %d dimensions of inputs, found %d", x->rank, kernel->rank);
+  for (int i = 0; i < kernel->rank; i++)
+    if (kernel->shape[i] > INT32_MAX)
+      kv_scope_fail(s, KVINO_INVALID, "dimension %d of the kernel is too large: %lld", i, (long long)kernel->shape[i]);
+  return !s->status;
 }
 
 /* Keras refuses a convolution whose result is empty though its input is not. */
@@ -202,6 +206,9 @@ kvino_tensor *op_conv_transpose(kv_scope *s, kvino_tensor *inputs, kvino_tensor 
   int64_t extra[KV_INTS_MAX];
   int n;
   if (!kv_plain_ints(s, output_padding, w.spatial, &n, extra)) return NULL;
+  for (int i = 0; i < n; i++)
+    if (extra[i] < INT32_MIN || extra[i] > INT32_MAX)
+      return kv_scope_fail(s, KVINO_INVALID, "`output_padding` is out of range: %lld", (long long)extra[i]);
   bool same = w.auto_pad[0] == 's';
   kv_conv_backprop_attrs a = {.strides = w.strides,
                               .dilations = w.dilations,

@@ -121,6 +121,11 @@ kvino_tensor *op_pad(kv_scope *s, kvino_tensor *x, kvino_ints pad_width, const c
   int64_t v[2 * KVINO_MAX_RANK];
   int n, rank = x->rank;
   if (!kv_plain_ints(s, pad_width, 2 * KVINO_MAX_RANK, &n, v)) return NULL;
+  for (int i = 0; i < n; i++)
+    if (v[i] > INT64_MAX / 4) /* no sum of an axis and its pads overflows */
+      return kv_scope_fail(s, KVINO_INVALID,
+                           "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible "
+                           "size.");
   for (int i = 0; i < rank; i++) x = fill_axis(s, x, i, v[entry(pad_width, i, 0)], v[entry(pad_width, i, 1)], how);
   return x;
 }

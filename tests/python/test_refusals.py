@@ -1,0 +1,105 @@
+"""What an eager call refuses because of values or lengths, a compiled one refuses, too; and a run after it is as if it had not been."""
+
+import threading
+
+import kvino
+import numpy as np
+import pytest
+
+from kvino import ops as K
+
+DEVICES = ["native", "CPU"]
+rng = np.random.default_rng(0)
+
+
+def u(*shape):
+    return rng.random(shape, "float32")
+
+
+KERNEL, GATES = u(3, 3, 3, 4), [u(3, 16), u(4, 16), u(16)]
+GRU, NONE = [u(3, 12), u(4, 12), u(2, 12)], np.zeros((2, 4), "float32")
+
+# name: the function, inputs that it takes, inputs that it refuses
+LENGTHS = {
+    "conv": (lambda x: K.conv(x, KERNEL), [u(1, 8, 8, 3)], [u(1, 8, 8, 5)]),
+    "max_pool": (lambda x: K.max_pool(x, 3), [u(1, 8, 8, 3)], [u(1, 2, 2, 3)]),
+    "reshape": (lambda x: K.reshape(x * 2, (-1, 4)), [u(4, 4)], [u(3, 3)]),
+    "stack": (lambda x, y: K.stack([x * 2, y]), [u(3), u(3)], [u(3), u(4)]),
+    "concatenate": (lambda x, y: K.concatenate([x * 2, y]), [u(3, 4), u(3, 4)], [u(3, 4), u(3, 5)]),
+    "matmul": (lambda x, y: K.matmul(x * 2, y), [u(3, 4), u(4, 5)], [u(3, 4), u(3, 5)]),
+    "add": (lambda x, y: x * 2 + y, [u(3), u(3)], [u(3), u(4)]),
+    "where": (lambda c, x, y: K.where(c > 0.5, x, y), [u(3), u(3), u(3)], [u(3), u(4), u(3)]),
+    "attention": (K.dot_product_attention, [u(1, 3, 2, 4)] * 3, [u(1, 3, 2, 4), u(1, 3, 2, 4), u(1, 4, 2, 4)]),
+    "lstm": (lambda x: K.lstm_sequence(x, NONE, NONE, *GATES)[0], [u(2, 5, 3)], [u(3, 5, 3)]),
+    "gru": (lambda x: K.gru_sequence(x, NONE, *GRU)[0], [u(2, 5, 3)], [u(3, 5, 3)]),
+}
+
+
+def refusal(f, *args):
+    with pytest.raises(Exception) as raised:
+        f(*args)
+    return raised
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_a_run_after_a_refused_one(name):
+    f, good, bad = LENGTHS[name]
+    expected = np.asarray(f(*map(kvino.convert_to_tensor, good)))
+    eager = refusal(f, *map(kvino.convert_to_tensor, bad))
+    compiled = kvino.function(f, device="CPU", dynamic=True)
+    np.testing.assert_allclose(compiled(*good), expected, rtol=1e-5)
+    for _ in range(2):
+        assert refusal(compiled, *bad).type is eager.type
+        np.testing.assert_allclose(compiled(*good), expected, rtol=1e-5)
+    np.testing.assert_allclose(kvino.function(f, device="CPU", dynamic=True)(*good), expected, rtol=1e-5)
+
+
+def test_runs_beside_refused_ones():
+    """Threads that run one compiled model, some of them with what it refuses: those that are right stay right."""
+    f = kvino.function(lambda x, y: K.matmul(x * 2, y), device="CPU", dynamic=True)
+    x, y, z = u(3, 4), u(4, 5), u(3, 5)
+    expected, wrong = np.matmul(x * 2, y), []
+
+    def right():
+        for _ in range(100):
+            if not np.allclose(f(x, y), expected, rtol=1e-5):
+                wrong.append("a number")
+
+    def refused():
+        for _ in range(10):
+            try:
+                wrong.append(f(x, z))
+            except ValueError:
+                pass
+
+    threads = [threading.Thread(target=t) for t in (right, refused, right)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+# ---- numbers whose sums and products overflow ----
+
+HUGE = [2**31, 2**61, 2**62, 2**63 - 1]
+WINDOWS = {
+    "conv": lambda h: [lambda: K.conv(u(1, 10, 3), u(2, 3, 4), dilation_rate=h), lambda: K.conv(u(1, 10, 3), u(2, 3, 4), strides=h)],
+    "conv_transpose": lambda h: [lambda: K.conv_transpose(u(1, 1, 3), u(2, 3, 3), strides=h),
+                                 lambda: K.conv_transpose(u(1, 1, 3), u(2, 3, 3), dilation_rate=h),
+                                 lambda: K.conv_transpose(u(1, 1, 3), u(2, 3, 3), strides=2, output_padding=h)],
+    "depthwise_conv": lambda h: [lambda: K.depthwise_conv(u(1, 10, 3), u(2, 3, 1), dilation_rate=h)],
+    "pool": lambda h: [lambda: K.max_pool(u(1, 10, 3), h), lambda: K.max_pool(u(1, 10, 3), 2, h, "same"),
+                       lambda: K.average_pool(u(1, 10, 3), h, 1, "same"), lambda: K.adaptive_max_pool(u(1, 10, 3), h)],
+    "patches": lambda h: [lambda: K.unfold(u(1, 1, 9, 9), h), lambda: K.unfold(u(1, 1, 9, 9), 2, h),
+                          lambda: K.unfold(u(1, 1, 9, 9), 2, 1, h), lambda: K.unfold(u(1, 1, 9, 9), 2, 1, 0, h)],
+    "pad": lambda h: [lambda m=m: K.pad(u(3), max(h, 2**61), m) for m in ("constant", "wrap", "linear_ramp", "mean")],
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_of_huge_numbers(name):
+    for h in HUGE:
+        for f in WINDOWS[name](h):
+            with pytest.raises(ValueError):
+                f()
