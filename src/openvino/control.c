@@ -117,7 +117,8 @@ static kvino_tensors guarded(kv_scope *s, kv_lowering *l, const kv_node *node, k
 kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, const kv_node *node,
                               kvino_tensor *const *in) {
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
-  kv_lowering inner[2] = {{.exactness = j->body[0]}, {.exactness = j->body[1]}};
+  kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights},
+                          {.exactness = j->body[1], .weights = l->weights}};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
   for (size_t i = 0; i < n && !s->status; i++)

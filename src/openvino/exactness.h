@@ -4,6 +4,7 @@
 
 #include "openvino/interval.h"
 #include "openvino/lower.h"
+#include "openvino/weights.h"
 #include "passes/rewrite.h"
 
 /* How the plugin deals with a dtype. */
@@ -65,6 +66,7 @@ typedef struct kv_lowering {
   const kv_exactness *exactness;
   kvino_tensor *guard; /* of the indices so far (guard.h); NULL: none. A reference */
   bool refuses;        /* the plugin refuses indices out of range, and they may be */
+  kv_weights *weights; /* of the model, bodies included */
 } kv_lowering;
 /* One node, and on lowered bodies. What guards it is added to that of the lowering. */
 kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in);

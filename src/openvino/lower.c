@@ -138,7 +138,9 @@ kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kv
   kv_case c = kv_case_of(l->exactness, node, room);
   if (kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
-  return row->substitute ? row->substitute(s, &c, in) : KV_KEEP;
+  if (row->substitute) return row->substitute(s, &c, in);
+  kvino_tensor *const *apart = kv_weights_apart(s, l->weights, node, in);
+  return apart == in ? KV_KEEP : kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, apart));
 }
 
 /* The rewriting of a segment. */
@@ -154,12 +156,14 @@ static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node
 }
 
 static kvino_status rewrite(const kv_exactness *x, const copy *k, kv_lowered *out, kvino_error *err) {
-  segment g = {.lowering = {.exactness = x}, .copy = k};
+  kv_weights weights = {0};
+  segment g = {.lowering = {.exactness = x, .weights = &weights}, .copy = k};
   kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
   out->refuses = g.lowering.refuses;
   out->guarded = g.lowering.guard != NULL;
   if (!status && out->guarded) status = kv_graph_result(out->graph, g.lowering.guard, NULL, err);
   kvino_tensor_release(g.lowering.guard);
+  kv_weights_clear(&weights);
   return status;
 }
 
