@@ -13,19 +13,6 @@ static double elements(const kv_output *o) {
   return n;
 }
 
-static bool is_product(const kv_node *node) {
-  switch (node->prim->id) {
-  case KV_MatMul:
-  case KV_Convolution:
-  case KV_GroupConvolution:
-  case KV_ConvolutionBackpropData:
-  case KV_GroupConvolutionBackpropData:
-    return true;
-  default:
-    return false;
-  }
-}
-
 static double work_of_graph(const kv_graph *g);
 
 /* Of the bodies, as often as they run. */
@@ -47,7 +34,7 @@ static double work_of(const kv_node *node) {
   double in = 0, out = 0, channels = 1;
   for (uint32_t i = 0; i < node->n_in; i++) in += elements(kv_edge_output(node->in[i]));
   for (uint32_t i = 0; i < node->n_out; i++) out += elements(&node->out[i]);
-  if (node->n_in < 2 || !is_product(node)) return in + out;
+  if (node->n_in < 2 || !(node->prim->traits & KV_PRODUCT)) return in + out;
   const kv_output *y = &node->out[0];
   int axis = node->prim->id == KV_MatMul ? y->rank - 1 : 1;
   if (axis >= 0 && axis < y->rank) channels = y->shape[axis] < 0 ? UNKNOWN : (double)y->shape[axis];

@@ -1,5 +1,5 @@
-/* Derivatives of primitives: one rule each (rules.def), which says in terms of operators what the cotangents of the
- * operands are, given those of the outputs. The walk over a graph (gradients.c) does the rest.
+/* Derivatives of primitives: one rule each (GRADIENT in its line), which says in terms of operators what the cotangents
+ * of the operands are, given those of the outputs. The walk over a graph (gradients.c) does the rest.
  *
  * A rule only calls constructors and operators: what it makes is recorded beside what it differentiates, and can be
  * differentiated again. */
@@ -25,19 +25,18 @@ typedef struct kv_grad {
 
 typedef void (*kv_grad_rule)(kv_grad *);
 
-typedef enum kv_grad_kind {
-  KV_GRAD_MISSING, /* nobody has written the rule */
-  KV_GRAD_RULE,
-  KV_GRAD_NONE, /* constant between jumps, or without derivative by definition */
-} kv_grad_kind;
+/* NULL where no derivative passes: constant between jumps, or without derivative by definition. */
+kv_grad_rule kv_grad_find(kv_prim_id id);
 
-kv_grad_kind kv_grad_find(kv_prim_id id, kv_grad_rule *rule);
-
-#define RULE(Name, function) void kv_grad_##function(kv_grad *);
-#define NONE(Name)
-#include "grad/rules.def"
-#undef RULE
-#undef NONE
+/* Declared from the primitives' lines (vocabulary/prims.def), so that a missing rule is a link error. */
+#define DECLARE_GRADIENT(function) void kv_grad_##function(kv_grad *);
+#define DECLARE_NO_GRADIENT
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, layout, gradient, traits) \
+  DECLARE_##gradient
+#include "vocabulary/prims.def"
+#undef PRIM
+#undef DECLARE_GRADIENT
+#undef DECLARE_NO_GRADIENT
 
 /* ---- for rules (support.c) ---- */
 

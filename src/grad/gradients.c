@@ -6,21 +6,16 @@
 #include "grad/grad.h"
 #include "graph/body.h"
 
-static const struct {
-  kv_grad_kind kind;
-  kv_grad_rule rule;
-} rules[KV_PRIM_COUNT] = {
-#define RULE(Name, function) [KV_##Name] = {KV_GRAD_RULE, kv_grad_##function},
-#define NONE(Name) [KV_##Name] = {KV_GRAD_NONE, NULL},
-#include "grad/rules.def"
-#undef RULE
-#undef NONE
+static const kv_grad_rule rules[KV_PRIM_COUNT] = {
+#define RULE_GRADIENT(function) kv_grad_##function
+#define RULE_NO_GRADIENT NULL
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, layout, gradient, traits) \
+  [KV_##Name] = RULE_##gradient,
+#include "vocabulary/prims.def"
+#undef PRIM
 };
 
-kv_grad_kind kv_grad_find(kv_prim_id id, kv_grad_rule *rule) {
-  *rule = rules[id].rule;
-  return rules[id].kind;
-}
+kv_grad_rule kv_grad_find(kv_prim_id id) { return rules[id]; }
 
 /* One walk. Only nodes that were there when it began count; what it records comes after them. */
 typedef struct walk {
@@ -59,7 +54,7 @@ static void mark(walk *w) {
     const kv_node *node = w->g->node[i];
     bool any = false;
     for (uint32_t k = 0; k < node->n_in && !any; k++) any = w->varies[value_of(w, node->in[k])];
-    any = any && rules[node->prim->id].kind != KV_GRAD_NONE;
+    any = any && rules[node->prim->id];
     for (uint32_t k = 0; k < node->n_out; k++) {
       size_t v = w->first[i] + k;
       w->varies[v] = w->target[v] || (any && kv_is_inexact(node->out[k].dtype));
@@ -107,7 +102,7 @@ static void apply_rule(walk *w, const kv_node *node) {
   g.out = out;
   g.d_out = w->d + w->first[node->id];
   g.wanted = wanted;
-  rules[node->prim->id].rule(&g);
+  rules[node->prim->id](&g);
   for (uint32_t k = 0; k < node->n_in && !s->status; k++)
     if (wanted[k] && g.d_in[k]) accumulate(w, node, node->in[k], g.d_in[k]);
 }
@@ -120,15 +115,7 @@ static void visit(walk *w, const kv_node *node) {
   }
   for (uint32_t k = 0; k < node->n_in; k++) varies |= w->varies[value_of(w, node->in[k])];
   if (!reached || !varies) return;
-  switch (rules[node->prim->id].kind) {
-  case KV_GRAD_RULE:
-    apply_rule(w, node);
-    break;
-  case KV_GRAD_NONE:
-    break;
-  case KV_GRAD_MISSING:
-    kv_scope_fail(w->s, KVINO_UNSUPPORTED, "kvino does not have the derivative of %s yet", node->prim->name);
-  }
+  if (rules[node->prim->id]) apply_rule(w, node);
 }
 
 /* The graph that operations on these are recorded in; NULL where all are concrete. */

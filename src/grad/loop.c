@@ -41,10 +41,7 @@ static size_t operand_of(size_t k) { return k + KV_LOOP_OPERANDS; }
 
 /* ---- what depends on what ---- */
 
-static bool passes(const kv_node *node) {
-  kv_grad_rule rule;
-  return kv_grad_find(node->prim->id, &rule) != KV_GRAD_NONE;
-}
+static bool passes(const kv_node *node) { return kv_grad_find(node->prim->id) != NULL; }
 
 /* A carried value varies from the first iteration in which what it becomes does. */
 static void mark_varying(loop *l) {

@@ -245,179 +245,30 @@ static const char *sequences(const kv_case *c) {
 
 static const char *bits(const kv_case *c) { return c->kind == KV_KIND_FLOAT ? "bits of floats" : NULL; }
 
+/* Tuples of indices are brought into their axes, where the lengths of these are known. */
+static const char *guarded(const kv_case *c) { return kv_unguarded(c); }
+
 /* ---- the table ----
  *
- * What stands here without a substitute is exact as it is (always, bits, numbers, ...) or has the device's precision
- * (floats, and the floats of the others). Arithmetic of i32 is exact in the plugin: it wraps. */
-#define MOVE(name) [KV_##name] = {always, NULL, 0}
-#define FLOATS(name) [KV_##name] = {floats, NULL, 0}
+ * What has no substitute is exact as it is (always, bits, numbers, ...) or has the device's precision (floats, and the
+ * floats of the others). Arithmetic of i32 is exact in the plugin: it wraps. */
 static const kv_exact_row rows[KV_PRIM_COUNT] = {
-    /* the same elements elsewhere */
-    MOVE(Broadcast),
-    MOVE(Concat),
-    MOVE(DepthToSpace),
-    MOVE(Gather),
-    [KV_GatherElements] = {elements, NULL, 0},
-    [KV_GatherND] = {kv_unguarded, kv_sub_gather_nd, 0},
-    MOVE(Identity),
-    [KV_Pad] = {padding, NULL, 0},
-    [KV_Reshape] = {always, kv_sub_reshape, 0},
-    MOVE(Roll),
-    [KV_Select] = {always, kv_sub_select, 0},
-    MOVE(ShapeOf),
-    MOVE(SpaceToDepth),
-    MOVE(Split),
-    MOVE(Squeeze),
-    MOVE(Tile),
-    MOVE(Transpose),
-    MOVE(Unsqueeze),
-    MOVE(VariadicSplit),
-    [KV_Slice] = {slicing, NULL, 1 << 1 | 1 << 2},
-    [KV_SliceScatter] = {box_scatter, NULL, 1 << 2 | 1 << 3},
-    [KV_ReverseSequence] = {through_f32, NULL, 0},
-    [KV_ScatterUpdate] = {scatter_slices, NULL, 0},
-    [KV_ScatterElementsUpdate] = {scatter, NULL, 0},
-    [KV_ScatterNDUpdate] = {scatter, NULL, 0},
-    [KV_NonZero] = {always, kv_sub_non_zero, 0},
-    [KV_OneHot] = {always, kv_sub_one_hot, 0},
-    [KV_Range] = {sequence, NULL, 0},
-    [KV_TopK] = {sorting, NULL, 0},
-    [KV_SearchSorted] = {search, kv_sub_search, 0},
-    [KV_Bucketize] = {search, kv_sub_search, 0},
-    [KV_Eye] = {always, NULL, 0},
-    [KV_Convert] = {conversion, kv_sub_convert, 0},
-
-    /* arithmetic */
-    [KV_Add] = {always, kv_sub_arithmetic, 0},
-    [KV_Subtract] = {numbers, kv_sub_arithmetic, 0},
-    [KV_Multiply] = {always, kv_sub_arithmetic, 0},
-    [KV_SquaredDifference] = {numbers, kv_sub_arithmetic, 0},
-    [KV_Negative] = {numbers, kv_sub_arithmetic, 0},
-    [KV_Abs] = {numbers, kv_sub_arithmetic, 0},
-    [KV_Sign] = {numbers, kv_sub_arithmetic, 0},
-    [KV_CumSum] = {numbers, kv_sub_arithmetic, 0},
-    [KV_Maximum] = {always, kv_sub_maximum, 0},
-    [KV_Minimum] = {always, kv_sub_minimum, 0},
-    [KV_Divide] = {division, kv_sub_divide, 0},
-    [KV_FloorDivide] = {integer_division, kv_sub_floor_divide, 0},
-    [KV_Mod] = {integer_division, kv_sub_mod, 0},
-    [KV_FloorMod] = {integer_division, kv_sub_floor_mod, 0},
-    FLOATS(Power),
-    [KV_Floor] = {always, kv_sub_identity, 0},
-    [KV_Ceiling] = {always, kv_sub_identity, 0},
-    [KV_Round] = {always, kv_sub_identity, 0},
-    [KV_Trunc] = {always, kv_sub_trunc, 0},
-
-    [KV_FMax] = {always, kv_sub_fmax, 0},
-    [KV_FMin] = {always, kv_sub_fmin, 0},
-    [KV_Heaviside] = {floats, kv_sub_heaviside, 0},
-    [KV_Angle] = {floats, kv_sub_angle, 0},
-
-    /* comparison, logic, bits */
-    [KV_Equal] = {always, kv_sub_compare, 0},
-    [KV_NotEqual] = {always, kv_sub_compare, 0},
-    [KV_Less] = {always, kv_sub_compare, 0},
-    [KV_LessEqual] = {always, kv_sub_compare, 0},
-    [KV_Greater] = {always, kv_sub_compare, 0},
-    [KV_GreaterEqual] = {always, kv_sub_compare, 0},
-    FLOATS(IsNaN),
-    FLOATS(IsInf),
-    FLOATS(IsFinite),
-    MOVE(LogicalAnd),
-    MOVE(LogicalOr),
-    MOVE(LogicalXor),
-    MOVE(LogicalNot),
-    MOVE(ReduceLogicalAnd),
-    MOVE(ReduceLogicalOr),
-    [KV_BitwiseAnd] = {bits, kv_sub_arithmetic, 0},
-    [KV_BitwiseOr] = {bits, kv_sub_arithmetic, 0},
-    [KV_BitwiseXor] = {bits, kv_sub_arithmetic, 0},
-    [KV_BitwiseNot] = {bits, kv_sub_arithmetic, 0},
-    [KV_BitwiseLeftShift] = {shift, kv_sub_shift, 0},
-    [KV_BitwiseRightShift] = {shift, kv_sub_shift, 0},
-
-    /* reductions and products */
-    [KV_ReduceSum] = {sums, kv_sub_reduce_sum, 0},
-    [KV_ReduceProd] = {products, kv_sub_reduce_prod, 0},
-    [KV_ReduceMax] = {always, kv_sub_reduce_max, 0},
-    [KV_ReduceMin] = {always, kv_sub_reduce_min, 0},
-    [KV_ReduceArgMax] = {arg_reduction, kv_sub_reduce_arg, 0},
-    [KV_ReduceArgMin] = {arg_reduction, kv_sub_reduce_arg, 0},
-    [KV_CountNonZero] = {always, kv_sub_count_non_zero, 0},
-    FLOATS(ReduceMean),
-    FLOATS(ReduceL1),
-    FLOATS(ReduceL2),
-    [KV_MatMul] = {matrix_product, NULL, 0},
-
-    /* functions of floats: the device's precision */
-    [KV_Exp] = {floats, kv_sub_exp, 0},
-    [KV_Hypot] = {floats, kv_sub_hypot, 0},
-    [KV_Expm1] = {floats, kv_sub_expm1, 0},
-    [KV_Log1p] = {floats, kv_sub_log1p, 0},
-    [KV_Log2] = {floats, kv_sub_log2, 0},
-    [KV_Log10] = {floats, kv_sub_log10, 0},
-    [KV_Reciprocal] = {floats, kv_sub_reciprocal, 0},
-    [KV_Rsqrt] = {floats, kv_sub_rsqrt, 0},
-    FLOATS(Log),
-    FLOATS(Sqrt),
-    FLOATS(Sin),
-    FLOATS(Cos),
-    FLOATS(Tan),
-    FLOATS(Asin),
-    FLOATS(Acos),
-    FLOATS(Atan),
-    FLOATS(Sinh),
-    FLOATS(Cosh),
-    FLOATS(Tanh),
-    FLOATS(Asinh),
-    FLOATS(Acosh),
-    FLOATS(Atanh),
-    FLOATS(Erf),
-
-    /* activations and normalisation */
-    [KV_ReLU] = {numbers, kv_sub_relu, 0},
-    [KV_Clamp] = {numbers, kv_sub_clamp, 0},
-    [KV_HSigmoid] = {floats, kv_sub_h_sigmoid, 0},
-    [KV_HardSigmoid] = {floats, kv_sub_hard_sigmoid, 0},
-    [KV_PReLU] = {floats, kv_sub_prelu, 0},
-    [KV_SoftPlus] = {floats, kv_sub_soft_plus, 0},
-    [KV_Swish] = {with_scalars, NULL, 0},
-    [KV_Selu] = {with_scalars, NULL, 0},
-    FLOATS(Sigmoid),
-    FLOATS(HSwish),
-    FLOATS(Gelu),
-    FLOATS(Elu),
-    FLOATS(Mish),
-    FLOATS(SoftSign),
-    FLOATS(SoftMax),
-    FLOATS(LogSoftmax),
-    FLOATS(BatchNormInference),
-    FLOATS(GroupNormalization),
-    FLOATS(MVN),
-    FLOATS(NormalizeL2),
-
-    [KV_LSTMSequence] = {sequences, NULL, 0},
-    [KV_GRUSequence] = {sequences, NULL, 0},
-    [KV_RNNSequence] = {sequences, NULL, 0},
-
-    /* windows */
-    FLOATS(Convolution),
-    FLOATS(GroupConvolution),
-    FLOATS(ConvolutionBackpropData),
-    FLOATS(GroupConvolutionBackpropData),
-    [KV_MaxPool] = {floats, kv_sub_max_pool, 0},
-    FLOATS(AvgPool),
-    FLOATS(AdaptiveAvgPool),
-
-    /* signals: DFT and IDFT alone. OpenVINO's transforms of real lines take several times as long as the native ones.
-     */
-    [KV_DFT] = {fourier, NULL, 0},
-    [KV_IDFT] = {fourier, NULL, 0},
+#define ROW_OPENVINO(opset, verdict)                                                                                   \
+  { NULL, verdict, NULL }
+#define ROW_LOWERED(opset, verdict, name)                                                                              \
+  { NULL, verdict, kv_sub_##name }
+#define ROW_COMPOSED(verdict, name)                                                                                    \
+  { NULL, verdict, kv_sub_##name }
+#define ROW_NATIVE(why)                                                                                                \
+  { why, NULL, NULL }
+#define ROW_ABSENT                                                                                                     \
+  { "OpenVINO has no such operation", NULL, NULL }
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, ...) [KV_##Name] = ROW_##openvino,
+#include "vocabulary/prims.def"
+#undef PRIM
 };
-#undef MOVE
-#undef FLOATS
 
-const kv_exact_row *kv_exact_row_of(kv_prim_id id) { return rows[id].verdict ? &rows[id] : NULL; }
+const kv_exact_row *kv_exact_row_of(kv_prim_id id) { return &rows[id]; }
 
 /* ---- the analysis of a graph ---- */
 
@@ -473,20 +324,16 @@ static const char *judge_output(const kv_output *o) {
 }
 
 static const char *judge(const kv_node *node, const kv_case *c, const kv_judged *bodies) {
-  static const kv_exact_row control = {always, NULL, 0};
   static const char *const large = "integers that may not fit in 32 bits";
   const kv_exact_row *row = kv_exact_row_of(node->prim->id);
   const char *why;
-  if (!row && bodies) row = &control;
-  if (!row)
-    return node->prim->traits & KV_NATIVE ? "OpenVINO has no such operation"
-                                          : "not in the table of what OpenVINO computes exactly";
+  if (row->native) return row->native;
   for (uint32_t i = 0; i < node->n_in; i++) {
     const kv_output *o = kv_edge_output(node->in[i]);
     bool index_list =
         node->in[i].node->constant && kvino_dtype_is_integer(o->dtype); /* axes may well be an empty list */
     if (!index_list && (why = judge_output(o))) return why;
-    if (kv_kind_of(o->dtype) == KV_KIND_WIDE && !(row->bounds >> i & 1 && node->in[i].node->constant) &&
+    if (kv_kind_of(o->dtype) == KV_KIND_WIDE && !(node->prim->traits & KV_CLIPS(i) && node->in[i].node->constant) &&
         !kv_interval_within(c->in[i], INT32_MIN, INT32_MAX))
       return large;
   }
@@ -496,8 +343,8 @@ static const char *judge(const kv_node *node, const kv_case *c, const kv_judged 
         !kv_interval_within(bodies ? bodies->result[i] : kv_interval_of_output(node, i, c->in), INT32_MIN, INT32_MAX))
       return large;
   }
-  bool reduction = !strncmp(node->prim->name, "Reduce", 6) || row->substitute == kv_sub_count_non_zero;
-  if (reduction && node->in[1].node->constant && !node->in[1].node->constant->size) return "a reduction over no axis";
+  if (node->prim->traits & KV_REDUCES && node->in[1].node->constant && !node->in[1].node->constant->size)
+    return "a reduction over no axis";
   if (bodies) return bodies->why;
   return row->verdict(c);
 }
@@ -517,22 +364,6 @@ static void assume(const kv_exactness *x, const kv_node *node, uint32_t output, 
     assume_within(v, x->demand[node->id].low, x->demand[node->id].high);
 }
 
-/* Whose outputs fit whatever the operands are. */
-static bool gives_indices(const kv_node *node) {
-  switch (node->prim->id) {
-  case KV_ShapeOf:
-  case KV_NonZero:
-  case KV_CountNonZero:
-  case KV_ReduceArgMax:
-  case KV_ReduceArgMin:
-  case KV_SearchSorted:
-  case KV_Bucketize:
-    return true;
-  default:
-    return false;
-  }
-}
-
 static kv_interval parameter_interval(const kv_exactness *x, const kv_node *node) {
   size_t i = 0;
   while (x->graph->parameter[i] != node) i++;
@@ -545,7 +376,8 @@ static kvino_status analyse(kv_exactness *x, const kv_node *node, kvino_error *e
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %u operands of %s", node->n_in, node->prim->name);
   kv_case c = kv_case_of(x, node, room);
   bool inside = !(node->prim->traits & KV_STRUCTURAL), assumed = false;
-  for (uint32_t i = 0; i < node->n_in && !gives_indices(node); i++) assumed |= value_of(x, node->in[i])->assumed;
+  for (uint32_t i = 0; i < node->n_in && !(node->prim->traits & KV_GIVES_PLACES); i++)
+    assumed |= value_of(x, node->in[i])->assumed;
   kv_judged *bodies = NULL;
   kvino_status status = kv_judge_bodies(node, room, &x->bodies[node->id], err);
   bodies = x->bodies[node->id];

@@ -31,13 +31,14 @@ typedef const char *(*kv_verdict)(const kv_case *c);
 /* What computes the same on OpenVINO; KV_KEEP: the node as it is. Operands as in rewrite.h. */
 typedef kvino_tensors (*kv_substitute)(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
 
+/* The column of a primitive's line (vocabulary/prims.def): native, or a verdict, and a substitute where there is one.
+ */
 typedef struct kv_exact_row {
+  const char *native; /* why; NULL: the verdict says */
   kv_verdict verdict;
   kv_substitute substitute; /* NULL: never */
-  unsigned bounds;          /* operands (bit by position) that only say where: out of range they mean the end */
 } kv_exact_row;
 
-/* NULL where the primitive is not in the table. */
 const kv_exact_row *kv_exact_row_of(kv_prim_id id);
 /* The operands' intervals and the rest of a case; `room` has a place for each operand. */
 kv_case kv_case_of(const kv_exactness *x, const kv_node *node, kv_interval *room);
@@ -80,50 +81,17 @@ void kv_lowering_guard(kv_scope *s, kv_lowering *l, kvino_tensor *guard);
 /* 1-D integers up to this many are added or multiplied one by one. */
 enum { KV_UNROLLED = 16 };
 
-#define SUBSTITUTE(name) kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in)
-SUBSTITUTE(reshape);
-SUBSTITUTE(select);     /* wide integers by bits */
-SUBSTITUTE(arithmetic); /* narrow integers in i32; bool as logic */
-SUBSTITUTE(compare);
-SUBSTITUTE(maximum);
-SUBSTITUTE(minimum);
-SUBSTITUTE(relu);
-SUBSTITUTE(clamp);
-SUBSTITUTE(divide);
-SUBSTITUTE(floor_divide);
-SUBSTITUTE(mod);
-SUBSTITUTE(floor_mod);
-SUBSTITUTE(exp);
-SUBSTITUTE(h_sigmoid);
-SUBSTITUTE(hard_sigmoid);
-SUBSTITUTE(prelu);
-SUBSTITUTE(soft_plus);
-SUBSTITUTE(reciprocal);
-SUBSTITUTE(rsqrt);
-SUBSTITUTE(log2);
-SUBSTITUTE(log10);
-SUBSTITUTE(trunc);
-SUBSTITUTE(identity);
-SUBSTITUTE(convert);
-SUBSTITUTE(non_zero);
-SUBSTITUTE(one_hot);
-SUBSTITUTE(search);
-SUBSTITUTE(reduce_sum);
-SUBSTITUTE(reduce_prod);
-SUBSTITUTE(reduce_max);
-SUBSTITUTE(reduce_min);
-SUBSTITUTE(reduce_arg);
-SUBSTITUTE(max_pool);
-SUBSTITUTE(count_non_zero);
-SUBSTITUTE(log1p);
-SUBSTITUTE(expm1);
-SUBSTITUTE(shift);
-SUBSTITUTE(fmax); /* from here on in substitute_math.c */
-SUBSTITUTE(fmin);
-SUBSTITUTE(heaviside);
-SUBSTITUTE(angle);
-SUBSTITUTE(hypot);
-#undef SUBSTITUTE
+/* Substitutes, in substitute.c, substitute_math.c and guard.c: declared from the lines, so that a missing one is a link
+ * error. */
+#define DECLARE_LOWERED(opset, verdict, name) DECLARE_COMPOSED(verdict, name)
+#define DECLARE_COMPOSED(verdict, name)                                                                                \
+  kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
+#define DECLARE_OPENVINO(...)
+#define DECLARE_NATIVE(...)
+#define DECLARE_ABSENT
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, ...) DECLARE_##openvino
+#include "vocabulary/prims.def"
+#undef PRIM
 /* a << b or a >> b of int32, whatever b is (substitute_math.c). */
 kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor *b);
 

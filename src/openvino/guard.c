@@ -12,10 +12,8 @@ static int64_t batch_dims(const kv_case *c) {
   return batch < 0 ? batch + kv_edge_output(c->node->in[1])->rank : batch;
 }
 
-static bool is_taking(kv_prim_id id) { return id == KV_Gather || id == KV_GatherElements || id == KV_GatherND; }
-
 static bool taken_from(const kv_case *c, taken *t) {
-  if (!is_taking(c->node->prim->id)) return false;
+  if (!(c->node->prim->traits & KV_TAKES)) return false;
   const kv_output *x = kv_edge_output(c->node->in[0]), *indices = kv_edge_output(c->node->in[1]), *axis;
   *t = (taken){0, 1, INT64_MAX};
   switch (c->node->prim->id) {
@@ -42,20 +40,7 @@ static bool taken_from(const kv_case *c, taken *t) {
 }
 
 static bool moves_indices(const kv_node *node) {
-  switch (node->prim->id) {
-  case KV_Convert:
-    return kvino_dtype_is_integer(node->out[0].dtype);
-  case KV_Reshape:
-  case KV_Squeeze:
-  case KV_Unsqueeze:
-  case KV_Transpose:
-  case KV_Broadcast:
-  case KV_Tile:
-  case KV_Identity:
-    return true;
-  default:
-    return false;
-  }
+  return node->prim->traits & KV_MOVES || (node->prim->id == KV_Convert && kvino_dtype_is_integer(node->out[0].dtype));
 }
 
 static void meet(kv_interval *demand, kv_edge e, kv_interval wanted) {
@@ -79,9 +64,7 @@ void kv_index_demands(const kv_graph *g, kv_interval *demand) {
 
 /* Sequences whose lengths are taken to be the number of steps, which is not known. */
 static bool may_be_short(const kv_case *c) {
-  kv_prim_id id = c->node->prim->id;
-  bool sequence = id == KV_LSTMSequence || id == KV_GRUSequence || id == KV_RNNSequence;
-  return sequence && kv_edge_output(c->node->in[0])->shape[1] < 0;
+  return c->node->prim->traits & KV_SEQUENCE && kv_edge_output(c->node->in[0])->shape[1] < 0;
 }
 
 bool kv_may_miss(const kv_case *c) {
@@ -91,16 +74,7 @@ bool kv_may_miss(const kv_case *c) {
 }
 
 bool kv_refuses(const kv_case *c) {
-  switch (c->node->prim->id) {
-  case KV_GatherElements:
-    return kv_may_miss(c);
-  case KV_ScatterUpdate:
-  case KV_ScatterElementsUpdate:
-  case KV_ScatterNDUpdate:
-    return true;
-  default:
-    return false;
-  }
+  return c->node->prim->id == KV_GatherElements ? kv_may_miss(c) : c->node->prim->traits & KV_PUTS;
 }
 
 const char *kv_unguarded(const kv_case *c) {

@@ -20,7 +20,6 @@ kvino_tensor *kv_guard(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
  * known length; for the rest the whole line. demand has g->n_nodes places. */
 void kv_index_demands(const kv_graph *g, kv_interval *demand);
 /* GatherND whose indices stay in range, whatever they are. */
-kvino_tensors kv_sub_gather_nd(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
 /* The larger of two guards; either may be NULL. */
 kvino_tensor *kv_guard_both(kv_scope *s, kvino_tensor *a, kvino_tensor *b);
 

@@ -56,49 +56,50 @@ kv_interval kv_interval_of_tensor(const kvino_tensor *t) {
 
 typedef kv_interval (*bound)(const kv_node *node, uint32_t output, const kv_interval *in);
 
-static kv_interval same(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_same(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return in[0];
 }
 
-static kv_interval or_zero(const kv_node *node, uint32_t output, const kv_interval *in) { /* Gather out of range: 0 */
+static kv_interval bound_or_zero(const kv_node *node, uint32_t output,
+                                 const kv_interval *in) { /* Gather out of range: 0 */
   (void)node, (void)output;
   return in[0].dimension ? in[0] : kv_interval_union(in[0], (kv_interval){0, 0, false});
 }
 
-static kv_interval all_operands(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_all_operands(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
   kv_interval i = in[0];
   for (uint32_t k = 1; k < node->n_in; k++) i = kv_interval_union(i, in[k]);
   return i;
 }
 
-static kv_interval select_one(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_select(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return kv_interval_union(in[1], in[2]);
 }
 
-static kv_interval slice_scatter(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_slice_scatter(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return kv_interval_union(in[0], in[1]);
 }
 
-static kv_interval pad(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_pad(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
-  return node->n_in > 3 ? kv_interval_union(in[0], in[3]) : or_zero(node, output, in);
+  return node->n_in > 3 ? kv_interval_union(in[0], in[3]) : bound_or_zero(node, output, in);
 }
 
-static kv_interval on_off(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_one_hot(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return kv_interval_union(in[2], in[3]);
 }
 
-static kv_interval add(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_add(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return saturate((wide)in[0].low + in[1].low, (wide)in[0].high + in[1].high);
 }
 
-static kv_interval subtract(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_subtract(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return saturate((wide)in[0].low - in[1].high, (wide)in[0].high - in[1].low);
 }
@@ -117,17 +118,17 @@ static kv_interval product(kv_interval a, kv_interval b) {
   return i;
 }
 
-static kv_interval multiply(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_multiply(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return product(in[0], in[1]);
 }
 
-static kv_interval squared_difference(const kv_node *node, uint32_t output, const kv_interval *in) {
-  kv_interval d = subtract(node, output, in);
+static kv_interval bound_squared_difference(const kv_node *node, uint32_t output, const kv_interval *in) {
+  kv_interval d = bound_subtract(node, output, in);
   return product(d, d);
 }
 
-static kv_interval negative(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_negative(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return saturate(-(wide)in[0].high, -(wide)in[0].low);
 }
@@ -137,47 +138,47 @@ static wide magnitude(kv_interval i) {
   return low > high ? low : high;
 }
 
-static kv_interval absolute(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_abs(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return in[0].low >= 0 ? in[0] : saturate(0, magnitude(in[0]));
 }
 
-static kv_interval sign(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_sign(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output, (void)in;
   return (kv_interval){-1, 1, false};
 }
 
-static kv_interval zero_one(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_zero_one(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output, (void)in;
   return (kv_interval){0, 1, false};
 }
 
-static kv_interval maximum(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_maximum(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return (kv_interval){in[0].low > in[1].low ? in[0].low : in[1].low, in[0].high > in[1].high ? in[0].high : in[1].high,
                        in[0].dimension && in[1].dimension};
 }
 
-static kv_interval minimum(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_minimum(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return (kv_interval){in[0].low < in[1].low ? in[0].low : in[1].low, in[0].high < in[1].high ? in[0].high : in[1].high,
                        false};
 }
 
-static kv_interval rectify(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_relu(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return (kv_interval){in[0].low < 0 ? 0 : in[0].low, in[0].high < 0 ? 0 : in[0].high, false};
 }
 
 /* Quotients are no larger than the dividend, remainders smaller than the divisor and no larger than the dividend. */
-static kv_interval quotient(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_quotient(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   wide m = magnitude(in[0]);
   if (in[0].low >= 0 && in[1].low > 0) return saturate(0, in[0].high / in[1].low);
   return saturate(-m - 1, m);
 }
 
-static kv_interval remainder_of(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_remainder(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   wide m = magnitude(in[1]) - 1;
   if (m < 0) m = 0;
@@ -185,7 +186,7 @@ static kv_interval remainder_of(const kv_node *node, uint32_t output, const kv_i
   return saturate(-m, m);
 }
 
-static kv_interval bits_and(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_bits_and(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   if (in[0].low >= 0 && in[1].low >= 0) return saturate(0, in[0].high < in[1].high ? in[0].high : in[1].high);
   if (in[1].low >= 0) return saturate(0, in[1].high);
@@ -194,7 +195,7 @@ static kv_interval bits_and(const kv_node *node, uint32_t output, const kv_inter
 }
 
 /* Or and exclusive or: no more bits than either operand has. */
-static kv_interval bits_or(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_bits_or(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   kv_interval both = kv_interval_union(in[0], in[1]);
   int64_t ones = 1;
@@ -202,7 +203,7 @@ static kv_interval bits_or(const kv_node *node, uint32_t output, const kv_interv
   return (kv_interval){both.low < 0 ? -ones - 1 : 0, ones, false};
 }
 
-static kv_interval dimensions(const kv_node *node, uint32_t output, const kv_interval *in) { /* ShapeOf */
+static kv_interval bound_shape_of(const kv_node *node, uint32_t output, const kv_interval *in) { /* ShapeOf */
   (void)output, (void)in;
   const kv_output *x = kv_edge_output(node->in[0]);
   kv_interval i = {x->rank ? INT64_MAX : 0, 0, true};
@@ -226,35 +227,38 @@ static kv_interval up_to(const kv_output *x, bool elements) {
   return (kv_interval){0, n, false};
 }
 
-static kv_interval indices(const kv_node *node, uint32_t output, const kv_interval *in) { /* along axes of operand 0 */
+static kv_interval bound_places(const kv_node *node, uint32_t output,
+                                const kv_interval *in) { /* along axes of operand 0 */
   (void)output, (void)in;
   return up_to(kv_edge_output(node->in[0]), false);
 }
 
-static kv_interval positions(const kv_node *node, uint32_t output, const kv_interval *in) { /* among all its elements */
+static kv_interval bound_positions(const kv_node *node, uint32_t output,
+                                   const kv_interval *in) { /* among all its elements */
   (void)output, (void)in;
   return up_to(kv_edge_output(node->in[0]), true);
 }
 
-static kv_interval buckets(const kv_node *node, uint32_t output, const kv_interval *in) { /* among those of operand 1 */
+static kv_interval bound_buckets(const kv_node *node, uint32_t output,
+                                 const kv_interval *in) { /* among those of operand 1 */
   (void)output, (void)in;
   return up_to(kv_edge_output(node->in[1]), true);
 }
 
-static kv_interval top_k(const kv_node *node, uint32_t output, const kv_interval *in) {
-  return output ? indices(node, output, in) : in[0];
+static kv_interval bound_top_k(const kv_node *node, uint32_t output, const kv_interval *in) {
+  return output ? bound_places(node, output, in) : in[0];
 }
 
-static kv_interval unique(const kv_node *node, uint32_t output, const kv_interval *in) {
-  return output ? positions(node, output, in) : in[0];
+static kv_interval bound_unique(const kv_node *node, uint32_t output, const kv_interval *in) {
+  return output ? bound_positions(node, output, in) : in[0];
 }
 
-static kv_interval range(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_range(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)node, (void)output;
   return kv_interval_union(in[0], in[1]);
 }
 
-static kv_interval convert(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_convert(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
   kv_interval all = kv_interval_of_dtype(node->out[0].dtype);
   if (node->out[0].dtype == KVINO_BOOL) return all;
@@ -271,7 +275,7 @@ static int64_t reduced_elements(const kv_node *node) {
   return m ? (int64_t)(n / m) : 0;
 }
 
-static kv_interval sum(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_reduce_sum(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
   int64_t n = reduced_elements(node);
   if (n < 0) return kv_interval_of_dtype(node->out[0].dtype);
@@ -279,7 +283,7 @@ static kv_interval sum(const kv_node *node, uint32_t output, const kv_interval *
   return saturate(low < 0 ? low : 0, high > 0 ? high : 0);
 }
 
-static kv_interval running_sum(const kv_node *node, uint32_t output, const kv_interval *in) { /* CumSum */
+static kv_interval bound_cum_sum(const kv_node *node, uint32_t output, const kv_interval *in) { /* CumSum */
   (void)output;
   const kv_output *x = kv_edge_output(node->in[0]);
   wide n = 1;
@@ -291,7 +295,7 @@ static kv_interval running_sum(const kv_node *node, uint32_t output, const kv_in
   return saturate(low < 0 ? low : 0, high > 0 ? high : 0);
 }
 
-static kv_interval total_product(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_reduce_prod(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
   if (in[0].dimension) return (kv_interval){0, KV_DIMENSION_MAX, true};
   int64_t n = reduced_elements(node);
@@ -301,7 +305,7 @@ static kv_interval total_product(const kv_node *node, uint32_t output, const kv_
   return p;
 }
 
-static kv_interval dot(const kv_node *node, uint32_t output, const kv_interval *in) { /* MatMul */
+static kv_interval bound_mat_mul(const kv_node *node, uint32_t output, const kv_interval *in) { /* MatMul */
   (void)output;
   const kv_output *a = kv_edge_output(node->in[0]);
   int64_t k = a->rank ? a->shape[a->rank - (node->attrs.matmul.transpose_a && a->rank > 1 ? 2 : 1)] : -1;
@@ -311,8 +315,8 @@ static kv_interval dot(const kv_node *node, uint32_t output, const kv_interval *
   return saturate(low < 0 ? low : 0, high > 0 ? high : 0);
 }
 
-static kv_interval updated(const kv_node *node, uint32_t output,
-                           const kv_interval *in) { /* Scatter without a reduction */
+static kv_interval bound_scatter(const kv_node *node, uint32_t output,
+                                 const kv_interval *in) { /* Scatter without a reduction */
   (void)output;
   if (node->prim->id != KV_ScatterUpdate) {
     const char *how = node->attrs.scatter.reduction; /* the first field of both groups */
@@ -322,7 +326,7 @@ static kv_interval updated(const kv_node *node, uint32_t output,
   return kv_interval_union(in[0], in[2]);
 }
 
-static kv_interval clamp(const kv_node *node, uint32_t output, const kv_interval *in) {
+static kv_interval bound_clamp(const kv_node *node, uint32_t output, const kv_interval *in) {
   (void)output;
   double low = node->attrs.clamp.min, high = node->attrs.clamp.max;
   kv_interval i = in[0];
@@ -335,72 +339,12 @@ static kv_interval clamp(const kv_node *node, uint32_t output, const kv_interval
 
 /* What each primitive does; NULL: nothing is known. */
 static const bound bounds[KV_PRIM_COUNT] = {
-    [KV_Abs] = absolute,
-    [KV_Add] = add,
-    [KV_BitwiseAnd] = bits_and,
-    [KV_BitwiseOr] = bits_or,
-    [KV_BitwiseXor] = bits_or,
-    [KV_Broadcast] = same,
-    [KV_Bucketize] = buckets,
-    [KV_Ceiling] = same,
-    [KV_Clamp] = clamp,
-    [KV_Concat] = all_operands,
-    [KV_Convert] = convert,
-    [KV_CountNonZero] = positions,
-    [KV_CumSum] = running_sum,
-    [KV_DepthToSpace] = same,
-    [KV_Divide] = quotient,
-    [KV_Eye] = zero_one,
-    [KV_Floor] = same,
-    [KV_FloorDivide] = quotient,
-    [KV_FloorMod] = remainder_of,
-    [KV_Gather] = or_zero,
-    [KV_GatherElements] = or_zero,
-    [KV_GatherND] = or_zero,
-    [KV_Identity] = same,
-    [KV_MatMul] = dot,
-    [KV_Maximum] = maximum,
-    [KV_MaxPool] = same,
-    [KV_Minimum] = minimum,
-    [KV_Mod] = remainder_of,
-    [KV_Multiply] = multiply,
-    [KV_Negative] = negative,
-    [KV_NonZero] = indices,
-    [KV_OneHot] = on_off,
-    [KV_Pad] = pad,
-    [KV_Range] = range,
-    [KV_ReduceArgMax] = positions,
-    [KV_ReduceArgMin] = positions,
-    [KV_ReduceMax] = same,
-    [KV_ReduceMin] = same,
-    [KV_ReduceProd] = total_product,
-    [KV_ReduceSum] = sum,
-    [KV_ReLU] = rectify,
-    [KV_Reshape] = same,
-    [KV_ReverseSequence] = same,
-    [KV_Roll] = same,
-    [KV_Round] = same,
-    [KV_ScatterElementsUpdate] = updated,
-    [KV_ScatterNDUpdate] = updated,
-    [KV_ScatterUpdate] = updated,
-    [KV_SearchSorted] = positions,
-    [KV_Select] = select_one,
-    [KV_ShapeOf] = dimensions,
-    [KV_Sign] = sign,
-    [KV_Slice] = same,
-    [KV_SliceScatter] = slice_scatter,
-    [KV_SpaceToDepth] = same,
-    [KV_Split] = same,
-    [KV_SquaredDifference] = squared_difference,
-    [KV_Squeeze] = same,
-    [KV_Subtract] = subtract,
-    [KV_Tile] = same,
-    [KV_TopK] = top_k,
-    [KV_Transpose] = same,
-    [KV_Trunc] = same,
-    [KV_Unique] = unique,
-    [KV_Unsqueeze] = same,
-    [KV_VariadicSplit] = same,
+#define ROW_INTERVAL(f) bound_##f
+#define ROW_ANY NULL
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, ...)                      \
+  [KV_##Name] = ROW_##interval,
+#include "vocabulary/prims.def"
+#undef PRIM
 };
 
 /* What tracing knows of the values, where it knows all. */

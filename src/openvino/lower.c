@@ -91,16 +91,7 @@ static kvino_status copy_output(copy *k, kv_edge e, kvino_error *err) {
 }
 
 bool kv_may_reduce_nothing(const kv_node *node) {
-  switch (node->prim->id) {
-  case KV_ReduceMax:
-  case KV_ReduceMin:
-  case KV_ReduceMean:
-  case KV_ReduceArgMax:
-  case KV_ReduceArgMin:
-    break;
-  default:
-    return false;
-  }
+  if (!(node->prim->traits & KV_NEEDS_ONE)) return false;
   const kv_output *x = kv_edge_output(node->in[0]);
   const kvino_tensor *axes = node->in[1].node->constant;
   for (int64_t i = 0; axes && i < axes->size; i++) {
@@ -134,7 +125,7 @@ kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kv
   kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
   const kv_judged *bodies = kv_exactness_bodies(l->exactness, node);
   if (bodies) return kv_lower_bodies(s, l, bodies, node, in);
-  if (!row || !room) return KV_KEEP;
+  if (!room) return KV_KEEP;
   kv_case c = kv_case_of(l->exactness, node, room);
   if (kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);

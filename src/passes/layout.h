@@ -16,19 +16,20 @@ typedef enum kv_role {
              */
 } kv_role;
 
-/* How a primitive deals with orders. */
+/* How a primitive deals with orders: LAYOUT(habit, operand, count) in its line. */
 typedef enum kv_habit {
-  KV_RIGID,       /* needs its operands as written; its outputs count as channels-last */
-  KV_RIGID_FIRST, /* the same, of channels-first data: convolutions, pools */
-  KV_ELEMENTWISE, /* operands broadcast against each other */
-  KV_JOIN,        /* all operands main, attribute axis: Concat */
-  KV_AXIS,        /* operand 0 main, attribute axis: Softmax */
-  KV_AXES,        /* operand 0 main, an operand holds axes; nothing changes rank: Split, Slice, MVN */
-  KV_PER_AXIS,    /* operand 0 main, one or two operands hold a value for each axis: Pad, Tile */
-  KV_REDUCE,      /* operand 0 main, operand 1 axes that go, or stay as 1: ReduceMean */
-  KV_DROP,        /* operand 0 main, operand 1 axes that go: Squeeze */
-  KV_INSERT,      /* operand 0 main, operand 1 axes that come: Unsqueeze */
-  KV_PICK,        /* operand 0 main, operand 2 an axis, of which operand 1 takes places: Gather */
+  KV_RIGID,        /* needs its operands as written; its outputs count as channels-last */
+  KV_RIGID_FIRST,  /* the same, of channels-first data: convolutions, pools */
+  KV_ELEMENTWISE,  /* operands broadcast against each other */
+  KV_JOIN,         /* all operands main, attribute axis: Concat */
+  KV_AXIS,         /* operand 0 main, attribute axis: Softmax */
+  KV_AXES,         /* operand 0 main, an operand holds axes; nothing changes rank: Split, Slice, MVN */
+  KV_PER_AXIS,     /* operand 0 main, one or two operands hold a value for each axis: Pad, Tile */
+  KV_REDUCE,       /* operand 0 main, operand 1 axes that go, or stay as 1: ReduceMean */
+  KV_REDUCE_PLACE, /* the same, giving places: along several axes these count in C order */
+  KV_DROP,         /* operand 0 main, operand 1 axes that go: Squeeze */
+  KV_INSERT,       /* operand 0 main, operand 1 axes that come: Unsqueeze */
+  KV_PICK,         /* operand 0 main, operand 2 an axis, of which operand 1 takes places: Gather */
   KV_RESHAPE,
   KV_MEASURE, /* ShapeOf: takes whichever order there is */
   KV_TRANSPOSE

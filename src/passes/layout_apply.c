@@ -158,6 +158,7 @@ kvino_tensors kv_layout_apply(kv_scope *s, kv_graph *g, const kv_node *node, kv_
     for (uint32_t k = at; k < at + count; k++) v[k] = moved_values(s, node->in[k], own, rank);
     break;
   case KV_REDUCE:
+  case KV_REDUCE_PLACE:
   case KV_DROP:
     v[1] = moved_axes(s, node->in[1], own, rank, true);
     break;

@@ -3,91 +3,26 @@
 
 #include "passes/layout.h"
 
-/* Primitives whose operands broadcast against each other: a family of its own. */
-static bool is_elementwise(kv_prim_id id) {
-  switch (id) {
-#define PRIM(operands, outputs, Name, ...) case KV_##Name:
-#define PRIM_A PRIM
-#include "vocabulary/elementwise.def"
-#undef PRIM
-#undef PRIM_A
-    return true;
-  default:
-    return false;
-  }
-}
-
-/* `operand`, `count`: see kv_layout_operand. */
 typedef struct row {
-  const char *name;
   kv_habit habit;
-  uint32_t operand, count;
+  uint32_t operand, count; /* see kv_layout_operand; where the line does not say a count, it is 1 */
 } row;
 
-static const row rows[] = {
-    {"Transpose", KV_TRANSPOSE, 1, 1},
-    {"Identity", KV_ELEMENTWISE, 0, 0},
-    {"Convert", KV_ELEMENTWISE, 0, 0},
-    {"Concat", KV_JOIN, 0, 0},
-    {"GatherElements", KV_JOIN, 0, 0},
-    {"SoftMax", KV_AXIS, 0, 0},
-    {"LogSoftmax", KV_AXIS, 0, 0},
-    {"TopK", KV_AXIS, 0, 0},
-    {"Split", KV_AXES, 1, 1},
-    {"VariadicSplit", KV_AXES, 1, 1},
-    {"CumSum", KV_AXES, 1, 1},
-    {"CumProd", KV_AXES, 1, 1},
-    {"MVN", KV_AXES, 1, 1},
-    {"NormalizeL2", KV_AXES, 1, 1},
-    {"Roll", KV_AXES, 2, 1},
-    {"Interpolate", KV_AXES, 2, 1},
-    {"Slice", KV_AXES, 4, 1},
-    {"Pad", KV_PER_AXIS, 1, 2},
-    {"Tile", KV_PER_AXIS, 1, 1},
-    {"Broadcast", KV_PER_AXIS, 1, 1},
-    {"Squeeze", KV_DROP, 1, 1},
-    {"Unsqueeze", KV_INSERT, 1, 1},
-    {"Gather", KV_PICK, 2, 1},
-    {"Reshape", KV_RESHAPE, 1, 1},
-    {"ShapeOf", KV_MEASURE, 0, 0},
-    {"Convolution", KV_RIGID_FIRST, 0, 0},
-    {"GroupConvolution", KV_RIGID_FIRST, 0, 0},
-    {"ConvolutionBackpropData", KV_RIGID_FIRST, 0, 0},
-    {"GroupConvolutionBackpropData", KV_RIGID_FIRST, 0, 0},
-    {"DeformableConvolution", KV_RIGID_FIRST, 0, 0},
-    {"MaxPool", KV_RIGID_FIRST, 0, 0},
-    {"AvgPool", KV_RIGID_FIRST, 0, 0},
-    {"ConvolutionBackpropFilters", KV_RIGID_FIRST, 0, 0},
-    {"MaxPoolBackprop", KV_RIGID_FIRST, 0, 0},
-    {"MaxPoolGather", KV_RIGID_FIRST, 0, 0},
-    {"AvgPoolBackprop", KV_RIGID_FIRST, 0, 0},
-    {"AdaptiveAvgPool", KV_RIGID_FIRST, 0, 0},
-    {"AdaptiveAvgPoolBackprop", KV_RIGID_FIRST, 0, 0},
-    {"AdaptiveMaxPool", KV_RIGID_FIRST, 0, 0},
-    {"BatchNormInference", KV_RIGID_FIRST, 0, 0},
-    {"GroupNormalization", KV_RIGID_FIRST, 0, 0},
-    {"DepthToSpace", KV_RIGID_FIRST, 0, 0},
-    {"SpaceToDepth", KV_RIGID_FIRST, 0, 0},
+static const row rows[KV_PRIM_COUNT] = {
+#define ROW_LAYOUT(habit, ...)                                                                                         \
+  { KV_##habit, __VA_ARGS__ }
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, layout, ...)              \
+  [KV_##Name] = ROW_##layout,
+#include "vocabulary/prims.def"
+#undef PRIM
 };
 
-static const row *row_of(const kv_prim *prim) {
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (!strcmp(rows[i].name, prim->name)) return &rows[i];
-  return NULL;
-}
-
-kv_habit kv_layout_habit(const kv_prim *prim) {
-  const row *r = row_of(prim);
-  if (r) return r->habit;
-  if (is_elementwise(prim->id)) return KV_ELEMENTWISE;
-  bool reduces = !strncmp(prim->name, "Reduce", 6) || !strcmp(prim->name, "CountNonZero");
-  return reduces && prim->n_in == 2 ? KV_REDUCE : KV_RIGID;
-}
+kv_habit kv_layout_habit(const kv_prim *prim) { return rows[prim->id].habit; }
 
 uint32_t kv_layout_operand(const kv_prim *prim, uint32_t *count) {
-  const row *r = row_of(prim);
-  *count = r ? r->count : 1;
-  return r ? r->operand : 1;
+  const row *r = &rows[prim->id];
+  *count = r->count ? r->count : 1;
+  return r->operand;
 }
 
 /* ---- reading operands ---- */
@@ -139,7 +74,7 @@ static int rank_of(kv_edge e) { return kv_edge_output(e)->rank; }
 /* The operands of full rank are main; constants and the rest are brought along. */
 static bool elementwise_roles(const kv_node *node, uint8_t *in, kv_role *out) {
   bool any = false;
-  if (node->prim->id == KV_PReLU && rank_of(node->in[1]) == 1) return false; /* may go along axis 1: no broadcasting */
+  if (node->prim->traits & KV_BY_CHANNEL && rank_of(node->in[1]) == 1) return false; /* no broadcasting */
   for (uint32_t k = 0; k < node->n_in; k++) {
     bool full = rank_of(node->in[k]) == node->out[0].rank && !node->in[k].node->constant;
     in[k] = full ? KV_MAIN : KV_SPREAD;
@@ -179,7 +114,7 @@ static bool reduce_roles(const kv_node *node, kv_order own, bool keep, kv_role *
   int n, rank = rank_of(node->in[0]);
   int64_t axes[KV_KNOWN_MAX];
   if (!kv_edge_axes(node->in[1], rank, &n, axes)) return false;
-  if (!strncmp(node->prim->name, "ReduceArg", 9) && n != 1) return false; /* counts along several axes in C order */
+  if (kv_layout_habit(node->prim) == KV_REDUCE_PLACE && n != 1) return false;
   *out = KV_MAIN;
   return keep || left_role(own, rank, n, axes, out);
 }
@@ -249,6 +184,7 @@ bool kv_layout_roles(const kv_node *node, kv_order own, uint8_t *in, kv_role *ou
   case KV_PER_AXIS:
     return per_axis_roles(node, operand, count);
   case KV_REDUCE:
+  case KV_REDUCE_PLACE:
     return reduce_roles(node, own, keeps_dims(node), out);
   case KV_DROP:
     return reduce_roles(node, own, false, out);

@@ -2,6 +2,7 @@
  * at one node on its new operands, and so also sees what earlier rules made of those. */
 #include <string.h>
 
+#include "passes/layout.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/shape_source.h"
@@ -193,7 +194,7 @@ static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const 
   }
 }
 
-/* A reduction over no axis leaves every element by itself. (Those that change it, as L1, do not stand here.) */
+/* A reduction over no axis leaves every element by itself. */
 static kvino_tensor *simplify_reduction(const kv_node *node, kvino_tensor *const *in) {
   int n;
   int64_t axes[KV_KNOWN_MAX];
@@ -233,42 +234,19 @@ static bool keeps_shape(const kvino_tensor *x, const kvino_tensor *c) {
 
 /* x + -0, x - 0, x * 1, x / 1, x ** 1 are x to the bit; x + 0 is not, where x is -0. */
 static kvino_tensor *simplify_arithmetic(const kv_node *node, kvino_tensor *const *in) {
-  if (node->n_in != 2) return NULL;
-  bool integer = kvino_dtype_is_integer((kvino_dtype)in[0]->dtype), either = node->prim->traits & KV_COMMUTATIVE;
-  const char *name = node->prim->name;
-  double neutral = !strcmp(name, "Add")        ? (integer ? 0.0 : -0.0)
-                   : !strcmp(name, "Subtract") ? 0.0
-                   : !strcmp(name, "Multiply") || !strcmp(name, "Divide") || !strcmp(name, "Power") ? 1.0
-                                                                                                    : __builtin_nan("");
-  if (neutral != neutral) return NULL;
-  for (int k = 1; k >= (either ? 0 : 1); k--)
+  unsigned traits = node->prim->traits;
+  if (node->n_in != 2 || !(traits & (KV_NEUTRAL_ZERO | KV_NEUTRAL_NEGATIVE_ZERO | KV_NEUTRAL_ONE))) return NULL;
+  bool integer = kvino_dtype_is_integer((kvino_dtype)in[0]->dtype);
+  double neutral = traits & KV_NEUTRAL_ONE ? 1.0 : traits & KV_NEUTRAL_NEGATIVE_ZERO && !integer ? -0.0 : 0.0;
+  for (int k = 1; k >= (traits & KV_COMMUTATIVE ? 0 : 1); k--)
     if (is_all(in[k], neutral) && keeps_shape(in[!k], in[k])) return in[!k];
   return NULL;
 }
 
 /* ---- Broadcast before what broadcasts itself ---- */
 
-static bool broadcasts(kv_prim_id id) {
-  switch (id) {
-  case KV_Add:
-  case KV_Subtract:
-  case KV_Multiply:
-  case KV_Divide:
-  case KV_Power:
-  case KV_Maximum:
-  case KV_Minimum:
-  case KV_SquaredDifference:
-  case KV_Select:
-  case KV_Equal:
-  case KV_NotEqual:
-  case KV_Less:
-  case KV_LessEqual:
-  case KV_Greater:
-  case KV_GreaterEqual:
-    return true;
-  default:
-    return false;
-  }
+static bool broadcasts(const kv_prim *prim) {
+  return kv_layout_habit(prim) == KV_ELEMENTWISE && !(prim->traits & KV_BY_CHANNEL);
 }
 
 /* What a Broadcast repeats, where another operand has the whole shape already; NULL. */
@@ -288,7 +266,7 @@ static kvino_tensor *unrepeated(kv_scope *s, const kv_node *node, kvino_tensor *
 static kvino_tensor *simplify_broadcasting(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensor *now[3];
   bool changed = false;
-  if (!broadcasts(node->prim->id) || node->n_in > 3) return NULL;
+  if (!broadcasts(node->prim) || node->n_in > 3) return NULL;
   for (uint32_t k = 0; k < node->n_in; k++) {
     kvino_tensor *less = unrepeated(s, node, in, k);
     now[k] = less ? less : in[k];
@@ -311,18 +289,13 @@ static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node
     return simplify_reshape(s, w, node, in);
   case KV_Convert:
     return simplify_convert(s, node, in);
-  case KV_ReduceSum:
-  case KV_ReduceProd:
-  case KV_ReduceMax:
-  case KV_ReduceMin:
-  case KV_ReduceMean:
-    return simplify_reduction(node, in);
   case KV_Broadcast:
   case KV_Slice:
     return simplify_whole(s, w, node, in);
   default:
     break;
   }
+  if (node->prim->traits & KV_KEEPS_ONE) return simplify_reduction(node, in);
   kvino_tensor *t = simplify_movement(node, in);
   if (!t) t = simplify_arithmetic(node, in);
   return t ? t : simplify_broadcasting(s, w, node, in);

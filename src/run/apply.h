@@ -35,16 +35,17 @@ kvino_tensors kv_apply_many(kv_scope *s, kv_prim_id id, const kv_attrs *attrs, s
 #define KV_CALL_ONE kv_apply
 #define KV_CALL_MANY kv_apply_many
 
-#define PRIM(operands, outputs, Name, function, ...)                                                                   \
-  static inline KV_TYPE_##outputs kv_##function(kv_scope *s KV_OPERANDS_##operands) {                                  \
-    return KV_CALL_##outputs(s, KV_##Name, NULL, KV_PASS_##operands);                                                  \
-  }
-#define PRIM_A(operands, outputs, Name, function, opset, group, ...)                                                   \
-  static inline KV_TYPE_##outputs kv_##function(kv_scope *s KV_OPERANDS_##operands, kv_##group##_attrs attrs) {        \
-    return KV_CALL_##outputs(s, KV_##Name, &(kv_attrs){.group = attrs}, KV_PASS_##operands);                           \
+#define KV_PARAMETER_ATTRS(group) , kv_##group##_attrs attrs
+#define KV_PARAMETER_NO_ATTRS
+#define KV_ARGUMENT_ATTRS(group)                                                                                       \
+  &(kv_attrs) { .group = attrs }
+#define KV_ARGUMENT_NO_ATTRS NULL
+
+#define PRIM(Name, function, operands, outputs, attributes, ...)                                                       \
+  static inline KV_TYPE_##outputs kv_##function(kv_scope *s KV_OPERANDS_##operands KV_PARAMETER_##attributes) {        \
+    return KV_CALL_##outputs(s, KV_##Name, KV_ARGUMENT_##attributes, KV_PASS_##operands);                              \
   }
 #include "vocabulary/prims.def"
 #undef PRIM
-#undef PRIM_A
 
 #endif

@@ -13,15 +13,19 @@ static const kv_prim registry[KV_PRIM_COUNT] = {
 #define COUNT_N -1
 #define MANY_ONE false
 #define MANY_MANY true
-#define PRIM(operands, outputs, Name, function, opset, infer, eval, traits)                                            \
-  PRIM_A(operands, outputs, Name, function, opset, none, infer, eval, traits)
-#define PRIM_A(operands, outputs, Name, function, opset, group, infer, eval, traits)                                   \
-  [KV_##                                                                                                               \
-      Name] = {KV_##Name,        #Name,         opset, COUNT_##operands, MANY_##outputs, traits, kv_##group##_fields,  \
-               kv_infer_##infer, kv_eval_##eval},
+#define FIELDS_ATTRS(group) kv_##group##_fields
+#define FIELDS_NO_ATTRS kv_none_fields
+#define OPSET_OPENVINO(opset, ...) opset
+#define OPSET_LOWERED(opset, ...) opset
+#define OPSET_COMPOSED(...) NULL
+#define OPSET_NATIVE(...) NULL
+#define OPSET_ABSENT NULL
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, layout, gradient, traits) \
+  [KV_##Name] = {KV_##Name,      #Name,  OPSET_##openvino,    COUNT_##operands,                                        \
+                 MANY_##outputs, traits, FIELDS_##attributes, kv_infer_##infer,                                        \
+                 kv_eval_##eval},
 #include "vocabulary/prims.def"
 #undef PRIM
-#undef PRIM_A
 };
 
 const kv_prim *kv_prim_get(kv_prim_id id) { return &registry[id]; }

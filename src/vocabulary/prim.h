@@ -9,25 +9,39 @@
 struct kv_call; /* call.h */
 
 typedef enum kv_prim_id {
-#define PRIM(n, outputs, Name, ...) KV_##Name,
-#define PRIM_A PRIM
+#define PRIM(Name, ...) KV_##Name,
 #include "vocabulary/prims.def"
 #undef PRIM
-#undef PRIM_A
   KV_PRIM_COUNT
 } kv_prim_id;
 
+/* Traits: what some primitives have in common, joined by |. */
 enum {
-  KV_COMMUTATIVE = 1, /* operands may be exchanged */
-  KV_NATIVE = 2,      /* OpenVINO has no such operation: always computed by `eval` */
-  KV_STRUCTURAL = 4,  /* has neither infer nor eval */
-  KV_VIEW = 8         /* the result is a view of an operand, if that is possible */
+  KV_STRUCTURAL = 1 << 0,  /* has neither infer nor eval */
+  KV_COMMUTATIVE = 1 << 1, /* operands may be exchanged */
+  KV_VIEW = 1 << 2,        /* the result is a view of an operand, if that is possible */
+  KV_MOVES = 1 << 3,       /* gives every element of operand 0, once or more, and nothing else */
+  /* x op c is x to the bit, where c is ... */
+  KV_NEUTRAL_ZERO = 1 << 4,
+  KV_NEUTRAL_NEGATIVE_ZERO = 1 << 5, /* of integers 0 */
+  KV_NEUTRAL_ONE = 1 << 6,
+  KV_REDUCES = 1 << 7,       /* operand 0 along the axes that operand 1 lists */
+  KV_KEEPS_ONE = 1 << 8,     /* a reduction that leaves one element by itself as it is */
+  KV_NEEDS_ONE = 1 << 9,     /* a reduction that means nothing over no element, where OpenVINO gives a number */
+  KV_PRODUCT = 1 << 10,      /* multiplies and adds: costs as many multiplications as operand 1 is applied */
+  KV_SEQUENCE = 1 << 11,     /* a recurrent layer: its last operands are lengths, W, R and biases */
+  KV_TAKES = 1 << 12,        /* from operand 0 at the indices in operand 1 */
+  KV_PUTS = 1 << 13,         /* into operand 0 at the indices in operand 1 */
+  KV_GIVES_PLACES = 1 << 14, /* indices, counts or dimensions: small whatever the operands' values are */
+  KV_BY_CHANNEL = 1 << 15    /* an operand 1 of rank 1 goes along axis 1, not along the last */
 };
+/* Operand i only says where: beyond the end it means the end. */
+#define KV_CLIPS(i) (1 << (24 + (i)))
 
 typedef struct kv_prim {
   kv_prim_id id;
   const char *name;  /* OpenVINO's type name */
-  const char *opset; /* the oldest with these semantics */
+  const char *opset; /* the oldest with these semantics; NULL where OpenVINO has no such operation */
   int n_in;          /* -1: any number */
   bool many;         /* several outputs */
   unsigned traits;
@@ -42,13 +56,10 @@ const kv_prim *kv_prim_find(const char *name);
 
 /* infer and eval functions: declared from the lines, so that a missing one is a link error. The primitives stand above
  * (prim/, and run/ where evaluating means running a body). */
-#define PRIM(operands, outputs, Name, function, opset, infer, eval, traits)                                            \
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, ...)                                          \
   kvino_status kv_infer_##infer(struct kv_call *);                                                                     \
   kvino_status kv_eval_##eval(struct kv_call *);
-#define PRIM_A(operands, outputs, Name, function, opset, group, infer, eval, traits)                                   \
-  PRIM(operands, outputs, Name, function, opset, infer, eval, traits)
 #include "vocabulary/prims.def"
 #undef PRIM
-#undef PRIM_A
 
 #endif

@@ -21,8 +21,9 @@ POSITIVE = (0.3, 4.0)
 INNER = (-0.9, 0.9)
 WIDE = (-30.0, 30.0)
 
-RULES = (pathlib.Path(__file__).parents[2] / "src" / "grad" / "rules.def").read_text()
-WITH_RULE = set(re.findall(r"^RULE\((\w+)", RULES, re.M))
+KERNELS = pathlib.Path(__file__).parents[2] / "src" / "kernels" / "elementwise"
+LINES = [line for path in KERNELS.glob("*.def") for line in re.split(r"\n(?=\w)", path.read_text())]
+WITH_RULE = {line.split("(")[1].split(",")[0] for line in LINES if " GRADIENT(" in line}
 
 # Ranges of the operands where they are not ALL.
 RANGES = {

@@ -32,8 +32,9 @@ static const struct line {
   enum { KV_RESULT_SAME, KV_RESULT_TRUTH, KV_RESULT_PART } result;
   uint32_t dtypes; /* 1 << dtype for each with a loop */
 } lines[KV_LOOP_COUNT] = {
-#define UNARY(Name, function, opset, traits, kind, ...) [KV_LOOP_##Name] = {#function, KV_RESULT_##kind, 0 __VA_ARGS__},
-#define UNARY_A(Name, function, opset, attributes, ...) UNARY(Name, function, opset, __VA_ARGS__)
+#define UNARY(Name, function, openvino, interval, gradient, traits, kind, ...)                                         \
+  [KV_LOOP_##Name] = {#function, KV_RESULT_##kind, 0 __VA_ARGS__},
+#define UNARY_A(Name, function, attributes, ...) UNARY(Name, function, __VA_ARGS__)
 #define BINARY UNARY
 #define BINARY_OR_UNARY UNARY
 #define TERNARY UNARY

@@ -60,7 +60,7 @@
 #define IS_PART_SAME 0
 #define IS_PART_TRUTH 0
 #define IS_PART_PART 1
-#define BINARY(Name, function, opset, traits, kind, ...)                                                               \
+#define BINARY(Name, function, openvino, interval, gradient, traits, kind, ...)                                        \
   static void loop_##Name(kvino_dtype dtype, void *vy, const void *va, const void *vb, const void *vc, size_t n,       \
                           const kv_loop_params *p) {                                                                   \
     enum { truth = IS_TRUTH_##kind, part = IS_PART_##kind };                                                           \
@@ -69,8 +69,7 @@
     switch (dtype) { __VA_ARGS__ default : break; }                                                                    \
   }
 #define UNARY BINARY
-#define UNARY_A(Name, function, opset, attributes, traits, kind, ...)                                                  \
-  BINARY(Name, function, opset, traits, kind, __VA_ARGS__)
+#define UNARY_A(Name, function, attributes, ...) BINARY(Name, function, __VA_ARGS__)
 #define BINARY_OR_UNARY BINARY
 #define TERNARY BINARY
 #include LINES
