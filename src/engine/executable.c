@@ -81,14 +81,18 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   kv_ov_config *config = NULL;
   stage->check = kv_malloc(s->n_in + 1);
   stage->range = kv_malloc((s->n_in + 1) * sizeof *stage->range);
-  if (!stage->check || !stage->range) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
+  stage->seen = kv_calloc(1, sizeof *stage->seen);
+  if (!stage->check || !stage->range || !stage->seen)
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   for (size_t i = 0; i < s->n_in; i++) {
     stage->check[i] = checks(x, s->in[i]);
+    stage->dynamic |= stage->check[i] & KV_CHECK_EMPTY;
     stage->range[i] = kv_exactness_interval(x, s->in[i]);
   }
   KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
+  stage->by_values = lowered.refuses;
   stage->refuses = lowered.refuses || is_cpu(device);
   kvino_status status = choose_config(lowered.graph, device, n, properties, &config, err);
   if (!status && !(stage->config = kv_strdup(config->text)))
@@ -239,6 +243,7 @@ void kvino_executable_release(kvino_executable *e) {
     kv_ov_model_release(e->stage[k].model);
     kv_free(e->stage[k].check);
     kv_free(e->stage[k].range);
+    kv_free(e->stage[k].seen);
     kv_free(e->stage[k].config);
   }
   kv_free(e->stage);

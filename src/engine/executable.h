@@ -14,6 +14,13 @@ enum {
   KV_CHECK_BOOL = 4   /* its bytes must be 0 and 1 */
 };
 
+/* What is known of inputs' shapes: fingerprints of those that were looked at, the lowest bit saying whether the segment
+ * runs natively for them. A slot that is overwritten costs a look. */
+enum { KV_SEEN = 64 };
+typedef struct kv_seen_shapes {
+  _Atomic uint64_t slot[KV_SEEN];
+} kv_seen_shapes;
+
 /* A segment, ready to run. */
 typedef struct kv_stage {
   const kv_segment *segment;
@@ -23,7 +30,10 @@ typedef struct kv_stage {
   size_t n_shapes;    /* further outputs of the model: shapes without a 0, or the run does not count (lower.h) */
   bool guarded;       /* its last output: a negative number, or the run does not count */
   bool refuses;       /* a run that fails does not count: native kernels say what is wrong, or compute it */
-  char *config;       /* device and properties, for kvino_executable_describe */
+  bool by_values;     /* whether one fails depends on values, too */
+  bool dynamic;       /* an input has an unknown dimension */
+  kv_seen_shapes *seen;
+  char *config; /* device and properties, for kvino_executable_describe */
 } kv_stage;
 
 /* Values are numbered: output k of a node is value first[node id] + k. A run is a sequence of steps: a native node

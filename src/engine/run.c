@@ -2,12 +2,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "engine/executable.h"
 #include "engine/native.h"
 #include "openvino/infer.h"
 #include "openvino/lower.h"
-#include "run/apply.h"
+#include "run/shapes.h"
 
 /* Room on the stack for what small segments need. */
 enum { FEW_VALUES = 64, FEW_PORTS = 8 };
@@ -31,6 +32,45 @@ static kvino_status run_node(run *r, const kv_node *node) {
   kvino_status status = kv_native_run(node, in, r->value + r->e->first[node->id], r->err);
   if (in != few) kv_free(in);
   return status;
+}
+
+/* ---- shapes that only a run can know ----
+ *
+ * OpenVINO does not check all of them, and reads beyond its operands then. So the primitives' own inference is asked
+ * before it, once for each new combination; for what they refuse the segment runs natively, which says so. */
+
+static uint64_t fingerprint(const run *r, const kv_stage *stage) {
+  uint64_t h = 0;
+  for (size_t i = 0; stage->dynamic && i < stage->segment->n_in; i++) {
+    if (!(stage->check[i] & KV_CHECK_EMPTY)) continue;
+    const kvino_tensor *t = value_of(r, stage->segment->in[i]);
+    for (int k = 0; k < t->rank; k++) h = kv_mix(h, (uint64_t)t->shape[k]);
+  }
+  return h | 2; /* never 0: an empty slot */
+}
+
+static void remember(const kv_stage *stage, uint64_t shapes, bool native) {
+  atomic_store_explicit(&stage->seen->slot[(shapes >> 2) % KV_SEEN], (shapes & ~UINT64_C(1)) | native,
+                        memory_order_relaxed);
+}
+
+static kvino_status check_shapes(run *r, const kv_stage *stage, uint64_t shapes, bool *native) {
+  uint64_t seen = atomic_load_explicit(&stage->seen->slot[(shapes >> 2) % KV_SEEN], memory_order_relaxed);
+  const kv_segment *s = stage->segment;
+  if ((seen | 1) == (shapes | 1)) {
+    *native = seen & 1;
+    return KVINO_OK;
+  }
+  if (!stage->dynamic) return KVINO_OK;
+  kvino_tensor **in = kv_malloc((s->n_in + 1) * sizeof *in);
+  if (!in) return kv_fail(r->err, KVINO_NO_MEMORY, "out of memory for a segment of a graph");
+  for (size_t i = 0; i < s->n_in; i++) in[i] = value_of(r, s->in[i]);
+  kvino_status status = kv_shapes_fit(s->n_nodes, s->node, s->n_in, s->in, in, NULL);
+  kv_free(in);
+  if (status == KVINO_NO_MEMORY) return kv_fail(r->err, status, "out of memory for the shapes of a segment");
+  *native = status != KVINO_OK;
+  remember(stage, shapes, *native);
+  return KVINO_OK;
 }
 
 /* ---- a segment of OpenVINO's ---- */
@@ -136,13 +176,13 @@ static bool is_empty_shape(const kv_ov_output *shape) {
   return empty;
 }
 
-/* Gives the segment's outputs their values, unless *native: the results do not count. */
-static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native) {
+/* Gives the segment's outputs their values, unless *native: the results do not count, as where the run *failed. */
+static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native, bool *failed) {
   const kv_segment *s = stage->segment;
   for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
   kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err);
   if (status) {
-    *native = status == KVINO_DEVICE && stage->refuses;
+    *native = *failed = status == KVINO_DEVICE && stage->refuses;
     return *native ? KVINO_OK : status;
   }
   for (size_t i = 0; i < stage->n_shapes; i++) *native |= is_empty_shape(&p->out[s->n_out + i]);
@@ -176,12 +216,18 @@ static kvino_status run_natively(run *r, const kv_segment *s) {
 
 static kvino_status run_stage(run *r, const kv_stage *stage) {
   ports p;
-  bool native = false;
-  kvino_status status = ports_begin(&p, stage, r->err);
+  bool native = false, failed = false;
+  uint64_t shapes = fingerprint(r, stage);
+  kvino_status status = check_shapes(r, stage, shapes, &native);
+  if (status || native) return status ? status : run_natively(r, stage->segment);
+  status = ports_begin(&p, stage, r->err);
   for (size_t i = 0; i < stage->segment->n_in && !status; i++) status = take_input(r, stage, &p, i, &native);
-  if (!status && !native) status = infer(r, stage, &p, &native);
+  if (!status && !native) status = infer(r, stage, &p, &native, &failed);
   ports_end(&p);
-  return status || !native ? status : run_natively(r, stage->segment);
+  if (status || !native) return status;
+  status = run_natively(r, stage->segment);
+  if (!status && failed && !stage->by_values) remember(stage, shapes, true);
+  return status;
 }
 
 /* ---- the whole ---- */

@@ -2,12 +2,14 @@
 
 import threading
 
-import kvino
+import kvino  # isort: skip: makes Keras use it
+import keras
 import numpy as np
 import pytest
 
 from kvino import ops as K
 
+core = keras.src.backend.core
 DEVICES = ["native", "CPU"]
 rng = np.random.default_rng(0)
 
@@ -30,6 +32,16 @@ LENGTHS = {
     "add": (lambda x, y: x * 2 + y, [u(3), u(3)], [u(3), u(4)]),
     "where": (lambda c, x, y: K.where(c > 0.5, x, y), [u(3), u(3), u(3)], [u(3), u(4), u(3)]),
     "attention": (K.dot_product_attention, [u(1, 3, 2, 4)] * 3, [u(1, 3, 2, 4), u(1, 3, 2, 4), u(1, 4, 2, 4)]),
+    "dot": (K.dot, [u(3, 4), u(4, 5)], [u(3, 4), u(5, 5)]),
+    "dot of vectors": (K.dot, [u(4), u(4)], [u(4), u(5)]),
+    "einsum": (lambda a, b: K.einsum("ij,jk->ik", [a, b]), [u(3, 4), u(4, 5)], [u(3, 4), u(5, 5)]),
+    "einsum of rows": (lambda a, b: K.einsum("ij,ij->i", [a, b]), [u(3, 4), u(3, 4)], [u(3, 4), u(2, 4)]),
+    "squeeze": (lambda a: K.squeeze(a, 0) * 2, [u(1, 4)], [u(3, 4)]),
+    "batches": (K.matmul, [u(2, 3, 4), u(2, 4, 3)], [u(2, 3, 4), u(3, 4, 3)]),
+    "split": (lambda a: K.split(a, 3)[0] * 2, [u(6, 3)], [u(7, 3)]),
+    "broadcast_to": (lambda a: K.broadcast_to(a * 2, (3, 4)), [u(1, 4)], [u(2, 4)]),
+    "batch_normalization": (lambda a: K.batch_normalization(a, NONE[0], NONE[0] + 1, -1), [u(3, 4)], [u(3, 5)]),
+    "segment_sum": (lambda a, i: K.segment_sum(a, i, 3), [u(4), np.zeros(4, "int32")], [u(4), np.zeros(5, "int32")]),
     "lstm": (lambda x: K.lstm_sequence(x, NONE, NONE, *GATES)[0], [u(2, 5, 3)], [u(3, 5, 3)]),
     "gru": (lambda x: K.gru_sequence(x, NONE, *GRU)[0], [u(2, 5, 3)], [u(3, 5, 3)]),
 }
@@ -103,3 +115,40 @@ def test_windows_of_huge_numbers(name):
         for f in WINDOWS[name](h):
             with pytest.raises(ValueError):
                 f()
+
+
+# ---- shapes that only a run can know are looked at before OpenVINO computes ----
+
+WEIGHTS = u(1_000_000, 8)
+
+
+def test_a_product_reads_no_other_memory():
+    f = kvino.function(lambda x: x @ WEIGHTS, device="CPU", dynamic=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="size 1000000 is different from 1"):
+            f(u(1, 1))
+    assert f(u(2, 1_000_000)).shape == (2, 8)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_shapes_inside_of_branches_and_loops(device):
+    """What is not executed is not refused."""
+    small = u(3, 4)
+
+    def branch(x, y, flag):
+        return core.cond(flag, lambda: x @ y, lambda: K.sum(x) * small[:, :1])
+
+    def loop(x, n):
+        return core.fori_loop(0, n, lambda i, v: K.tanh(v @ WEIGHTS[:3, :3]), x)
+
+    f = kvino.function(branch, device=device, dynamic=True)
+    for x, y in [(small, small.T), (small, small)]:
+        assert f(x, y, np.bool_(False)).shape == (3, 1)
+    assert f(small, small.T, np.bool_(True)).shape == (3, 3)
+    with pytest.raises(ValueError, match="size 3 is different from 4"):
+        f(small, small, np.bool_(True))
+    g = kvino.function(loop, device=device, dynamic=True)
+    assert g(u(2, 3), np.int64(2)).shape == (2, 3)
+    with pytest.raises(ValueError, match="size 3 is different from 5"):
+        g(u(2, 5), np.int64(2))
+    assert g(u(2, 3), np.int64(3)).shape == (2, 3)

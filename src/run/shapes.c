@@ -1,0 +1,130 @@
+/* Inference of recorded nodes for operands of other shapes (shapes.h). A dimension that follows from data stays
+ * unknown, and is taken to fit. */
+#include "run/shapes.h"
+
+#include <string.h>
+
+#include "graph/body.h"
+#include "run/apply.h"
+
+/* The values of the nodes of one graph, by node and output. */
+typedef struct inference {
+  kv_scope *s;
+  kv_graph *record; /* where inference is recorded, so that known values are carried on */
+  kvino_tensor ***value;
+} inference;
+
+static kvino_tensor *parameter(const inference *f, const kv_output *o, const int64_t *shape) {
+  kvino_tensor *t = NULL;
+  kvino_status status = kv_graph_parameter(f->record, o->dtype, o->rank, shape, NULL, &t, f->s->err);
+  return kv_scope_ok(f->s, status) ? kv_own(f->s, t) : NULL;
+}
+
+/* The symbolic tensor of a Constant: what has but constants for operands is not to be computed. */
+static kvino_tensor *constant(const inference *f, kvino_tensor *t) {
+  kv_edge edge;
+  kvino_tensor *symbol = NULL;
+  if (!kv_scope_ok(f->s, kv_graph_edge(f->record, t, &edge, f->s->err))) return NULL;
+  return kv_scope_ok(f->s, kv_graph_tensor(edge, &symbol, f->s->err)) ? kv_own(f->s, symbol) : NULL;
+}
+
+static void infer_bodies(const inference *f, const kv_node *node, kvino_tensor *const *in, kvino_tensors out);
+
+static void infer_node(const inference *f, const kv_node *node) {
+  bool symbolic = false;
+  kvino_tensor **in = kv_scope_alloc(f->s, node->n_in + 1, sizeof *in);
+  if (!in) return;
+  for (uint32_t k = 0; k < node->n_in; k++) {
+    kv_edge e = node->in[k];
+    in[k] = e.node->constant ? e.node->constant : f->value[e.node->id][e.output];
+    symbolic |= kv_is_symbolic(in[k]);
+  }
+  if (!symbolic && node->n_in) in[0] = constant(f, in[0]);
+  kvino_tensors out = kv_apply_many(f->s, node->prim->id, &node->attrs, node->n_in, in);
+  f->value[node->id] = out.v;
+  if (!f->s->status) infer_bodies(f, node, in, out);
+}
+
+/* ---- bodies ---- */
+
+static bool begin(inference *f, kv_scope *s, kv_graph *record, size_t n_nodes) {
+  *f = (inference){s, record, kv_scope_alloc(s, n_nodes + 1, sizeof *f->value)};
+  if (f->value) memset(f->value, 0, (n_nodes + 1) * sizeof *f->value);
+  return f->value != NULL;
+}
+
+/* The body with Parameter i of the shape of given[i] (NULL: of that it was recorded with). */
+static bool infer_body(const inference *outer, const kv_graph *body, kvino_tensor *const *given, inference *f) {
+  kvino_tensor **in = kv_scope_alloc(outer->s, body->n_parameters + 1, sizeof *in);
+  if (!in || !begin(f, outer->s, outer->record, body->n_nodes)) return false;
+  for (size_t i = 0; i < body->n_parameters && !f->s->status; i++) {
+    const kv_output *o = kv_body_parameter(body, i);
+    in[i] = parameter(f, o, given[i] ? given[i]->shape : o->shape);
+    f->value[body->parameter[i]->id] = &in[i];
+  }
+  for (size_t i = 0; i < body->n_nodes && !f->s->status; i++)
+    if (!(body->node[i]->prim->traits & KV_STRUCTURAL)) infer_node(f, body->node[i]);
+  return !f->s->status;
+}
+
+/* Whether result i of the body has the shape of t. */
+static bool gives_shape(const inference *f, const kv_graph *body, size_t i, const kvino_tensor *t) {
+  kv_edge e = body->result[i].value;
+  const kvino_tensor *y = e.node->constant ? e.node->constant : f->value[e.node->id][e.output];
+  bool same = y->rank == t->rank;
+  for (int k = 0; same && k < y->rank; k++) same = y->shape[k] >= 0 && y->shape[k] == t->shape[k];
+  return same;
+}
+
+/* A loop's carried values have in every iteration the shapes that they have in the first, where the first leaves them
+ * as they are; else what is known of all iterations. */
+static void infer_loop(const inference *f, const kv_node *node, kvino_tensor *const *in, kvino_tensors out) {
+  const kv_graph *body = node->attrs.loop.body;
+  size_t carried = (size_t)node->attrs.loop.carried;
+  kvino_tensor **given = kv_scope_alloc(f->s, body->n_parameters + 1, sizeof *given);
+  inference inside;
+  if (!given) return;
+  given[0] = NULL;
+  for (size_t i = 1; i < body->n_parameters; i++) given[i] = in[kv_body_operand(KV_Loop, i)];
+  if (!infer_body(f, body, given, &inside)) return;
+  bool stays = true;
+  for (size_t i = 0; stays && i < carried; i++) stays = gives_shape(&inside, body, i + 1, given[i + 1]);
+  if (stays) return;
+  for (size_t i = 0; i < carried; i++) given[i + 1] = out.v[i];
+  infer_body(f, body, given, &inside);
+}
+
+static void infer_bodies(const inference *f, const kv_node *node, kvino_tensor *const *in, kvino_tensors out) {
+  kv_graph *body[2];
+  inference inside;
+  if (node->prim->id == KV_Loop) {
+    infer_loop(f, node, in, out);
+    return;
+  }
+  for (size_t i = 0; i < kv_bodies_of(node->prim->id, &node->attrs, body); i++)
+    if (!infer_body(f, body[i], in + KV_IF_OPERANDS, &inside)) return;
+}
+
+/* ---- the whole ---- */
+
+kvino_status kv_shapes_fit(size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
+                           kvino_tensor *const *given, kvino_error *err) {
+  kv_scope s;
+  kv_graph *record;
+  inference f;
+  if (!n_nodes) return KVINO_OK;
+  KV_TRY(kv_graph_new(&record, err));
+  kv_scope_enter(&s, err);
+  bool begun = begin(&f, &s, record, node[0]->graph->n_nodes);
+  for (size_t i = 0; begun && i < n_in && !s.status; i++) {
+    kvino_tensor ***outputs = &f.value[in[i].node->id];
+    if (!*outputs) *outputs = kv_scope_alloc(&s, in[i].node->n_out, sizeof **outputs);
+    if (*outputs) (*outputs)[in[i].output] = parameter(&f, kv_edge_output(in[i]), given[i]->shape);
+  }
+  for (size_t i = 0; begun && i < n_nodes && !s.status; i++) infer_node(&f, node[i]);
+  kvino_status status = s.status;
+  s.err = NULL;
+  kv_scope_leave(&s, NULL, &(kvino_tensor *){NULL});
+  kv_graph_release(record);
+  return status;
+}
