@@ -3,7 +3,7 @@
 #include "graphs.h"
 
 #include "base/cpu.h"
-#include "kernels/reduce/extreme.h"
+#include "kernels/kernels.h"
 #include "kernels/order/order.h"
 #include "tensor/copy.h"
 
@@ -190,7 +190,7 @@ static void test_strided_copies(void **state) {
 
 static void test_extremes(void **state) {
   (void)state;
-  static kv_extreme_loop *const loops[] = {kv_extreme_scalar, kv_extreme_avx2, kv_extreme_avx512};
+  static kv_extreme_loop *const loops[KV_ISA_COUNT] = KV_LEVELS(kv_extreme);
   enum { ROWS = 1100, WIDTH = 64 };
   char *data = malloc(ROWS * WIDTH * 16);
   uint32_t seed = 11;

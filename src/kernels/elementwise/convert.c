@@ -3,14 +3,10 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "kernels/elementwise/convert_kernels.h"
+#include "kernels/kernels.h"
 #include "kernels/access/iterate.h"
 
-static const kv_convert_kernels *kernels(void) {
-  static const kv_convert_kernels *const table[KV_ISA_COUNT] = {
-      [KV_ISA_SCALAR] = &kv_convert_scalar, [KV_ISA_AVX2] = &kv_convert_avx2, [KV_ISA_AVX512] = &kv_convert_avx512};
-  return table[kv_cpu_isa()];
-}
+static const kv_convert_kernels *kernels(void) { return &KV_BEST(kv_convert); }
 
 static bool is_small(kvino_dtype t) { return t >= KVINO_F8E4M3 && t <= KVINO_BF16; }
 

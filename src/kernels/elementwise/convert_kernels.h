@@ -16,6 +16,4 @@ typedef struct kv_convert_kernels {
   void (*odd)(kvino_dtype from, const void *x, float *y, size_t n);
 } kv_convert_kernels;
 
-extern const kv_convert_kernels kv_convert_scalar, kv_convert_avx2, kv_convert_avx512;
-
 #endif

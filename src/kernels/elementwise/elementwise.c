@@ -3,7 +3,7 @@
 
 #include "base/threads.h"
 #include "kernels/elementwise/convert.h"
-#include "kernels/elementwise/elementwise_tables.h"
+#include "kernels/kernels.h"
 #include "kernels/access/feed.h"
 
 /* ---- what the lines of elementwise.def say ---- */
@@ -63,18 +63,13 @@ static kvino_dtype computed_in(kv_loop_id id, kvino_dtype dtype) {
 
 /* ---- the loops of this processor ---- */
 
-static kv_loop *loop_of(kv_loop_id id, kvino_dtype dtype) {
-  static kv_loop *const *const table[KV_ISA_COUNT] = {
-      [KV_ISA_SCALAR] = kv_loops_scalar, [KV_ISA_AVX2] = kv_loops_avx2, [KV_ISA_AVX512] = kv_loops_avx512};
-  static kv_loop *const(*const sleef[KV_ISA_COUNT])[2] = {
-      [KV_ISA_AVX2] = kv_loops_sleef_avx2, [KV_ISA_AVX512] = kv_loops_sleef_avx512};
-  kv_isa isa = kv_cpu_isa();
-  if ((dtype == KVINO_F32 || dtype == KVINO_F64) && sleef[isa]) {
-    kv_loop *vectorized = sleef[isa][id][dtype == KVINO_F64];
+static kv_elementwise_loop *loop_of(kv_loop_id id, kvino_dtype dtype) {
+  if (dtype == KVINO_F32 || dtype == KVINO_F64) {
+    kv_elementwise_loop *vectorized = KV_BEST(kv_loops_sleef)[id][dtype == KVINO_F64];
     if (vectorized) return vectorized;
   }
-  kv_loop *loop = kv_loops_math[id];
-  return loop ? loop : table[isa][id];
+  kv_elementwise_loop *loop = kv_loops_math[id];
+  return loop ? loop : KV_BEST(kv_loops)[id];
 }
 
 /* Elements from which on another thread pays: fewer where each costs more than a load and a store. */
@@ -95,7 +90,7 @@ enum { MOST = 3 };
 
 struct job {
   kv_loop_id id;
-  kv_loop *loop;
+  kv_elementwise_loop *loop;
   kvino_dtype compute, computed, result; /* of the operands in the loop, of its output, of the result */
   size_t n_in;
   const kv_view *in;
@@ -151,7 +146,7 @@ void kv_elementwise(kv_loop_id id, size_t n_in, const kv_view *in, int rank, con
 /* ---- on contiguous operands ---- */
 
 struct flat {
-  kv_loop *loop;
+  kv_elementwise_loop *loop;
   kvino_dtype dtype;
   size_t size, result_size;
   const char *x[MOST];

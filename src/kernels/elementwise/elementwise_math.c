@@ -2,4 +2,4 @@
 #include "kernels/elementwise/elementwise_tables.h"
 #define LINES "kernels/elementwise/elementwise_math.def"
 #define LOOPS kv_loops_math
-#include "kernels/elementwise/elementwise_body.h"
+#include "kernels/elementwise/elementwise_loops.h"

@@ -1,13 +1,7 @@
 /* Select: elements of two views by a bool one. Only the size of the elements matters. */
 #include "base/threads.h"
-#include "kernels/elementwise/elementwise_tables.h"
+#include "kernels/kernels.h"
 #include "kernels/access/feed.h"
-
-static kv_select_loop *loop(void) {
-  static kv_select_loop *const table[KV_ISA_COUNT] = {
-      [KV_ISA_SCALAR] = kv_select_scalar, [KV_ISA_AVX2] = kv_select_avx2, [KV_ISA_AVX512] = kv_select_avx512};
-  return table[kv_cpu_isa()];
-}
 
 struct job {
   const kv_view *x[3]; /* condition, then, otherwise */
@@ -29,7 +23,7 @@ static __attribute__((noinline)) void run_range(void *context, size_t begin, siz
     n = (int64_t)end - at;
     for (int i = 0; i < 3; i++) n = kv_feed_offer(&feed[i], n);
     for (int i = 0; i < 3; i++) x[i] = kv_feed_next(&feed[i], n);
-    loop()(size, job->out + (size_t)at * size, x[0], x[1], x[2], (size_t)n);
+    KV_BEST(kv_select)(size, job->out + (size_t)at * size, x[0], x[1], x[2], (size_t)n);
   }
 }
 

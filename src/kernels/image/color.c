@@ -1,19 +1,14 @@
 /* Colours in another system: which loop takes which pixels. */
 #include "kernels/image/color.h"
 
-#include "base/cpu.h"
 #include "base/threads.h"
-
-static kv_color_f32 *const f32[KV_ISA_COUNT] = {
-    [KV_ISA_SCALAR] = kv_color_f32_scalar, [KV_ISA_AVX2] = kv_color_f32_avx2, [KV_ISA_AVX512] = kv_color_f32_avx512};
-static kv_color_f64 *const f64[KV_ISA_COUNT] = {
-    [KV_ISA_SCALAR] = kv_color_f64_scalar, [KV_ISA_AVX2] = kv_color_f64_avx2, [KV_ISA_AVX512] = kv_color_f64_avx512};
+#include "kernels/kernels.h"
 
 static void pixels(const kv_coloring *c, int64_t at, int64_t n, int64_t step, int64_t apart) {
   if (c->dtype == KVINO_F32)
-    f32[kv_cpu_isa()](c->to_hsv, (float *)c->y + at, (const float *)c->x + at, n, step, apart, (float)c->epsilon);
+    KV_BEST(kv_color_f32)(c->to_hsv, (float *)c->y + at, (const float *)c->x + at, n, step, apart, (float)c->epsilon);
   else
-    f64[kv_cpu_isa()](c->to_hsv, (double *)c->y + at, (const double *)c->x + at, n, step, apart, c->epsilon);
+    KV_BEST(kv_color_f64)(c->to_hsv, (double *)c->y + at, (const double *)c->x + at, n, step, apart, c->epsilon);
 }
 
 /* Pixels [begin, end) of all, counted plane by plane. */

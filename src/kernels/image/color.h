@@ -23,7 +23,5 @@ void kv_color_run(const kv_coloring *c);
 typedef void kv_color_f32(bool to_hsv, float *y, const float *x, int64_t n, int64_t step, int64_t apart, float epsilon);
 typedef void kv_color_f64(bool to_hsv, double *y, const double *x, int64_t n, int64_t step, int64_t apart,
                           double epsilon);
-kv_color_f32 kv_color_f32_scalar, kv_color_f32_avx2, kv_color_f32_avx512;
-kv_color_f64 kv_color_f64_scalar, kv_color_f64_avx2, kv_color_f64_avx512;
 
 #endif

@@ -4,22 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/cpu.h"
 #include "base/threads.h"
-
-static kv_resample_f32 *loop_f32(void) {
-  static kv_resample_f32 *const table[KV_ISA_COUNT] = {[KV_ISA_SCALAR] = kv_resample_f32_scalar,
-                                                       [KV_ISA_AVX2] = kv_resample_f32_avx2,
-                                                       [KV_ISA_AVX512] = kv_resample_f32_avx512};
-  return table[kv_cpu_isa()];
-}
-
-static kv_resample_f64 *loop_f64(void) {
-  static kv_resample_f64 *const table[KV_ISA_COUNT] = {[KV_ISA_SCALAR] = kv_resample_f64_scalar,
-                                                       [KV_ISA_AVX2] = kv_resample_f64_avx2,
-                                                       [KV_ISA_AVX512] = kv_resample_f64_avx512};
-  return table[kv_cpu_isa()];
-}
+#include "kernels/kernels.h"
 
 /* Rows of at least this many elements go through the vector loop. */
 enum { WIDE = 8 };
@@ -44,7 +30,8 @@ static void inside(const kv_resampling *r, int64_t o, int64_t *from, int64_t *to
       for (int64_t i = 0; i < n; i++) y[i] = 0;                                                                        \
       return;                                                                                                          \
     }                                                                                                                  \
-    loop_##bits()(y, (const type *)r->x + (a * r->in + r->start[o] + from) * n, n, to - from, w + from, n);            \
+    KV_BEST(kv_resample_##bits)                                                                                        \
+    (y, (const type *)r->x + (a * r->in + r->start[o] + from) * n, n, to - from, w + from, n);                         \
   }                                                                                                                    \
                                                                                                                        \
   /* Outputs [begin, end) of a line whose rows are short: n is a constant where it is inlined. */                      \
@@ -88,8 +75,9 @@ static void inside(const kv_resampling *r, int64_t o, int64_t *from, int64_t *to
       if (low > r->out) low = r->out;                                                                                  \
       if (high > r->out) high = r->out;                                                                                \
       if (high < low) high = low;                                                                                      \
-      loop_##bits()((type *)r->y + (a * r->out + low) * n, (const type *)r->x + (a * r->in + r->start[0] + low) * n,   \
-                    (high - low) * n, r->taps, r->w, n);                                                               \
+      KV_BEST(kv_resample_##bits)                                                                                      \
+      ((type *)r->y + (a * r->out + low) * n, (const type *)r->x + (a * r->in + r->start[0] + low) * n,                \
+       (high - low) * n, r->taps, r->w, n);                                                                            \
     }                                                                                                                  \
     some_##bits(r, a, 0, low);                                                                                         \
     some_##bits(r, a, high, r->out);                                                                                   \

@@ -24,7 +24,5 @@ void kv_resample_back(const kv_resampling *r);
 /* The inner loop, one per instruction set: y[i] = sum over k < taps of w[k] * x[i + k * step], i < n. */
 typedef void kv_resample_f32(float *y, const float *x, int64_t n, int64_t taps, const float *w, int64_t step);
 typedef void kv_resample_f64(double *y, const double *x, int64_t n, int64_t taps, const double *w, int64_t step);
-kv_resample_f32 kv_resample_f32_scalar, kv_resample_f32_avx2, kv_resample_f32_avx512;
-kv_resample_f64 kv_resample_f64_scalar, kv_resample_f64_avx2, kv_resample_f64_avx512;
 
 #endif

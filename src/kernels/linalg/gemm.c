@@ -4,9 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/threads.h"
-#include "kernels/linalg/gemm_kernels.h"
+#include "kernels/kernels.h"
 
 /* Products of more multiplications than this are cut into slabs, one task each. */
 static const int64_t SLAB = 1 << 21;
@@ -19,9 +18,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
  * larger task, and two pools would fight for the processors. */
 static void start(void) {
   openblas_set_num_threads(1);
-  if (kv_cpu_isa() >= KV_ISA_AVX512) integers = kv_gemm_table_avx512();
-  if (!integers && kv_cpu_isa() >= KV_ISA_AVX2) integers = kv_gemm_table_avx2();
-  if (!integers) integers = kv_gemm_table_scalar();
+  integers = &KV_BEST(kv_gemm_integers);
 }
 
 static bool unit(int64_t step, int64_t n) { return step == 1 || n == 1; }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/nonzero/nonzero.h"
+#include "kernels/kernels.h"
 #include "kernels/nonzero/nonzero_mask.h"
 
 enum {
@@ -25,21 +26,14 @@ static const int64_t STREAM = (int64_t)32 << 20;
 static _Atomic(const kv_nz_kernels *) kernels_in_use;
 
 static const kv_nz_kernels *kernels_of(kv_isa isa) {
-  switch (isa) {
-  case KV_ISA_AVX512:
-    return kv_nz_kernels_avx512();
-  case KV_ISA_AVX2:
-    return kv_nz_kernels_avx2();
-  default:
-    return kv_nz_kernels_scalar();
-  }
+  static const kv_nz_kernels *const table[KV_ISA_COUNT] = KV_LEVELS(kv_nz);
+  return table[isa];
 }
 
 const kv_nz_kernels *kv_nz_kernels_get(void) {
   const kv_nz_kernels *k = atomic_load_explicit(&kernels_in_use, memory_order_acquire);
   if (k) return k;
   k = kernels_of(kv_cpu_isa());
-  if (!k) k = kv_nz_kernels_scalar();
   atomic_store_explicit(&kernels_in_use, k, memory_order_release);
   return k;
 }

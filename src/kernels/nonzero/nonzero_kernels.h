@@ -1,4 +1,4 @@
-/* The inner loops of the nonzero family, one table per ISA. Private to src/kernels/nonzero*.c.
+/* The inner loops of the nonzero family, one table per level. Private to src/kernels/nonzero*.c.
  *
  * How the work is cut: the input becomes a bit mask, one bit per element in C order (`mask`). Blocks of KV_NZ_BLOCK
  * bits are decoded to lists of 16-bit positions (`decode`), and for each axis, last to first, a list of flat positions
@@ -59,11 +59,6 @@ typedef struct kv_nz_kernels {
   /* counts[i] = how many are set in bits [i * length, (i + 1) * length), for i below n; length 1 to 64. */
   void (*fields)(const uint64_t *words, int n, int length, uint8_t *counts);
 } kv_nz_kernels;
-
-/* The table of each ISA; NULL where this build has none. */
-const kv_nz_kernels *kv_nz_kernels_scalar(void);
-const kv_nz_kernels *kv_nz_kernels_avx2(void);
-const kv_nz_kernels *kv_nz_kernels_avx512(void);
 
 /* The table in use. */
 const kv_nz_kernels *kv_nz_kernels_get(void);

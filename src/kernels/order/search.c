@@ -1,8 +1,8 @@
 /* Which loop searches: the instruction set decides, and what the vectorized ones do not take. */
-#define SEARCH_LOOP kv_search_scalar
-#include "kernels/order/search_body.h"
+#include "kernels/order/search.h"
 
-#include "base/cpu.h"
+#include "kernels/kernels.h"
+#include "kernels/order/order.h"
 
 /* One value at a time: keys of two numbers, and rows too long for 32-bit places. */
 static void search_any(kvino_dtype dtype, const char *sorted, int64_t n, const char *values, int64_t m, bool right,
@@ -27,9 +27,6 @@ static void search_any(kvino_dtype dtype, const char *sorted, int64_t n, const c
 
 void kv_search(kvino_dtype dtype, const char *sorted, int64_t n, const char *values, int64_t m, bool right, bool narrow,
                void *counts) {
-  kv_search_loop *loop = kv_search_scalar;
-  if (kv_cpu_isa() == KV_ISA_AVX512) loop = kv_search_avx512;
-  if (kv_cpu_isa() == KV_ISA_AVX2) loop = kv_search_avx2;
-  if (dtype == KVINO_C128 || n > INT32_MAX) loop = search_any;
+  kv_search_loop *loop = dtype == KVINO_C128 || n > INT32_MAX ? search_any : &KV_BEST(kv_search);
   loop(dtype, sorted, n, values, m, right, narrow, counts);
 }

@@ -8,7 +8,6 @@
  * contiguous; `counts` are int32 where `narrow`, else int64. */
 typedef void kv_search_loop(kvino_dtype dtype, const char *sorted, int64_t n, const char *values, int64_t m, bool right,
                             bool narrow, void *counts);
-kv_search_loop kv_search; /* the best of these, which take up to INT32_MAX sorted elements, and no complex128: */
-kv_search_loop kv_search_scalar, kv_search_avx2, kv_search_avx512;
+kv_search_loop kv_search;
 
 #endif

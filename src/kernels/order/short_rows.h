@@ -17,6 +17,4 @@ typedef struct kv_short_sorts {
 /* What sorts rows of n elements; NULL where the instruction set has none or n > KV_SHORT_ROW. */
 const kv_short_sorts *kv_short_sorts_of(int64_t n);
 
-extern const kv_short_sorts kv_short_sorts_avx2, kv_short_sorts_avx512;
-
 #endif

@@ -11,7 +11,6 @@ enum { KV_EXTREME_COLUMNS = 64 };
  * (`greatest`: the greatest) is. 0 < n < 2^32. */
 typedef void kv_extreme_loop(kvino_dtype dtype, int64_t n, int64_t columns, int64_t step, const char *data,
                              bool greatest, int64_t *index);
-kv_extreme_loop kv_extreme; /* the best of: */
-kv_extreme_loop kv_extreme_scalar, kv_extreme_avx2, kv_extreme_avx512;
+kv_extreme_loop kv_extreme;
 
 #endif

@@ -2,20 +2,14 @@
 
 #include <math.h>
 
-#include "base/cpu.h"
 #include "base/threads.h"
-#include "kernels/reduce/normalize_kernels.h"
+#include "kernels/kernels.h"
 #include "kernels/reduce/reduce_kernels.h"
 
 static const int64_t GRAIN = 1 << 14; /* elements in a task */
 enum { TILE = 256 };                  /* columns at a time */
 
-static const kv_normalize_kernels *kernels(void) {
-  const kv_normalize_kernels *k = NULL;
-  if (kv_cpu_isa() >= KV_ISA_AVX512) k = kv_normalize_kernels_avx512();
-  if (!k && kv_cpu_isa() >= KV_ISA_AVX2) k = kv_normalize_kernels_avx2();
-  return k ? k : kv_normalize_kernels_scalar();
-}
+static const kv_normalize_kernels *kernels(void) { return &KV_BEST(kv_normalize); }
 
 typedef struct job {
   const kv_normalize_kernels *k;

@@ -1,4 +1,4 @@
-/* The loops of softmax and normalization, one table per ISA; [0] f32, [1] f64. Private to normalize*.c. Rows are
+/* The loops of softmax and normalization, one table per level; [0] f32, [1] f64. Private to normalize*.c. Rows are
  * contiguous. */
 #ifndef KVINO_KERNELS_REDUCE_NORMALIZE_KERNELS_H
 #define KVINO_KERNELS_REDUCE_NORMALIZE_KERNELS_H
@@ -18,10 +18,5 @@ typedef struct kv_normalize_kernels {
   /* sum of (x[i] - center)^2 */
   double (*spread[2])(const void *x, int64_t n, double center);
 } kv_normalize_kernels;
-
-/* NULL where this build lacks the ISA. */
-const kv_normalize_kernels *kv_normalize_kernels_scalar(void);
-const kv_normalize_kernels *kv_normalize_kernels_avx2(void);
-const kv_normalize_kernels *kv_normalize_kernels_avx512(void);
 
 #endif

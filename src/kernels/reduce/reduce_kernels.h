@@ -1,5 +1,5 @@
-/* The inner loops of reductions, one table per ISA, and the accumulators ("state") they work on. Private to the kernels
- * that reduce: reduce*.c, pool.c, softmax.c.
+/* The inner loops of reductions, one table per level, and the accumulators ("state") they work on. Private to the
+ * kernels that reduce: reduce*.c, pool.c, softmax.c.
  *
  * A state has `width` slots, one for each output that is computed at once. What a slot is follows from the operation
  * and the dtype (kv_reduce_state): floats below f64 accumulate in f64, so that one rounding remains; f64 sums carry the
@@ -61,11 +61,7 @@ void kv_reduce_merge(const kv_reducer *r, void *into, int64_t into_width, const 
 void kv_reduce_finish(const kv_reducer *r, const void *state, int64_t width, int64_t n, double count, char *out,
                       int64_t step);
 
-/* The loops of each ISA for an operation (not MEAN) and a compute dtype; NULL functions where there are none. The whole
- * is NULL where this build lacks the ISA. */
+/* The loops of each ISA for an operation (not MEAN) and a compute dtype; NULL functions where there are none. */
 typedef kv_reduce_kernel kv_reduce_table[KV_REDUCE_OPS][KVINO_DTYPE_COUNT];
-const kv_reduce_table *kv_reduce_table_scalar(void);
-const kv_reduce_table *kv_reduce_table_avx2(void);
-const kv_reduce_table *kv_reduce_table_avx512(void);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/convert.h"
 #include "kernels/elementwise/convert.h"
+#include "kernels/kernels.h"
 #include "kernels/reduce/reduce_kernels.h"
 
 static kv_reduce_state state_of(kv_reduce_op op, kvino_dtype compute) {
@@ -24,16 +25,11 @@ static kv_reduce_state state_of(kv_reduce_op op, kvino_dtype compute) {
   }
 }
 
-static const kv_reduce_table *table(void) {
-  const kv_reduce_table *t = NULL;
-  if (kv_cpu_isa() >= KV_ISA_AVX512) t = kv_reduce_table_avx512();
-  if (!t && kv_cpu_isa() >= KV_ISA_AVX2) t = kv_reduce_table_avx2();
-  return t ? t : kv_reduce_table_scalar();
-}
+static const kv_reduce_table *table(void) { return &KV_BEST(kv_reduce_loops); }
 
 bool kv_reduce_takes(kv_reduce_op op, kvino_dtype dtype) {
   if (op == KV_REDUCE_MEAN) return kvino_dtype_is_float(dtype) || kvino_dtype_is_complex(dtype);
-  return (*kv_reduce_table_scalar())[op][kv_compute_dtype(dtype)].row != NULL;
+  return kv_reduce_loops_scalar[op][kv_compute_dtype(dtype)].row != NULL;
 }
 
 kvino_status kv_reducer_init(kv_reducer *r, kv_reduce_op op, kvino_dtype dtype, kvino_error *err) {

@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 
 enum {
   FACTORS = 40, /* of a 63-bit length, radix 4 first */
@@ -207,27 +207,14 @@ kv_fft_work kv_fft_lay_out(const kv_fft *plan, int64_t lanes, double *memory) {
 
 /* ---- running ---- */
 
-static void do_pass(const kv_fft_pass *t, int64_t begin, int64_t end, int64_t first, int64_t last) {
-  switch (kv_cpu_isa()) {
-  case KV_ISA_AVX512:
-    kv_fft_pass_avx512(t, begin, end, first, last);
-    break;
-  case KV_ISA_AVX2:
-    kv_fft_pass_avx2(t, begin, end, first, last);
-    break;
-  default:
-    kv_fft_pass_scalar(t, begin, end, first, last);
-  }
-}
-
 static void some_butterflies(void *context, size_t begin, size_t end) {
   const kv_fft_pass *t = context;
-  do_pass(t, (int64_t)begin, (int64_t)end, 0, t->stride);
+  KV_BEST(kv_fft_pass)(t, (int64_t)begin, (int64_t)end, 0, t->stride);
 }
 
 static void some_lines(void *context, size_t begin, size_t end) {
   const kv_fft_pass *t = context;
-  do_pass(t, 0, t->m, (int64_t)begin, (int64_t)end);
+  KV_BEST(kv_fft_pass)(t, 0, t->m, (int64_t)begin, (int64_t)end);
 }
 
 static int run_passes(const kv_fft *p, int64_t lanes, const kv_fft_work *w, bool threads) {
@@ -240,7 +227,7 @@ static int run_passes(const kv_fft *p, int64_t lanes, const kv_fft_work *w, bool
                      w->re[at],    w->im[at], w->re[at ^ 1], w->im[at ^ 1]};
     int64_t grain = SHARED / (4 * p->factor[i]);
     if (!threads)
-      do_pass(&t, 0, m, 0, stride);
+      KV_BEST(kv_fft_pass)(&t, 0, m, 0, stride);
     else if (m >= stride)
       kv_parallel_ranges((size_t)m, (size_t)(grain / stride + 1), some_butterflies, &t);
     else

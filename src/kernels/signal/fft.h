@@ -49,7 +49,6 @@ typedef struct kv_fft_pass {
 } kv_fft_pass;
 /* Butterflies [begin, end) of m, of lines [first, last) of those interleaved. */
 typedef void kv_fft_pass_loop(const kv_fft_pass *pass, int64_t begin, int64_t end, int64_t first, int64_t last);
-kv_fft_pass_loop kv_fft_pass_scalar, kv_fft_pass_avx2, kv_fft_pass_avx512;
 
 /* The largest odd radix; room for as many complex numbers is on the stack. */
 enum { KV_FFT_MAX_RADIX = 31 };

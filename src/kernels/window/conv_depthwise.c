@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/window/taps.h"
+#include "kernels/kernels.h"
 
 enum { LINE = 256 }; /* elements at least for which weights are repeated */
 
@@ -92,12 +92,12 @@ static int64_t place(const kv_conv *c, int d, int64_t position, int64_t k) {
     T *y = (T *)c->y.data + unit * width * j->across;                                                                  \
     const int64_t n = gather_##T(j, from, weights, c->channels_last ? step : 1, at, rows, x, w);                       \
     if (!c->channels_last) {                                                                                           \
-      kv_taps_here()->ONE_##T(y, width, n, x, w);                                                                      \
+      KV_BEST(kv_taps).ONE_##T(y, width, n, x, w);                                                                     \
       return;                                                                                                          \
     }                                                                                                                  \
     for (int64_t p = 0; p < width; p += j->repeat, y += step) {                                                        \
       const int64_t some = width - p < j->repeat ? width - p : j->repeat;                                              \
-      kv_taps_here()->EACH_##T(y, some * j->across, n, x, w);                                                          \
+      KV_BEST(kv_taps).EACH_##T(y, some * j->across, n, x, w);                                                         \
       for (int64_t t = 0; t < n; t++) x[t] += step;                                                                    \
     }                                                                                                                  \
   }

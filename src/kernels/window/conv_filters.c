@@ -8,7 +8,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/window/conv_filters_kernels.h"
+#include "kernels/kernels.h"
 
 enum {
   POSITIONS = 192, /* of a tile: a panel of d stays in the first-level cache */
@@ -297,9 +297,7 @@ kvino_status kv_convolve_filters(const kv_conv *c, char *filters, kvino_error *e
     memset(filters, 0, (size_t)(taps * c->in * c->groups * c->out * p.size));
     return KVINO_OK;
   }
-  p.kernels = kv_cpu_isa() >= KV_ISA_AVX512 ? &kv_filter_avx512
-              : kv_cpu_isa() >= KV_ISA_AVX2 ? &kv_filter_avx2
-                                            : &kv_filter_scalar;
+  p.kernels = &KV_BEST(kv_filter);
   p.depthwise = c->in == 1 && c->groups > 1;
   flatten(&p.c);
   p.taps = p.c.kernel[2];

@@ -26,6 +26,4 @@ typedef struct kv_filter_kernels {
   void (*depthwise[2])(const kv_filter_tile *t); /* each channel with its own; panels of d are like those of x */
 } kv_filter_kernels;
 
-extern const kv_filter_kernels kv_filter_scalar, kv_filter_avx2, kv_filter_avx512;
-
 #endif

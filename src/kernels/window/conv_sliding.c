@@ -2,12 +2,11 @@
  * taps go by. */
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/window/conv_depthwise.h"
 #include "kernels/linalg/gemm.h"
-#include "kernels/image/resample.h"
+#include "kernels/kernels.h"
 
 enum {
   FEW = 16 /* results that are products of vectors each */,
@@ -30,12 +29,6 @@ bool kv_convolve_slides(const kv_conv *c) {
 static int64_t clamp(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }
 
 #define SLIDE(T, bits)                                                                                                 \
-  static kv_resample_f##bits *loop_##bits(void) {                                                                      \
-    static kv_resample_f##bits *const table[KV_ISA_COUNT] = {[KV_ISA_SCALAR] = kv_resample_f##bits##_scalar,           \
-                                                             [KV_ISA_AVX2] = kv_resample_f##bits##_avx2,               \
-                                                             [KV_ISA_AVX512] = kv_resample_f##bits##_avx512};          \
-    return table[kv_cpu_isa()];                                                                                        \
-  }                                                                                                                    \
   /* y += the products of tap t that lie inside */                                                                     \
   static void edge_##bits(const kv_conv *c, const T *x, const T *w, int64_t first, int64_t n, int64_t t, T *y) {       \
     const int64_t shift = first - c->begin[2] + t * c->dilation[2], from = clamp(-shift, 0, n);                        \
@@ -54,7 +47,7 @@ static int64_t clamp(int64_t i, int64_t low, int64_t high) { return i < low ? lo
     memset(y, 0, (size_t)n * sizeof *y);                                                                               \
     for (int64_t t = some; t < whole; t++) edge_##bits(c, x, w, first, n, t, y);                                       \
     for (int64_t t = whole; t < rest; t += PIECE) {                                                                    \
-      loop_##bits()(sum, x + start + t * d, n, rest - t < PIECE ? rest - t : PIECE, w + t, d);                         \
+      KV_BEST(kv_resample_f##bits)(sum, x + start + t * d, n, rest - t < PIECE ? rest - t : PIECE, w + t, d);          \
       for (int64_t i = 0; i < n; i++) y[i] += sum[i];                                                                  \
     }                                                                                                                  \
     for (int64_t t = rest; t < end; t++) edge_##bits(c, x, w, first, n, t, y);                                         \

@@ -6,7 +6,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/window/pool_back_kernels.h"
+#include "kernels/kernels.h"
 
 /* A unit is what no other touches: some channels of an image. */
 typedef struct job {
@@ -131,9 +131,7 @@ static void run_units(void *context, size_t begin, size_t end) {
 }
 
 kvino_status kv_pool_windows_back(const kv_pool_back *p, kvino_error *err) {
-  const kv_pool_back_kernels *kernels = kv_cpu_isa() >= KV_ISA_AVX512 ? kv_pool_back_avx512
-                                        : kv_cpu_isa() >= KV_ISA_AVX2 ? kv_pool_back_avx2
-                                                                      : kv_pool_back_scalar;
+  const kv_pool_back_kernels *kernels = KV_BEST(kv_pool_back);
   job j = {.p = p, .kernels = &kernels[p->dtype == KVINO_F64], .gathers = p->op == KV_POOL_GATHER_MAX, .taps = 1};
   j.size = (int64_t)kvino_dtype_size(p->dtype);
   j.large = p->in[0] * p->in[1] * p->in[2];

@@ -14,6 +14,6 @@ typedef struct kv_pool_back_kernels {
   void (*mean)(const int64_t *at, int64_t taps, int64_t n, const void *d, double divisor, void *y);
 } kv_pool_back_kernels;
 
-extern const kv_pool_back_kernels kv_pool_back_scalar[2], kv_pool_back_avx2[2], kv_pool_back_avx512[2];
+typedef const kv_pool_back_kernels kv_pool_back_table[2];
 
 #endif

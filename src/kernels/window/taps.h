@@ -16,9 +16,4 @@ typedef struct kv_taps {
   kv_taps_f64 *each_f64, *one_f64;
 } kv_taps;
 
-/* Those of one instruction set; NULL functions where this build lacks it. */
-extern const kv_taps kv_taps_scalar, kv_taps_avx2, kv_taps_avx512;
-/* Those of this processor. */
-const kv_taps *kv_taps_here(void);
-
 #endif

@@ -1,2 +1,0 @@
-#define SEARCH_LOOP kv_search_avx512
-#include "kernels/order/search_body.h"
