@@ -13,7 +13,8 @@ def main():
                               ["training.py"]):
         print(f"== {name} ==", flush=True)
         worst = max(worst, subprocess.run([sys.executable, str(HERE / name), *arguments], cwd=HERE).returncode)
-    return worst
+    print("== kernels.c ==", flush=True)
+    return max(worst, subprocess.run([str(HERE.parent / "build" / "release" / "bench" / "kernels")]).returncode)
 
 
 if __name__ == "__main__":
