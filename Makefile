@@ -4,6 +4,7 @@
 #   make test     every test                                                make format  clang-format and ruff
 #   make build    .venv with kvino in it                                    make lint    the checks alone
 #   make fuzz     a minute of fuzzing per target (clang)                    make clean   removes build/ and .venv*/
+#   make fuzz-graphs   a minute of random graphs (SECONDS_EACH=...; FUZZ="--seed 7 --operators conv")
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,7 +28,7 @@ export VIRTUAL_ENV := $(VENV)
 NATIVE_SOURCES := $(shell find include src python cmake tests/c fuzz -type f -not -name '*.pyc' -not -path '*/corpus/*') \
                   CMakeLists.txt CMakePresets.json pyproject.toml
 
-.PHONY: setup venv build run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz clean
+.PHONY: setup venv build run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz fuzz-graphs clean
 .PHONY: $(STAMPS)/system
 
 # ---- set-up ----
@@ -162,6 +163,12 @@ bench: build peers $(STAMPS)/tests-c
 
 fuzz:
 	bash tools/fuzz.sh
+
+# Random graphs, eager against compiled: tests/graphs.
+SECONDS_EACH ?= 60
+FUZZ ?=
+fuzz-graphs: build $(STAMPS)/venv-test
+	cd tests && $(VENV)/bin/python -m graphs --seconds $(SECONDS_EACH) $(FUZZ)
 
 clean:
 	rm -rf build .venv .venv-nightly

@@ -1,0 +1,220 @@
+"""Runs a program eagerly and compiled in every way, and compares.
+
+On the device `native` every result is the eager one bit by bit. On OpenVINO integers, bool, float64 and complex numbers are, too; of narrower
+floats docs/exactness.md states how far one operator may be off, and what that comes to in a whole program is found by running it eagerly with
+every inexact step put off by as much: an element may differ as far as it moves then. What jumps (an index, a rounded number, a finite
+number that becomes infinite) is not compared, for it hangs on noise; steps that are exact on what they are given are not put off.
+"""
+
+import dataclasses
+import re
+
+import numpy as np
+
+import kvino
+from graphs.arrays import FLOAT8
+from graphs.program import call, function_of, mapped, plainly
+
+# What is exact in any dtype: moved, chosen, compared, counted, rounded to whole numbers.
+EXACT = set(
+    "abs absolute all allclose amax amin any append arange argmax argmin argpartition argsort argwhere array_split bincount broadcast_to cast ceil "
+    "clip column_stack concatenate copy copysign count_nonzero cond depth_to_space diag diagflat diagonal digitize dsplit dstack empty equal "
+    "expand_dims extract_sequences eye fabs flatnonzero flip fliplr flipud floor fmax fmin fmod fori_loop full full_like greater greater_equal "
+    "hard_shrink hard_tanh heaviside hsplit hstack identity imag in_top_k index isclose isfinite isin isinf isnan isneginf isposinf isreal less "
+    "less_equal logical_and logical_not logical_or logical_xor max max_pool maximum meshgrid min minimum mod moveaxis nan_to_num nanargmax "
+    "nanargmin nanmax nanmin negative nextafter nonzero not_equal one_hot ones ones_like pad ptp ravel real relu relu6 repeat reshape roll rot90 "
+    "scan scatter_update searchsorted segment_max segment_min select shape_tensor sign signbit slice slice_update sort space_to_depth split "
+    "squeeze stack stop_gradient swapaxes take take_along_axis threshold tile top_k transpose tri tril triu trunc unfold unique unstack view "
+    "vsplit vstack where while_loop zeros zeros_like adaptive_max_pool round floor_divide shuffle conj conjugate multi_hot empty_like".split()
+)
+# What is exact on numbers of few bits, in any order.
+SUMS = set(
+    "add subtract multiply square sum dot matmul inner outer vdot einsum tensordot kron trace diff cumsum nansum nancumsum segment_sum conv "
+    "conv_transpose depthwise_conv separable_conv scatter fold cross correlate leaky_relu hard_shrink soft_shrink prod".split()
+)
+# How far a result of a step may be off, relatively; and its operands, for sums that cancel.
+STEP = {"float32": 1e-6, "float16": 2 * 2.0**-10, "bfloat16": 2 * 2.0**-7, "float8_e4m3fn": 2 * 2.0**-3, "float8_e5m2": 2 * 2.0**-2}
+OPERAND = {"float32": 2.0**-22}
+RUNS = 24
+
+
+@dataclasses.dataclass
+class Disagreement:
+    mode: str
+    nature: str  # "value", "error", ...
+    detail: str
+    where: int = 0  # position among the results
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Arrays, or the class and words of an error."""
+
+    values: list = None
+    error: tuple = None
+
+
+MODES = [("native", False), ("native", True), ("CPU", False), ("CPU", True)]
+
+
+def outcome(f, inputs):
+    try:
+        return Outcome([np.array(y, copy=True) for y in f(*inputs)])
+    except Exception as e:  # whatever it is, the other way must raise it, too
+        return Outcome(error=(type(e).__name__, str(e)))
+
+
+def eager(program, inputs, around=plainly):
+    return outcome(function_of(program, around), [kvino.Tensor(x) for x in inputs.values()])
+
+
+def judge(program, modes=MODES, first=False):
+    """The disagreements of a program; `first`: at most one."""
+    found = []
+    want = eager(program, program.inputs)
+    other = eager(program, program.other) if program.other else None
+    for device, dynamic in modes:
+        f = kvino.function(function_of(program), device=device, dynamic=dynamic)
+        runs = [(program.inputs, want, "")]
+        if dynamic and other:
+            runs += [(program.other, other, ", other lengths"), (program.inputs, want, ", again")]
+        else:
+            runs *= 2
+        for inputs, expected, label in runs:
+            got = outcome(f, inputs.values())
+            d = compare(program, inputs, expected, got, device)
+            if d:
+                d.mode = f"{device}{' dynamic' if dynamic else ''}{label}"
+                found.append(d)
+                if first:
+                    return found
+                break
+    return found
+
+
+def words(text):
+    return re.sub(r"\d+", "N", text)[:160]
+
+
+def compare(program, inputs, want, got, device):
+    if want.error or got.error:
+        if want.error == got.error:
+            return None
+        if not want.error:
+            return Disagreement("", "raises", f"{got.error[0]}: {got.error[1][:300]}")
+        if not got.error:
+            return Disagreement("", "does not raise", f"want {want.error[0]}: {want.error[1][:300]}")
+        return Disagreement("", "other error", f"want {want.error[0]}: {want.error[1][:300]}\ngot  {got.error[0]}: {got.error[1][:300]}")
+    noise = None
+    for i, (w, g) in enumerate(zip(want.values, got.values)):
+        if w.dtype != g.dtype:
+            return Disagreement("", "dtype", f"want {w.dtype}, got {g.dtype}", i)
+        if w.shape == g.shape and same_bits(w, g, device == "native"):
+            continue
+        if device == "CPU":
+            noise = noise or perturbed(program, inputs)
+            bad = beyond(w, g, [v[i] for v in noise], bool(noise))
+        else:
+            bad = True if w.shape != g.shape else differing(w, g)
+        if bad is True:
+            return Disagreement("", "shape", f"want {w.shape}, got {g.shape}", i)
+        if bad is not None and bad.any():
+            at = np.argwhere(bad)[:5]
+            pairs = ", ".join(f"{w[tuple(a)]} / {g[tuple(a)]}" for a in at)
+            return Disagreement("", nature_of(w, g, bad), f"{w.dtype} {w.shape}, want / got: {pairs}", i)
+    return None
+
+
+def number(x):
+    """As a dtype that NumPy computes in."""
+    return x.astype(np.float64) if x.dtype.kind == "V" or x.dtype.name in (*FLOAT8, "bfloat16", "float16") else x
+
+
+def differing(w, g, signs=True):
+    w, g = number(w), number(g)
+    if w.dtype.kind not in "fc":
+        return w != g
+    if w.dtype.kind == "c":
+        return differing(w.real, g.real, signs) | differing(w.imag, g.imag, signs)
+    bad = ~((w == g) | (np.isnan(w) & np.isnan(g)))
+    return bad | ((w == 0) & (g == 0) & (np.signbit(w) != np.signbit(g))) if signs else bad
+
+
+def same_bits(w, g, signs):
+    return not differing(w, g, signs).any()
+
+
+def nature_of(w, g, bad):
+    if w.dtype.kind in "biu":
+        return "integers" if w.dtype.kind != "b" else "bool"
+    w, g = number(w)[bad], number(g)[bad]
+    if (np.isnan(w) != np.isnan(g)).any():
+        return "nan"
+    if (np.isinf(w) != np.isinf(g)).any():
+        return "inf"
+    if (w == g).all():
+        return "sign of zero"
+    with np.errstate(all="ignore"):
+        off = np.abs(w - g) / np.maximum(np.abs(w), 1e-300)
+    return "last bits" if np.nanmax(off) < 1e-5 else "value"
+
+
+# ---- how far noise goes ----
+
+
+def few_bits(x):
+    """Multiples of 1/8 up to 16: products and sums of some hundreds of them are exact in float32."""
+    x = number(np.asarray(x))
+    return x.dtype.kind in "biu" or bool(np.isfinite(x).all() and (x * 8 == np.round(x * 8)).all() and (np.abs(x) <= 16).all())
+
+
+def perturbed(program, inputs):
+    """The values of eager runs with every inexact step off by what it may be; runs that raise give none."""
+    runs = []
+    for seed in range(RUNS):
+        rng = np.random.default_rng(seed)
+
+        def off(t, sizes):
+            size = sizes.get(t.dtype)
+            if size is None or not t.size:
+                return t
+            x = np.asarray(t)
+            signs = np.sign(seed - 0.5) if seed < 2 else rng.uniform(-1, 1, x.shape)
+            with np.errstate(all="ignore"):
+                return kvino.Tensor(np.asarray(number(x) * (1 + size * signs)).astype(x.dtype))
+
+        def around(step, args, kwargs):
+            if step.op in EXACT:
+                return call(step.op, args, kwargs)
+            tensors = []
+            mapped(lambda t: tensors.append(t) if isinstance(t, kvino.Tensor) else None, (args, kwargs))
+            if step.op in SUMS and all(t.dtype == "float32" or t.dtype not in STEP for t in tensors) and all(map(few_bits, tensors)):
+                return call(step.op, args, kwargs)
+            args, kwargs = mapped(lambda t: off(t, OPERAND) if isinstance(t, kvino.Tensor) else t, (args, kwargs))
+            return mapped(lambda t: off(t, STEP), call(step.op, args, kwargs))
+
+        run = eager(program, inputs, around)
+        if run.values:
+            runs.append(run.values)
+    return runs
+
+
+def beyond(w, g, runs, any_run):
+    """Where g is further from w than noise takes it; None where noise decides everything, True where shapes differ."""
+    if not any_run or any(r.shape != w.shape for r in runs):
+        return None
+    if w.shape != g.shape:
+        return True
+    moved = np.array([differing(w, r, False) for r in runs]).any(0)
+    name = w.dtype.name
+    if name not in STEP and w.dtype.kind not in "fc":
+        return differing(w, g) & ~moved
+    with np.errstate(all="ignore"):
+        a, b = (number(w), number(g))
+        spread = np.max([np.abs(number(r) - a) for r in runs], axis=0)
+        wild = moved & ~np.isfinite(spread)
+        size = STEP.get(name, 0.0)
+        largest = np.abs(a[np.isfinite(a)]).max(initial=0.0)
+        floor = 2 * size * np.abs(a) + (size * min(1.0, largest) if size else 0.0)
+        near = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= 4 * np.nan_to_num(spread) + floor)
+    return ~near & ~wild

@@ -1,0 +1,35 @@
+"""Disagreements that are known: (what the text of a finding matches, the reason). OPEN is to become empty; LIMITS are stated ones.
+
+The text is "mode | nature | operators | detail".
+"""
+
+import re
+
+DYNAMIC = r"dynamic[^|]*\| "
+
+LIMITS = [
+    # What a graph with unknown lengths cannot do, and says so.
+    (DYNAMIC + r"shape \| [^|]*squeeze", "squeeze without axes drops the axes whose length is known to be 1"),
+    (DYNAMIC + r"raises \| squeeze", "the same: what follows has another rank"),
+    (DYNAMIC + r"(raises|other error) .*NotImplementedError", "refused while tracing"),
+    (DYNAMIC + r"(raises|other error) .*a recurrent kernel must have the shape", "units of a recurrent kernel must be known"),
+    (DYNAMIC + r"(raises|other error) .*kernel's numbers of channels must be known", "the lengths of a kernel must be known"),
+    (DYNAMIC + r"(raises|other error) .*can only specify one unknown dimension", "the lengths of a kernel must be known"),
+    (DYNAMIC + r"(raises|other error) .*Cannot infer argument `num` from shape", "the number of results must be known"),
+]
+
+OPEN = [
+    ("searchsorted", "the dtype of searchsorted with unknown lengths"),
+    (r"crash \| gru_sequence", "gru_sequence with unknown lengths and a mask dies in OpenVINO"),
+    (r"signbit|copysign", "the sign of a zero behind other nodes"),
+    (r"^CPU[^|]*\| (nan|inf|value|bool|integers)", "NaN, infinities, subnormals and float16 on OpenVINO"),
+    (r"other lengths \| (does not raise|other error)", "what fits is not checked at run time"),
+    (DYNAMIC + "(raises|other error) .*OpenVINO could not run the model", "what fits is not checked at run time, or known too late"),
+    (DYNAMIC + "(does not raise|other error)", "errors of values while tracing with unknown lengths"),
+    (DYNAMIC + r"raises \|.*zero-size array to reduction", "reductions of nothing, behind other operators"),
+]
+
+
+def reason_of(finding):
+    text = " | ".join((finding["mode"], finding["nature"], finding["ops"], finding["detail"]))
+    return next((reason for pattern, reason in LIMITS + OPEN if re.search(pattern, text, re.S)), None)
