@@ -1,6 +1,6 @@
 /* Derivatives of what chooses between operands by their size, and of what changes signs. At ties of two operands each
- * has half; at the bounds of a range the derivative is 0. Nothing passes where a comparison with NaN decides, as in
- * JAX. */
+ * has half; at the bounds of a range the derivative is 1 (what starts there can leave it), of an activation 0. Nothing
+ * passes where a comparison with NaN decides, as in JAX. */
 #include "grad/elementwise.h"
 
 /* d where `first`, half of it where a equals b, elsewhere 0. */
@@ -27,7 +27,9 @@ BINARY(fmin, share(g, or_nan(s, kv_less(s, RAW(A), RAW(B)), RAW(B))),
 void kv_grad_clamp(kv_grad *g) {
   kv_scope *s = g->s;
   kv_clamp_attrs range = g->attrs->clamp;
-  kvino_tensor *inside = kv_logical_and(s, kv_greater(s, X, NUMBER(range.min)), kv_less(s, X, NUMBER(range.max)));
+  kvino_tensor *x = g->in[0], *low = kv_like(s, x, range.min), *high = kv_like(s, x, range.max);
+  kvino_tensor *inside = range.at_bounds ? kv_logical_and(s, kv_greater(s, x, low), kv_less(s, x, high))
+                                         : kv_logical_and(s, kv_greater_equal(s, x, low), kv_less_equal(s, x, high));
   kv_cotangent(g, 0, kv_select(s, inside, RAW(D), kv_like(s, RAW(D), 0)));
 }
 

@@ -2,8 +2,10 @@
  * transpose of Sample. */
 #include "kernels/image/sample.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "prim/known.h"
 
 static bool outside_of(const char *mode, kv_outside *outside) {
@@ -93,7 +95,12 @@ kvino_status kv_eval_sample(kv_call *c) {
     kv_sampling s = sampling_of(c, x, at);
     s.x = x->data;
     s.width = x->shape[2];
-    s.fill = operand[2]->data;
+    s.fill = s.nowhere = operand[2]->data;
+    uint64_t nan[2]; /* what floats have for it */
+    if (kvino_dtype_is_float(s.dtype) || kvino_dtype_is_complex(s.dtype)) {
+      kv_store_f64(s.dtype, nan, NAN);
+      s.nowhere = nan;
+    }
     s.y = c->out[0]->data;
     if (c->prim->id == KV_Project) {
       s.projection = (const double *)at->data;

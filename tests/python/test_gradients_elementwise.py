@@ -226,7 +226,7 @@ POINTS = [
     ("Minimum", [[1, 2, 2, NAN, 1], [2, 1, 2, 1, NAN]], [[1, 0, 0.5, 0, 0], [0, 1, 0.5, 0, 0]], {}),
     ("FMax", [[1, 2, 2, NAN, 1, NAN], [2, 1, 2, 1, NAN, NAN]], [[0, 1, 0.5, 0, 1, 1], [1, 0, 0.5, 1, 0, 0]], {}),
     ("FMin", [[1, 2, 2, NAN, 1, NAN], [2, 1, 2, 1, NAN, NAN]], [[1, 0, 0.5, 0, 1, 1], [0, 1, 0.5, 1, 0, 0]], {}),
-    ("Clamp", [[-1, 0, 0.5, 6, 7, NAN, INF]], [[0, 0, 1, 0, 0, 0, 0]], {"min": 0.0, "max": 6.0}),
+    ("Clamp", [[-1, 0, 0.5, 6, 7, NAN, INF]], [[0, 1, 1, 1, 0, 0, 0]], {"min": 0.0, "max": 6.0}),
     ("Abs", [[-2, -0.0, 0, 3, INF]], [[-1, 0, 0, 1, 1]], {}),
     ("ReLU", [[-1, 0, 1, NAN]], [[0, 0, 1, 0]], {}),
     ("PReLU", [[-1, 0, 1], [0.5, 0.5, 0.5]], [[0.5, 1, 1], [-1, 0, 0]], {}),
@@ -286,15 +286,72 @@ def test_prelu_with_slopes_of_channels():
         check_differences(Call("PReLU", [x, slope]), unknown)
 
 
+def slope_of(f, at, device="native"):
+    """The derivative of an operator, whose results do not depend on each other."""
+    graph = _core.Graph()
+    x = graph.parameter(at.shape, at.dtype.name)
+    y = f(x)
+    (d,) = _core.gradients((y,), (kvino.Tensor(np.ones(y.shape, y.dtype)),), (x,))
+    graph.result(d)
+    (found,) = graph.compile(device)(at)
+    return np.asarray(found)
+
+
 @pytest.mark.parametrize("name, slope", [("elu", 1), ("celu", 1), ("selu", 1.0507009873554805 * 1.6732632423543772)])
 def test_operators_at_zero(name, slope):
-    graph = _core.Graph()
-    x = graph.parameter((1,), "float64")
-    y = getattr(kvino.ops, name)(x)
-    (d,) = _core.gradients((y,), (kvino.Tensor(np.ones(1)),), (x,))
-    graph.result(d)
-    (found,) = graph.compile("native")(np.zeros(1))
-    np.testing.assert_allclose(np.asarray(found), slope, rtol=1e-15)
+    np.testing.assert_allclose(slope_of(getattr(kvino.ops, name), np.zeros(1)), slope, rtol=1e-15)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize(
+    "f, bounds, slope, at_bounds",
+    [
+        (lambda x: kvino.ops.clip(x, -1.0, 3.0), (-1, 3), 1, 1),
+        (kvino.ops.hard_tanh, (-1, 1), 1, 1),
+        (kvino.ops.relu6, (0, 6), 1, 0),
+        (kvino.ops.hard_sigmoid, (-3, 3), 1 / 6, 0),
+        (kvino.ops.sparse_sigmoid, (-1, 1), 0.5, 0),
+    ],
+    ids=["clip", "hard_tanh", "relu6", "hard_sigmoid", "sparse_sigmoid"],
+)
+def test_bounds(f, bounds, slope, at_bounds, device):
+    """What a clip holds at its bound can leave it; activations are flat from there on, as in JAX and TensorFlow."""
+    low, high = bounds
+    x = np.array([low - 1, low, (low + high) / 2, high, high + 1, NAN], "float32")
+    expected = [0, at_bounds * slope, slope, at_bounds * slope, 0, 0]
+    np.testing.assert_allclose(slope_of(f, x, device), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sinc_near_zero(dtype):
+    """cos(x) / x - sin(x) / x^2 has no digits there."""
+    x = np.array([0, 1e-20, -1e-10, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.159, 0.16, 0.3], dtype)
+    p = np.pi * x.astype(float)
+    terms = [(-1) ** k * 2 * k * p ** (2 * k - 1) / special.factorial(2 * k + 1) for k in range(1, 12)]
+    rtol = 1e-6 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(slope_of(kvino.ops.sinc, x), np.pi * sum(terms), rtol=rtol)
+    np.testing.assert_allclose(np.asarray(kvino.ops.sinc(x)), np.sinc(x.astype(float)), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_deviation_beside_nan(device):
+    x = np.array([[1, NAN, 2, 4], [NAN, NAN, NAN, NAN]], "float32")
+    d = np.array([[1, NAN, 2, 4]]) - 7 / 3
+    variance = np.array([[*np.nan_to_num(2 / 3 * d[0])], [0] * 4])
+    np.testing.assert_allclose(slope_of(lambda t: kvino.ops.nanvar(t, axis=1), x, device), variance, rtol=1e-5)
+    deviation = np.nan_to_num(d[0] / 3 / np.nanstd(x[0]))
+    np.testing.assert_allclose(slope_of(lambda t: kvino.ops.nanstd(t, axis=1), x, device)[0], deviation, rtol=1e-5)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binary_crossentropy_of_large_logits(dtype, device):
+    logits = np.array([0, 15, -15, 30, -30, 1000, -1000, 1e30, -1e30], dtype)
+    for target in (0.0, 0.25, 1.0):
+        t = np.full_like(logits, target)
+        slope = slope_of(lambda x: kvino.ops.binary_crossentropy(t, x, from_logits=True), logits, device)
+        x = logits.astype(float)
+        np.testing.assert_allclose(slope, (1 - target) * special.expit(x) - target * special.expit(-x), rtol=1e-5, atol=1e-12)
 
 
 # ---- dtypes and devices ----

@@ -103,6 +103,25 @@ def test_missing_operator_is_named():
     assert not hasattr(keras.src.backend.linalg, "no_such")
 
 
+def test_losses_take_the_epsilon_of_the_configuration():
+    """Probabilities of crossentropies stay keras.config.epsilon() away from 0 and 1."""
+    ops, before = keras.ops, keras.config.epsilon()
+    hot, never = np.array([[1.0, 0.0]], "float32"), np.array([[0.0, 1.0]], "float32")
+    try:
+        for epsilon in (1e-7, 1e-3):
+            keras.config.set_epsilon(epsilon)
+            found = [
+                ops.categorical_crossentropy(hot, never),
+                ops.sparse_categorical_crossentropy(np.array([0]), never),
+                ops.binary_crossentropy(hot, never)[0, :1],
+                keras.losses.BinaryCrossentropy(reduction="none")(hot, never),
+            ]
+            for loss in found:
+                np.testing.assert_allclose(np.asarray(loss), [-np.log(epsilon)], rtol=0.02)
+    finally:
+        keras.config.set_epsilon(before)
+
+
 def test_keras_nonzero_is_a_tuple_of_int32():
     x = np.array([[0.0, 2.0, -0.0], [np.nan, 0.0, 1e-42]], np.float32)
     indices = keras.ops.nonzero(x)

@@ -168,6 +168,10 @@ CASES["logsumexp"] = [
         label="special",
     ),
     case(values("float32", (), 1), expect=logsumexp),
+    *(
+        case(np.zeros(shape, "float32"), axis=a, expect=lambda x, axis: np.full(x.sum(axis).shape, -np.inf, "float32"))
+        for shape, a in (((2, 0), 1), ((2, 0), None), ((0, 2), 0), ((2, 0, 3), (1, 2)), ((0,), -1), ((2, 0), 0))
+    ),
 ]
 CASES["rsqrt"] = [
     case(

@@ -251,8 +251,11 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 def binary_crossentropy(target, output, from_logits=False):
-    p = np.clip(sigmoid(wide(output)) if from_logits else wide(output), 1e-7, 1 - 1e-7)
-    return cast(-(wide(target) * np.log(p) + (1 - wide(target)) * np.log(1 - p)), result_float(output))
+    t, x = wide(target), wide(output)
+    if from_logits:
+        return cast(t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x), result_float(output))
+    p = np.clip(x, 1e-7, 1 - 1e-7)
+    return cast(-(t * np.log(p) + (1 - t) * np.log(1 - p)), result_float(output))
 
 
 # ---- tables ----
@@ -501,6 +504,11 @@ CASES["binary_crossentropy"] = [
     case(HOT, ONE, expect=binary_crossentropy, **K),
     case(HOT, image(4, 5), from_logits=True, expect=binary_crossentropy, **K),
     case(HOT, HOT, expect=binary_crossentropy, rtol=0.3, device_rtol=0.3, label="at_the_limits"),
+    *(
+        case(np.tile([0, 1, 0.5], 3).astype(d), np.repeat([30, -1000, 88.5], 3).astype(d), from_logits=True,
+             expect=binary_crossentropy, label="large", **K)
+        for d in ("float32", "float64")
+    ),
 ]
 for _name in ("conv", "depthwise_conv", "separable_conv", "conv_transpose"):
     for _c in CASES[_name]:

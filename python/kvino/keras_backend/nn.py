@@ -39,3 +39,15 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 def multi_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     _check_dense(sparse)
     return _table["multi_hot"](x, num_classes, axis, dtype)
+
+
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    return _table["categorical_crossentropy"](target, output, from_logits, axis, default_epsilon())
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    return _table["sparse_categorical_crossentropy"](target, output, from_logits, axis, default_epsilon())
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    return _table["binary_crossentropy"](target, output, from_logits, default_epsilon())

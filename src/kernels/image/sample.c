@@ -52,6 +52,7 @@ static inline double nearest_to(double c) {
 typedef struct spot {
   int64_t place[KV_SAMPLE_AXES][2]; /* in elements; -1: outside */
   double weight[KV_SAMPLE_AXES][2];
+  const void *instead; /* where a coordinate is not finite: the element that stands for all */
 } spot;
 
 /* The coordinates of a point. */
@@ -71,6 +72,13 @@ static inline __attribute__((always_inline)) void coordinates_of(const kv_sampli
     c[d] = s->wide ? ((const double *)s->coordinate)[first] : (double)((const float *)s->coordinate)[first];
 }
 
+/* The fill value, where the coordinates are only outside of everything. */
+static const void *instead_of(const kv_sampling *s, int axes, const double *place) {
+  bool is_nan = false;
+  for (int d = 0; d < axes; d++) is_nan |= isnan(place[d]);
+  return is_nan || s->outside != KV_OUTSIDE_CONSTANT ? s->nowhere : s->fill;
+}
+
 /* False where a coordinate is not finite. */
 static inline __attribute__((always_inline)) bool locate(const kv_sampling *s, int axes, bool linear, int64_t batch,
                                                          int64_t point, spot *at) {
@@ -79,7 +87,10 @@ static inline __attribute__((always_inline)) bool locate(const kv_sampling *s, i
   for (int d = 0; d < axes; d++) {
     double c = place[d];
     int64_t n = s->shape[d];
-    if (!isfinite(c)) return false;
+    if (!isfinite(c)) {
+      at->instead = instead_of(s, axes, place);
+      return false;
+    }
     if (!linear) {
       at->place[d][0] = folded(s->outside, nearest_to(c), n);
       continue;
@@ -141,7 +152,7 @@ enum { LANES = 8 }; /* channels that are summed at a time */
       type *y = (type *)s->y + (batch * s->points + p) * channels;                                                     \
       spot at;                                                                                                         \
       if (!locate(s, axes, true, batch, p, &at)) {                                                                     \
-        for (int64_t c = 0; c < channels; c++) y[c] = fill;                                                            \
+        for (int64_t c = 0; c < channels; c++) y[c] = *(const type *)at.instead;                                       \
         continue;                                                                                                      \
       }                                                                                                                \
       if (axes == 2 && (at.place[0][0] | at.place[0][1] | at.place[1][0] | at.place[1][1]) >= 0) { /* all inside */    \
@@ -210,7 +221,11 @@ static inline __attribute__((always_inline)) void nearest(const kv_sampling *s, 
   char *y = (char *)s->y + (size_t)(batch * s->points + begin) * row;
   for (int64_t p = begin; p < end; p++, y += row) {
     spot at;
-    int64_t place = locate(s, axes, false, batch, p, &at) ? 0 : -1;
+    int64_t place = 0;
+    if (!locate(s, axes, false, batch, p, &at)) {
+      for (size_t i = 0; i < row; i += size) memcpy(y + i, at.instead, size);
+      continue;
+    }
     for (int d = 0; d < axes && place >= 0; d++) place = at.place[d][0] < 0 ? -1 : place * s->shape[d] + at.place[d][0];
     if (place < 0)
       for (size_t i = 0; i < row; i += size) memcpy(y + i, s->fill, size);

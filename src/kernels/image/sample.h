@@ -17,8 +17,9 @@ typedef enum kv_outside {
   KV_OUTSIDE_REFLECT   /* b a | a b c | c b */
 } kv_outside;
 
-/* y[b, p, c] = x[b, place of p..., c], every array contiguous. Where a coordinate is not finite, the fill value. Places
- * are given, or (of 2 axes) those to which projections send the pixels of images of that width: the pixel (h, w) to
+/* y[b, p, c] = x[b, place of p..., c], every array contiguous. A NaN is no place, and infinity is one only where all
+ * that is outside is the same. Places are given, or (of 2 axes) those to which projections send the pixels of images of
+ * that width: the pixel (h, w) to
  * ((b0 w + (b1 h + b2)) / k, (a0 w + (a1 h + a2)) / k), k = c0 w + (c1 h + 1). */
 typedef struct kv_sampling {
   kvino_dtype
@@ -34,8 +35,9 @@ typedef struct kv_sampling {
   const void *coordinate;   /* [batch or 1, axes, points] */
   const double *projection; /* [batch or 1, 8]: a0, a1, a2, b0, b1, b2, c0, c1; or NULL */
   int64_t width;
-  const void *fill; /* one element */
-  void *y;          /* [batch, points, channels] */
+  const void *fill;    /* one element */
+  const void *nowhere; /* what stands at no place, one element */
+  void *y;             /* [batch, points, channels] */
 } kv_sampling;
 
 void kv_sample_run(const kv_sampling *s);

@@ -130,13 +130,34 @@ kvino_tensor *op_cdist(kv_scope *s, kvino_tensor *x, kvino_tensor *y) {
   return kv_cast(s, kv_sqrt(s, gap), dtype);
 }
 
+/* The largest along the axes, which stay; 0 where there is none. */
+static kvino_tensor *largest_or_zero(kv_scope *s, kvino_tensor *x, kvino_tensor *axes) {
+  bool reduced[KVINO_MAX_RANK], empty = false;
+  int64_t more[KVINO_MAX_RANK] = {0}, none[KVINO_MAX_RANK] = {0};
+  bool doubtful = false;
+  if (s->status || !kv_scope_ok(s, kv_axes_operand(axes, x->rank, reduced, s->err))) return NULL;
+  for (int i = 0; i < x->rank; i++) {
+    empty |= reduced[i] && !x->shape[i];
+    doubtful |= more[i] = reduced[i] && x->shape[i] < 0;
+  }
+  kv_keep_dims_attrs keep = {.keep_dims = true};
+  if (empty) return kv_reduce_sum(s, x, axes, keep);
+  size_t rank = (size_t)x->rank;
+  kvino_tensor *filled = x;
+  if (doubtful) {
+    kvino_tensor *operands[] = {x, kv_vector(s, rank, none), kv_vector(s, rank, more), kv_like(s, x, -INFINITY)};
+    filled = kv_pad(s, 4, operands, (kv_pad_attrs){.pad_mode = "constant"});
+  }
+  kvino_tensor *top = kv_reduce_max(s, filled, axes, keep);
+  return kv_select(s, kv_is_finite(s, top), top, kv_like(s, x, 0)); /* infinities: no inf - inf */
+}
+
 kvino_tensor *op_logsumexp(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims) {
   x = kv_to_float(s, x);
   if (!x) return NULL;
   kvino_tensor *axes = kv_axes(s, axis, x->rank);
   kv_keep_dims_attrs keep = {.keep_dims = true};
-  kvino_tensor *top = kv_reduce_max(s, x, axes, keep);
-  top = kv_select(s, kv_is_finite(s, top), top, kv_like(s, x, 0)); /* infinities: no inf - inf */
+  kvino_tensor *top = op_stop_gradient(s, largest_or_zero(s, x, axes)); /* any number would do */
   kvino_tensor *y = kv_add(s, kv_log(s, kv_reduce_sum(s, kv_exp(s, kv_subtract(s, x, top)), axes, keep)), top);
   return keepdims || (axes && axes->size == 0) ? y : kv_squeeze(s, y, axes);
 }

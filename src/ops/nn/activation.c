@@ -17,7 +17,7 @@ kvino_tensor *op_relu(kv_scope *s, kvino_tensor *x) {
 
 kvino_tensor *op_relu6(kv_scope *s, kvino_tensor *x) {
   x = x && x->dtype == KVINO_BOOL ? kv_cast(s, x, KVINO_I32) : kv_strong(s, x);
-  return kv_clamp(s, x, (kv_clamp_attrs){.min = 0, .max = 6});
+  return kv_clamp(s, x, (kv_clamp_attrs){.min = 0, .max = 6, .at_bounds = "flat"});
 }
 kvino_tensor *op_hard_tanh(kv_scope *s, kvino_tensor *x) {
   return kv_clamp(s, kv_to_float(s, x), (kv_clamp_attrs){.min = -1, .max = 1});
@@ -44,7 +44,8 @@ kvino_tensor *op_leaky_relu(kv_scope *s, kvino_tensor *x, double negative_slope)
 
 kvino_tensor *op_hard_sigmoid(kv_scope *s, kvino_tensor *x) {
   x = kv_to_float(s, x);
-  kvino_tensor *y = kv_clamp(s, kv_add(s, x, kv_like(s, x, 3)), (kv_clamp_attrs){.min = 0, .max = 6});
+  kvino_tensor *y =
+      kv_clamp(s, kv_add(s, x, kv_like(s, x, 3)), (kv_clamp_attrs){.min = 0, .max = 6, .at_bounds = "flat"});
   return kv_divide(s, y, kv_like(s, x, 6));
 }
 kvino_tensor *op_hard_silu(kv_scope *s, kvino_tensor *x) {
@@ -176,7 +177,7 @@ kvino_tensor *op_sparse_sigmoid(kv_scope *s, kvino_tensor *x) {
   kvino_dtype dtype;
   x = working(s, x, &dtype);
   kvino_tensor *y = kv_multiply(s, kv_add(s, x, kv_like(s, x, 1)), kv_like(s, x, 0.5));
-  y = kv_clamp(s, y, (kv_clamp_attrs){.min = 0, .max = 1});
+  y = kv_clamp(s, y, (kv_clamp_attrs){.min = 0, .max = 1, .at_bounds = "flat"});
   return y ? kv_cast(s, y, dtype) : NULL;
 }
 

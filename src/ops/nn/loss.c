@@ -1,9 +1,8 @@
 /* keras.ops.nn: crossentropies, and the signal-to-noise ratio of images. */
 #include "ops/common.h"
 
-static const double epsilon = 1e-7; /* Keras's: probabilities stay this far from 0 and 1 */
-
-static kvino_tensor *inside(kv_scope *s, kvino_tensor *p) {
+/* Probabilities stay this far from 0 and 1. */
+static kvino_tensor *inside(kv_scope *s, kvino_tensor *p, double epsilon) {
   return kv_minimum(s, kv_maximum(s, p, kv_like(s, p, epsilon)), kv_like(s, p, 1 - epsilon));
 }
 
@@ -21,28 +20,29 @@ static bool same_shape(kv_scope *s, const kvino_tensor *target, const kvino_tens
 }
 
 /* log of the probabilities that `output` holds, or that it gives by softmax. */
-static kvino_tensor *log_probabilities(kv_scope *s, kvino_tensor *output, bool from_logits, int64_t axis) {
+static kvino_tensor *log_probabilities(kv_scope *s, kvino_tensor *output, bool from_logits, int64_t axis,
+                                       double epsilon) {
   if (from_logits) return kv_log_softmax(s, output, (kv_axis_attrs){.axis = axis});
   kvino_tensor *total = kv_reduce_sum(s, output, KV_VECTOR(s, axis), (kv_keep_dims_attrs){.keep_dims = true});
-  return kv_log(s, inside(s, kv_divide(s, output, total)));
+  return kv_log(s, inside(s, kv_divide(s, output, total), epsilon));
 }
 
 static kvino_tensor *crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits,
-                                  int64_t axis) {
-  kvino_tensor *terms =
-      kv_multiply(s, kv_cast(s, target, (kvino_dtype)output->dtype), log_probabilities(s, output, from_logits, axis));
+                                  int64_t axis, double epsilon) {
+  kvino_tensor *terms = kv_multiply(s, kv_cast(s, target, (kvino_dtype)output->dtype),
+                                    log_probabilities(s, output, from_logits, axis, epsilon));
   return kv_negative(s, kv_reduce_sum(s, terms, KV_VECTOR(s, axis), (kv_keep_dims_attrs){.keep_dims = false}));
 }
 
 kvino_tensor *op_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits,
-                                          int64_t axis) {
+                                          int64_t axis, double epsilon) {
   output = kv_to_float(s, output);
   if (!same_shape(s, target, output)) return NULL;
   if (!target->rank)
     return kv_scope_fail(
         s, KVINO_INVALID,
         "Arguments `target` and `output` must be at least rank 1. Received: target.shape=(), output.shape=()");
-  return kv_axis_ok(s, &axis, output->rank) ? crossentropy(s, target, output, from_logits, axis) : NULL;
+  return kv_axis_ok(s, &axis, output->rank) ? crossentropy(s, target, output, from_logits, axis, epsilon) : NULL;
 }
 
 /* target's shape is output's without the axis. */
@@ -63,7 +63,7 @@ static bool fits(kv_scope *s, const kvino_tensor *target, const kvino_tensor *ou
 
 /* The terms that a one-hot target would leave: one for each target, none for a target out of range. */
 kvino_tensor *op_sparse_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output,
-                                                 bool from_logits, int64_t axis) {
+                                                 bool from_logits, int64_t axis, double epsilon) {
   output = kv_to_float(s, output);
   if (!target || !output) return NULL;
   int64_t last = target->rank ? target->shape[target->rank - 1] : 0;
@@ -77,19 +77,25 @@ kvino_tensor *op_sparse_categorical_crossentropy(kv_scope *s, kvino_tensor *targ
   target = kv_unsqueeze(s, kv_cast(s, target, index), KV_VECTOR(s, axis));
   kvino_tensor *zero = kv_int(s, index, 0), *classes = kv_cast(s, kv_dimension(s, output, axis), index);
   kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, target), kv_less(s, target, classes));
-  kvino_tensor *y = log_probabilities(s, output, from_logits, axis);
+  kvino_tensor *y = log_probabilities(s, output, from_logits, axis, epsilon);
   y = kv_gather_elements(s, y, kv_select(s, inside, target, zero), (kv_axis_attrs){.axis = axis});
   y = kv_select(s, inside, kv_negative(s, y), kv_like(s, output, 0));
   return kv_squeeze(s, y, KV_VECTOR(s, axis));
 }
 
-kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits) {
+/* log(p) and log(1 - p). Of a logit they are -softplus(-x) and -softplus(x): no probability that rounds to 0 or 1. */
+kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits,
+                                     double epsilon) {
   output = kv_to_float(s, output);
   if (!same_shape(s, target, output)) return NULL;
   target = kv_cast(s, target, (kvino_dtype)output->dtype);
-  kvino_tensor *one = kv_like(s, output, 1), *p = inside(s, from_logits ? kv_sigmoid(s, output) : output);
+  kvino_tensor *one = kv_like(s, output, 1), *other = kv_subtract(s, one, target);
+  if (from_logits)
+    return kv_add(s, kv_multiply(s, target, kv_soft_plus(s, kv_negative(s, output))),
+                  kv_multiply(s, other, kv_soft_plus(s, output)));
+  kvino_tensor *p = inside(s, output, epsilon);
   kvino_tensor *yes = kv_multiply(s, target, kv_log(s, p));
-  kvino_tensor *no = kv_multiply(s, kv_subtract(s, one, target), kv_log(s, kv_subtract(s, one, p)));
+  kvino_tensor *no = kv_multiply(s, other, kv_log(s, kv_subtract(s, one, p)));
   return kv_negative(s, kv_add(s, yes, no));
 }
 

@@ -52,11 +52,9 @@ static kvino_tensor *nan_spread(kv_scope *s, kvino_tensor *x, kvino_ints axis, b
   kvino_tensor *axes = x ? kv_axes(s, axis, x->rank) : NULL, *nan = kv_is_nan(s, x);
   kvino_tensor *plain = kv_select(s, nan, kv_like(s, x, 0), x);
   kvino_tensor *mean = kv_divide(s, kv_reduce_sum(s, plain, axes, keep), numbers(s, nan, axes, true, work));
-  kvino_tensor *gap = kv_subtract(s, x, mean);
+  kvino_tensor *gap = kv_select(s, nan, kv_like(s, x, 0), kv_subtract(s, plain, mean)); /* no NaN in derivatives */
   if (kvino_dtype_is_complex(work)) gap = kv_abs(s, gap);
-  kvino_tensor *square = kv_multiply(s, gap, gap);
-  square = kv_select(s, nan, kv_like(s, square, 0), square);
-  kvino_tensor *sum = kv_reduce_sum(s, square, axes, (kv_keep_dims_attrs){.keep_dims = keepdims});
+  kvino_tensor *sum = kv_reduce_sum(s, kv_multiply(s, gap, gap), axes, (kv_keep_dims_attrs){.keep_dims = keepdims});
   return sum ? kv_divide(s, sum, numbers(s, nan, axes, keepdims, (kvino_dtype)sum->dtype)) : NULL;
 }
 
