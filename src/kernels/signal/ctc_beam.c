@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "kernels/signal/ctc.h"
+#include "kernels/signal/log_add.h"
 
 /* Labellings are nodes of a tree: a node is its parent and one more class. */
 typedef struct node {
@@ -33,11 +34,6 @@ typedef struct search {
   int32_t *first, *next; /* entries whose parent is in the beam, by the parent's slot */
   int32_t *path[2];
 } search;
-
-static double log_add(double a, double b) {
-  double m = a > b ? a : b, least = a > b ? b : a;
-  return m == -INFINITY ? m : m + log1p(exp(least - m));
-}
 
 /* ---- the order of labellings ---- */
 
@@ -109,11 +105,11 @@ static void offer_all(search *s, int64_t classes, const double *log_p, int64_t b
     candidate c = {e->node, -1, e->total + log_p[blank], -INFINITY, 0};
     if (n->label >= 0) c.emit = e->emit + log_p[n->label];
     if (parent >= 0) {
-      c.emit = log_add(c.emit, extended(s, &s->beam[parent], n->label, log_p[n->label]));
+      c.emit = kv_log_add(c.emit, extended(s, &s->beam[parent], n->label, log_p[n->label]));
       s->next[i] = s->first[parent];
       s->first[parent] = i;
     }
-    c.total = log_add(c.blank, c.emit);
+    c.total = kv_log_add(c.blank, c.emit);
     offer(s, c);
   }
   for (int64_t i = 0; i < s->n_beam; i++) { /* those that grow, into none that is in the beam */

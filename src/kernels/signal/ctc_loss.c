@@ -2,11 +2,7 @@
 #include <string.h>
 
 #include "kernels/signal/ctc.h"
-
-static double log_add(double a, double b) {
-  double m = a > b ? a : b, least = a > b ? b : a;
-  return m == -INFINITY ? m : m + log1p(exp(least - m));
-}
+#include "kernels/signal/log_add.h"
 
 /* log softmax of one frame */
 static void normalize(int64_t n, const double *x, double *y) {
@@ -31,15 +27,15 @@ static void step(int64_t states, const int32_t *label, int64_t blank, const doub
                  double *next) {
   for (int64_t i = 0; i < states; i++) {
     double stay = now[i];
-    if (i) stay = log_add(stay, now[i - 1]);
-    if (may_skip(label, i)) stay = log_add(stay, now[i - 2]);
+    if (i) stay = kv_log_add(stay, now[i - 1]);
+    if (may_skip(label, i)) stay = kv_log_add(stay, now[i - 2]);
     next[i] = stay + log_p[class_of(label, blank, i)];
   }
 }
 
 /* Of all paths: they end in the last label or in the blank behind it. */
 static double ended(int64_t labels, const double *now) {
-  return labels ? log_add(now[2 * labels], now[2 * labels - 1]) : now[0];
+  return labels ? kv_log_add(now[2 * labels], now[2 * labels - 1]) : now[0];
 }
 
 double kv_ctc_labelling_loss(int64_t frames, int64_t classes, const double *logits, int64_t labels,
@@ -70,8 +66,8 @@ static void step_back(int64_t states, const int32_t *label, int64_t blank, const
   for (int64_t i = 0; i < states; i++) other[i] = behind[i] + log_p[class_of(label, blank, i)];
   for (int64_t i = 0; i < states; i++) {
     double sum = other[i];
-    if (i + 1 < states) sum = log_add(sum, other[i + 1]);
-    if (i + 2 < states && may_skip(label, i + 2)) sum = log_add(sum, other[i + 2]);
+    if (i + 1 < states) sum = kv_log_add(sum, other[i + 1]);
+    if (i + 2 < states && may_skip(label, i + 2)) sum = kv_log_add(sum, other[i + 2]);
     behind[i] = sum;
   }
 }

@@ -1,8 +1,10 @@
 /* Discrete Fourier transforms of any length, in double whatever the elements are.
  *
  * Own code, because no packaged C library has what is needed here: FFTW is under the GPL, KissFFT and PFFFT come in
- * single precision only. Lengths whose prime factors are small go through passes of radix 4, 2, 3, 5 and odd ones
- * (Stockham's order, which needs no reordering); those with a large prime factor through a convolution (Bluestein).
+ * single precision only in Debian, pocketfft is C++. One line of 64 to 100,000 elements takes 0.24 to 0.63 of the time
+ * of pocketfft (through NumPy), lengths that are prime included; many short lines at once, 1.3 to 1.4 times as long.
+ * Lengths whose prime factors are small go through passes of radix 4, 2, 3, 5 and odd ones (Stockham's order, which
+ * needs no reordering); those with a large prime factor through a convolution (Bluestein).
  *
  * Several lines are transformed at once, element k of line j at [k * lanes + j], real and imaginary parts apart: all
  * inner loops run along memory. */
