@@ -116,47 +116,9 @@ static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, 
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
   kvino_status status = compile_segment(x, device, n, properties, stage, err);
   if (status != KVINO_DEVICE || !is_cpu(device)) return status;
-  for (size_t i = 0; i < stage->segment->n_nodes; i++)
-    e->reason[stage->segment->node[i]->id] = "OpenVINO's CPU plugin cannot compile it";
-  return KVINO_OK;
-}
-
-/* ---- steps and the lives of values ---- */
-
-/* The step in which each value is used last; a value of no further use goes after the step that makes it. Results stay.
- */
-static void last_uses(const kvino_executable *e, size_t *last) {
-  size_t step = 0;
-  for (size_t k = 0; k < e->partition->n; k++) {
-    const kv_segment *s = &e->partition->segment[k];
-    bool model = e->stage[k].model != NULL;
-    for (size_t i = 0; i < s->n_nodes; i++) {
-      for (uint32_t j = 0; j < s->node[i]->n_in; j++) last[kv_value_at(e, s->node[i]->in[j])] = step;
-      for (uint32_t j = 0; j < s->node[i]->n_out; j++) last[e->first[s->node[i]->id] + j] = step;
-      step += !model;
-    }
-    step += model;
-  }
-  for (size_t i = 0; i < e->graph->n_results; i++) last[kv_value_at(e, e->graph->result[i].value)] = SIZE_MAX;
-}
-
-static kvino_status plan(kvino_executable *e, kvino_error *err) {
-  for (size_t k = 0; k < e->partition->n; k++) e->n_steps += e->stage[k].model ? 1 : e->partition->segment[k].n_nodes;
-  size_t n = e->n_values, *last = kv_malloc((n + 1) * sizeof *last);
-  e->drop = kv_malloc((n + 1) * sizeof *e->drop);
-  e->drop_at = kv_calloc(e->n_steps + 2, sizeof *e->drop_at);
-  if (!last || !e->drop || !e->drop_at) {
-    kv_free(last);
-    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a plan of %zu steps", e->n_steps);
-  }
-  for (size_t i = 0; i < n; i++) last[i] = SIZE_MAX;
-  last_uses(e, last);
-  for (size_t i = 0; i < n; i++)
-    if (last[i] != SIZE_MAX) e->drop_at[last[i] + 2]++; /* shifted by one more: the filling below moves it back */
-  for (size_t k = 1; k < e->n_steps + 2; k++) e->drop_at[k] += e->drop_at[k - 1];
-  for (size_t i = 0; i < n; i++)
-    if (last[i] != SIZE_MAX) e->drop[e->drop_at[last[i] + 1]++] = i;
-  kv_free(last);
+  kv_segment *s = &e->partition->segment[stage - e->stage];
+  s->external = false;
+  for (size_t i = 0; i < s->n_nodes; i++) e->reason[s->node[i]->id] = "OpenVINO's CPU plugin cannot compile it";
   return KVINO_OK;
 }
 
@@ -175,21 +137,12 @@ static kvino_status check_device(const char *device, size_t n, const kvino_prope
   return KVINO_OK;
 }
 
-static kvino_status number_values(kvino_executable *e, kvino_error *err) {
-  const kv_graph *g = e->graph;
-  e->first = kv_calloc(g->n_nodes + 1, sizeof *e->first);
-  e->reason = kv_calloc(g->n_nodes + 1, sizeof *e->reason);
-  if (!e->first || !e->reason)
-    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", g->n_nodes);
-  for (size_t i = 0; i < g->n_nodes; i++) e->first[i + 1] = e->first[i] + g->node[i]->n_out;
-  e->n_values = e->first[g->n_nodes];
-  return KVINO_OK;
-}
-
 static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_error *err) {
   size_t n = e->graph->n_nodes;
   bool *native = kv_malloc(n + 1);
-  if (!native) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
+  e->reason = kv_calloc(n + 1, sizeof *e->reason);
+  if (!native || !e->reason)
+    return kv_free(native), kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
   for (size_t i = 0; i < n; i++) {
     e->reason[i] = x ? kv_exactness_native(x, e->graph->node[i]) : NULL;
     native[i] = !x || e->reason[i];
@@ -206,12 +159,11 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, const char *de
                           const kvino_property *properties, kvino_error *err) {
   kv_exactness *x = NULL;
   KV_TRY(kv_optimize(g, &e->graph, err));
-  KV_TRY(number_values(e, err));
   if (!is_native_device(device)) KV_TRY(kv_exactness_new(e->graph, &x, err));
   kvino_status status = divide(e, x, err);
   for (size_t k = 0; !status && k < e->partition->n; k++)
-    if (e->stage[k].segment->openvino) status = compile_or_keep(e, x, device, n, properties, &e->stage[k], err);
-  if (!status) status = plan(e, err);
+    if (e->stage[k].segment->external) status = compile_or_keep(e, x, device, n, properties, &e->stage[k], err);
+  if (!status) status = kv_plan_new(&e->plan, e->graph, e->partition->n, e->partition->segment, err);
   kv_exactness_free(x);
   return status;
 }
@@ -249,10 +201,8 @@ void kvino_executable_release(kvino_executable *e) {
   kv_free(e->stage);
   kv_partition_free(e->partition);
   kv_graph_release(e->graph);
-  kv_free(e->first);
   kv_free(e->reason);
-  kv_free(e->drop);
-  kv_free(e->drop_at);
+  kv_plan_free(&e->plan);
   kv_free(e);
 }
 

@@ -1,5 +1,5 @@
-/* What kvino_compile makes: a divided graph, a compiled model for each of OpenVINO's segments, and when each value
- * goes. */
+/* What kvino_compile makes: a divided graph, a compiled model for each of OpenVINO's segments, and the plan of a run.
+ */
 #ifndef KVINO_ENGINE_EXECUTABLE_H
 #define KVINO_ENGINE_EXECUTABLE_H
 
@@ -36,22 +36,13 @@ typedef struct kv_stage {
   char *config; /* device and properties, for kvino_executable_describe */
 } kv_stage;
 
-/* Values are numbered: output k of a node is value first[node id] + k. A run is a sequence of steps: a native node
- * each, or one of OpenVINO's segments. */
 struct kvino_executable {
   _Atomic uint32_t refs;
   kv_graph *graph; /* optimised; never changes */
   kv_partition *partition;
+  kv_plan plan;        /* of its segments */
   kv_stage *stage;     /* by segment */
   const char **reason; /* by node: why it is native; NULL */
-  size_t n_values, n_steps;
-  size_t *first;   /* by node */
-  size_t *drop;    /* values in the order in which they are last used ... */
-  size_t *drop_at; /* ... by step i those from drop_at[i] to drop_at[i + 1] */
 };
-
-static inline size_t kv_value_at(const kvino_executable *e, kv_edge edge) {
-  return e->first[edge.node->id] + edge.output;
-}
 
 #endif

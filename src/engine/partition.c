@@ -198,7 +198,7 @@ static kvino_status put_nodes(division *d, int *at, int levels, kvino_error *err
   for (int k = 0; k < levels; k++) {
     if (!at[k]) continue;
     kv_segment *s = &d->p->segment[d->p->n];
-    s->openvino = k % 2 == d->native_first;
+    s->external = k % 2 == d->native_first;
     s->node = kv_malloc((size_t)at[k] * sizeof *s->node);
     if (!s->node) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment of %d nodes", at[k]);
     at[k] = (int)d->p->n++;

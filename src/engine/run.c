@@ -5,9 +5,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "engine/executable.h"
-#include "engine/native.h"
 #include "openvino/infer.h"
 #include "openvino/lower.h"
+#include "run/runner.h"
 #include "run/shapes.h"
 
 /* Room on the stack for what small segments need. */
@@ -19,20 +19,8 @@ typedef struct run {
   kvino_error *err;
 } run;
 
-/* A value by its edge; constants stand in their nodes. Borrowed. */
-static kvino_tensor *value_of(const run *r, kv_edge edge) {
-  return edge.node->constant ? edge.node->constant : r->value[kv_value_at(r->e, edge)];
-}
-
-static kvino_status run_node(run *r, const kv_node *node) {
-  kvino_tensor *few[FEW_PORTS], **in = few;
-  if (node->n_in > FEW_PORTS && !(in = kv_malloc(node->n_in * sizeof *in)))
-    return kv_fail(r->err, KVINO_NO_MEMORY, "out of memory for %u operands", node->n_in);
-  for (uint32_t i = 0; i < node->n_in; i++) in[i] = value_of(r, node->in[i]);
-  kvino_status status = kv_native_run(node, in, r->value + r->e->first[node->id], r->err);
-  if (in != few) kv_free(in);
-  return status;
-}
+static kvino_tensor *value_of(const run *r, kv_edge edge) { return kv_value_of(&r->e->plan, r->value, edge); }
+static kvino_tensor **value_at(const run *r, kv_edge edge) { return &r->value[kv_value_at(&r->e->plan, edge)]; }
 
 /* ---- shapes that only a run can know ----
  *
@@ -189,73 +177,42 @@ static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native,
   if (stage->guarded) *native |= *(const float *)p->out[p->n_out - 1].data >= 0;
   for (size_t i = 0; i < p->n_out; i++) {
     if (!status && !*native && i < s->n_out)
-      status = take_output(r, p, i, &r->value[kv_value_at(r->e, s->out[i])]);
+      status = take_output(r, p, i, value_at(r, s->out[i]));
     else if (p->out[i].owner)
       kv_ov_result_release(p->out[i].owner);
   }
   return status;
 }
 
-/* The same by native kernels. Values inside the segment are freed at its end. */
+/* The same by native kernels. */
 static kvino_status run_natively(run *r, const kv_segment *s) {
-  kvino_status status = KVINO_OK;
-  for (size_t i = 0; i < s->n_nodes && !status; i++) status = run_node(r, s->node[i]);
-  kvino_tensor **kept = status ? NULL : kv_malloc((s->n_out + 1) * sizeof *kept);
-  for (size_t i = 0; kept && i < s->n_out; i++) kept[i] = kvino_tensor_retain(r->value[kv_value_at(r->e, s->out[i])]);
-  for (size_t i = 0; i < s->n_nodes; i++)
-    for (uint32_t k = 0; k < s->node[i]->n_out; k++) {
-      kvino_tensor **v = &r->value[r->e->first[s->node[i]->id] + k];
-      kvino_tensor_release(*v);
-      *v = NULL;
-    }
-  for (size_t i = 0; kept && i < s->n_out; i++) r->value[kv_value_at(r->e, s->out[i])] = kept[i];
-  if (!status && !kept) status = kv_fail(r->err, KVINO_NO_MEMORY, "out of memory for a segment of a graph");
-  kv_free(kept);
+  kv_plan part;
+  KV_TRY(kv_plan_part(&part, r->e->graph, s, r->err));
+  kvino_status status = kv_plan_run(&part, r->value, NULL, NULL, r->err);
+  kv_plan_free(&part);
   return status;
 }
 
-static kvino_status run_stage(run *r, const kv_stage *stage) {
+static kvino_status run_segment(void *context, const kv_segment *segment, kvino_tensor **value, kvino_error *err) {
+  const kvino_executable *e = context;
+  const kv_stage *stage = &e->stage[segment - e->partition->segment];
+  run r = {e, value, err};
   ports p;
   bool native = false, failed = false;
-  uint64_t shapes = fingerprint(r, stage);
-  kvino_status status = check_shapes(r, stage, shapes, &native);
-  if (status || native) return status ? status : run_natively(r, stage->segment);
-  status = ports_begin(&p, stage, r->err);
-  for (size_t i = 0; i < stage->segment->n_in && !status; i++) status = take_input(r, stage, &p, i, &native);
-  if (!status && !native) status = infer(r, stage, &p, &native, &failed);
+  uint64_t shapes = fingerprint(&r, stage);
+  kvino_status status = check_shapes(&r, stage, shapes, &native);
+  if (status || native) return status ? status : run_natively(&r, segment);
+  status = ports_begin(&p, stage, err);
+  for (size_t i = 0; i < segment->n_in && !status; i++) status = take_input(&r, stage, &p, i, &native);
+  if (!status && !native) status = infer(&r, stage, &p, &native, &failed);
   ports_end(&p);
   if (status || !native) return status;
-  status = run_natively(r, stage->segment);
+  status = run_natively(&r, segment);
   if (!status && failed && !stage->by_values) remember(stage, shapes, true);
   return status;
 }
 
 /* ---- the whole ---- */
-
-static void drop(run *r, size_t step) {
-  for (size_t i = r->e->drop_at[step]; i < r->e->drop_at[step + 1]; i++) {
-    kvino_tensor **v = &r->value[r->e->drop[i]];
-    kvino_tensor_release(*v);
-    *v = NULL;
-  }
-}
-
-static kvino_status run_segments(run *r) {
-  const kv_partition *p = r->e->partition;
-  size_t step = 0;
-  for (size_t k = 0; k < p->n; k++) {
-    if (r->e->stage[k].model) {
-      KV_TRY(run_stage(r, &r->e->stage[k]));
-      drop(r, step++);
-      continue;
-    }
-    for (size_t i = 0; i < p->segment[k].n_nodes; i++) {
-      KV_TRY(run_node(r, p->segment[k].node[i]));
-      drop(r, step++);
-    }
-  }
-  return KVINO_OK;
-}
 
 static kvino_status check_input(const kv_node *parameter, size_t i, const kvino_tensor *t, kvino_error *err) {
   const kv_output *o = parameter->out;
@@ -294,18 +251,20 @@ kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *c
   const kv_graph *g = e->graph;
   kvino_tensor *few[FEW_VALUES];
   KV_TRY(check_inputs(g, n, in, err));
-  run r = {e, e->n_values > FEW_VALUES ? kv_malloc(e->n_values * sizeof *few) : few, err};
+  const kv_plan *p = &e->plan;
+  kvino_tensor **value = p->n_values > FEW_VALUES ? kv_malloc(p->n_values * sizeof *value) : few;
   kvino_tensor **v = kv_malloc((g->n_results + 1) * sizeof *v);
   kvino_status status = KVINO_OK;
-  if (!r.value || !v) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu values", e->n_values);
+  if (!value || !v) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for %u values", p->n_values);
   if (!status) {
-    memset(r.value, 0, e->n_values * sizeof *r.value);
-    for (size_t i = 0; i < n; i++) r.value[e->first[g->parameter[i]->id]] = kvino_tensor_retain(in[i]);
-    status = run_segments(&r);
-    for (size_t i = 0; i < g->n_results && !status; i++) v[i] = kvino_tensor_retain(value_of(&r, g->result[i].value));
-    for (size_t i = 0; i < e->n_values; i++) kvino_tensor_release(r.value[i]);
+    memset(value, 0, p->n_values * sizeof *value);
+    for (size_t i = 0; i < n; i++) value[p->first[g->parameter[i]->id]] = kvino_tensor_retain(in[i]);
+    status = kv_plan_run(p, value, run_segment, e, err);
+    for (size_t i = 0; i < g->n_results && !status; i++)
+      v[i] = kvino_tensor_retain(kv_value_of(p, value, g->result[i].value));
+    for (uint32_t i = 0; i < p->n_values; i++) kvino_tensor_release(value[i]);
   }
-  if (r.value != few) kv_free(r.value);
+  if (value != few) kv_free(value);
   if (status)
     kv_free(v);
   else

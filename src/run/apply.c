@@ -66,7 +66,6 @@ static bool start(kv_call *c, kv_scope *s, kv_prim_id id, const kv_attrs *attrs,
   for (size_t i = 0; i < n; i++)
     if (!in[i]) return kv_scope_fail(s, KVINO_INVALID, "an operand of %s is NULL", kv_prim_get(id)->name) != NULL;
   kv_call_begin(c, id, attrs, n, in, s->err);
-  c->spare = s->spare;
   return true;
 }
 

@@ -10,7 +10,7 @@ kvino_status kv_eval_if_else(kv_call *c) {
   bool yes = kv_tensor_get_int(c->in[0], 0) != 0;
   kv_body_run r;
   KV_TRY(kv_body_run_begin(&r, yes ? c->attrs->branches.then_body : c->attrs->branches.else_body, c->err));
-  kvino_status status = kv_body_run_once(&r, c->in + KV_IF_OPERANDS, c->out, c->err);
+  kvino_status status = kv_body_run_once(&r, 0, NULL, c->in + KV_IF_OPERANDS, c->out, c->err);
   kv_body_run_end(&r);
   return status;
 }
@@ -63,13 +63,13 @@ static kvino_status stack_take(stack *s, const kv_spec *spec, kvino_tensor **out
   return KVINO_OK;
 }
 
-/* One evaluation. in: what the body takes (borrowed, but for the iteration and the carried values); out: what it gave.
- */
+/* One evaluation. given: what the body gets of its own, the iteration and the carried values; in: the invariants,
+ * borrowed; out: what it gave. */
 typedef struct loop {
   kv_call *c;
   kv_body_run run;
   size_t carried, stacked;
-  kvino_tensor **in, **out;
+  kvino_tensor **given, *const *in, **out;
   stack *stack;
 } loop;
 
@@ -77,20 +77,21 @@ static kvino_status loop_begin(loop *l, kv_call *c) {
   const kv_graph *body = c->attrs->loop.body;
   *l = (loop){.c = c, .carried = (size_t)c->attrs->loop.carried};
   l->stacked = c->n_out - l->carried;
+  l->in = c->in + KV_LOOP_OPERANDS + l->carried;
   KV_TRY(kv_body_run_begin(&l->run, body, c->err));
-  l->in = kv_calloc(body->n_parameters + 1, sizeof *l->in);
+  l->given = kv_calloc(KV_LOOP_ITERATION + l->carried, sizeof *l->given);
   l->out = kv_calloc(body->n_results + 1, sizeof *l->out);
   l->stack = kv_calloc(l->stacked + 1, sizeof *l->stack);
-  if (!l->in || !l->out || !l->stack) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
-  for (size_t i = KV_LOOP_ITERATION; i < body->n_parameters; i++) l->in[i] = c->in[kv_body_operand(KV_Loop, i)];
-  for (size_t i = 0; i < l->carried; i++) kvino_tensor_retain(l->in[i + KV_LOOP_ITERATION]);
+  if (!l->given || !l->out || !l->stack) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
+  for (size_t i = 0; i < l->carried; i++)
+    l->given[i + KV_LOOP_ITERATION] = kvino_tensor_retain(c->in[i + KV_LOOP_OPERANDS]);
   return KVINO_OK;
 }
 
 static void loop_end(loop *l) {
-  for (size_t i = 0; l->in && i < l->carried; i++) kvino_tensor_release(l->in[i + KV_LOOP_ITERATION]);
+  for (size_t i = 0; l->given && i < l->carried; i++) kvino_tensor_release(l->given[i + KV_LOOP_ITERATION]);
   for (size_t i = 0; l->stack && i < l->stacked; i++) kvino_tensor_release(l->stack[i].room);
-  kv_free(l->in);
+  kv_free(l->given);
   kv_free(l->out);
   kv_free(l->stack);
   kv_body_run_end(&l->run);
@@ -98,17 +99,12 @@ static void loop_end(loop *l) {
 
 static kvino_status iterate(loop *l, int64_t i, int64_t trip, bool *go_on) {
   kvino_error *err = l->c->err;
-  KV_TRY(kvino_tensor_scalar_i64(KVINO_I64, i, &l->in[0], err));
-  kvino_status status = kv_body_run_once(&l->run, l->in, l->out, err);
-  kvino_tensor_release(l->in[0]);
-  l->in[0] = NULL;
-  if (status) return status;
+  KV_TRY(kvino_tensor_scalar_i64(KVINO_I64, i, &l->given[0], err));
+  KV_TRY(kv_body_run_once(&l->run, KV_LOOP_ITERATION + l->carried, l->given, l->in, l->out, err));
+  kvino_status status = KVINO_OK;
   *go_on = kv_tensor_get_int(l->out[0], 0) != 0;
   kvino_tensor_release(l->out[0]);
-  for (size_t k = 0; k < l->carried; k++) {
-    kvino_tensor_release(l->in[k + KV_LOOP_ITERATION]);
-    l->in[k + KV_LOOP_ITERATION] = l->out[k + 1];
-  }
+  for (size_t k = 0; k < l->carried; k++) l->given[k + KV_LOOP_ITERATION] = l->out[k + 1];
   for (size_t k = 0; k < l->stacked; k++) {
     kvino_tensor *y = l->out[k + 1 + l->carried];
     if (!status) status = stack_add(&l->stack[k], y, trip, err);
@@ -126,8 +122,11 @@ static kvino_status shape_nothing(loop *l) {
     for (int i = 1; i < c->spec[k].rank; i++) known = known && c->spec[k].shape[i] >= 0;
   if (known) return KVINO_OK;
   kv_spec *result = kv_malloc(body->n_results * sizeof *result);
-  if (!result) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
-  kvino_status status = kv_body_shapes(body, l->in, result, c->err);
+  kvino_tensor **taken = kv_calloc(body->n_parameters, sizeof *taken); /* of the iteration: nothing */
+  kvino_status status = result && taken ? KVINO_OK : kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for a Loop");
+  for (size_t i = KV_LOOP_ITERATION; !status && i < body->n_parameters; i++)
+    taken[i] = c->in[kv_body_operand(KV_Loop, i)];
+  if (!status) status = kv_body_shapes(body, taken, result, c->err);
   for (size_t k = l->carried; k < c->n_out && !status; k++)
     for (int i = 1; i < c->spec[k].rank && !status; i++) {
       if (c->spec[k].shape[i] < 0) c->spec[k].shape[i] = result[k + 1].shape[i];
@@ -136,6 +135,7 @@ static kvino_status shape_nothing(loop *l) {
                          "a loop that never runs stacks values of a shape that follows from data: it is not known");
     }
   kv_free(result);
+  kv_free(taken);
   return status;
 }
 
@@ -146,7 +146,7 @@ kvino_status kv_eval_loop(kv_call *c) {
   kvino_status status = loop_begin(&l, c);
   for (int64_t i = 0; !status && go_on && (trip < 0 || i < trip); i++) status = iterate(&l, i, trip, &go_on);
   if (l.stacked && !status && !l.stack[0].n) status = shape_nothing(&l);
-  for (size_t k = 0; k < l.carried && !status; k++) c->out[k] = kvino_tensor_retain(l.in[k + KV_LOOP_ITERATION]);
+  for (size_t k = 0; k < l.carried && !status; k++) c->out[k] = kvino_tensor_retain(l.given[k + KV_LOOP_ITERATION]);
   for (size_t k = 0; k < l.stacked && !status; k++)
     status = stack_take(&l.stack[k], &c->spec[l.carried + k], &c->out[l.carried + k], c->err);
   loop_end(&l);

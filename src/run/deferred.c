@@ -55,7 +55,7 @@ bool kv_unreadable(kv_scope *s, const kvino_tensor *t) {
 static kvino_status compute(kv_scope *s, kvino_tensor **out) {
   kv_body_run run;
   KV_TRY(kv_body_run_begin(&run, s->deferred, s->err));
-  kvino_status status = kv_body_run_once(&run, NULL, out, s->err);
+  kvino_status status = kv_body_run_once(&run, 0, NULL, NULL, out, s->err);
   kv_body_run_end(&run);
   return status;
 }

@@ -1,93 +1,66 @@
-/* The native engine for bodies: node by node, each value released after its last use (runner.h). */
-#include <string.h>
-
-#include "base/memory.h"
-#include "run/apply.h"
 #include "run/runner.h"
 
-static void count_uses(kv_body_run *r) {
-  const kv_graph *g = r->g;
-  for (size_t i = 0; i < g->n_results; i++) r->uses[g->result[i].value.node->id]++;
-  for (size_t i = g->n_nodes; i-- > 0;) /* operands stand before their users */
-    for (uint32_t k = 0; r->uses[i] && k < g->node[i]->n_in; k++) r->uses[g->node[i]->in[k].node->id]++;
+#include "base/memory.h"
+
+/* Operands of most nodes find room on the stack. */
+enum { FEW_OPERANDS = 16 };
+
+static kvino_status run_node(const kv_plan *p, const kv_step *step, kvino_tensor **value, kvino_tensor **in,
+                             kvino_error *err) {
+  const kv_node *node = step->node;
+  kvino_tensor **out = value + p->first[node->id];
+  kv_call c;
+  for (uint32_t k = 0; k < node->n_in; k++) in[k] = kv_value_of(p, value, node->in[k]);
+  kv_call_begin(&c, node->prim->id, &node->attrs, node->n_in, in, err);
+  c.spare = step->spare;
+  kvino_status status = kv_call_infer(&c);
+  if (!status) status = node->prim->eval(&c);
+  if (!status && c.n_out != node->n_out)
+    status = kv_fail(err, KVINO_INVALID, "%s gave %zu outputs where %u were expected", node->prim->name, c.n_out,
+                     node->n_out);
+  for (uint32_t k = 0; !status && k < node->n_out; k++) {
+    out[k] = c.out[k];
+    c.out[k] = NULL;
+  }
+  kv_call_end(&c);
+  return status;
 }
 
+static void drop(kvino_tensor **value, uint32_t i) {
+  kvino_tensor_release(value[i]);
+  value[i] = NULL;
+}
+
+kvino_status kv_plan_run(const kv_plan *p, kvino_tensor **value, kv_external external, void *context,
+                         kvino_error *err) {
+  kvino_tensor *few[FEW_OPERANDS], **in = few;
+  if (p->most_operands > FEW_OPERANDS && !(in = kv_malloc(p->most_operands * sizeof *in)))
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %u operands", p->most_operands);
+  kvino_status status = KVINO_OK;
+  uint32_t dropped = 0;
+  for (uint32_t i = 0; i < p->n_steps && !status; i++) {
+    const kv_step *step = &p->step[i];
+    status = step->node ? run_node(p, step, value, in, err) : external(context, step->segment, value, err);
+    while (!status && dropped < step->dropped) drop(value, p->drop[dropped++]);
+  }
+  if (in != few) kv_free(in);
+  return status;
+}
+
+/* ---- a graph, by native kernels, many times ---- */
+
 kvino_status kv_body_run_begin(kv_body_run *r, const kv_graph *g, kvino_error *err) {
-  size_t n = g->n_nodes, most = 0;
-  *r = (kv_body_run){.g = g};
-  r->first = kv_calloc(n + 1, sizeof *r->first);
-  r->uses = kv_calloc(n + 1, sizeof *r->uses);
-  r->left = kv_calloc(n + 1, sizeof *r->left);
-  for (size_t i = 0; r->first && i < n; i++) {
-    r->first[i + 1] = r->first[i] + g->node[i]->n_out;
-    if (g->node[i]->n_in > most) most = g->node[i]->n_in;
-  }
-  if (r->first) r->n_values = r->first[n];
-  r->value = kv_calloc(r->n_values + 1, sizeof *r->value);
-  r->in = kv_calloc(most + 1, sizeof *r->in);
-  if (!r->first || !r->uses || !r->left || !r->value || !r->in) {
-    kv_body_run_end(r);
-    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body of %zu nodes", n);
-  }
-  count_uses(r);
-  return KVINO_OK;
+  r->value = NULL;
+  KV_TRY(kv_plan_graph(&r->plan, g, err));
+  if ((r->value = kv_calloc(r->plan.n_values + 1, sizeof *r->value))) return KVINO_OK;
+  kv_body_run_end(r);
+  return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body of %zu nodes", g->n_nodes);
 }
 
 void kv_body_run_end(kv_body_run *r) {
-  for (size_t i = 0; r->value && i < r->n_values; i++) kvino_tensor_release(r->value[i]);
-  kv_free(r->first);
-  kv_free(r->uses);
-  kv_free(r->left);
   kv_free(r->value);
-  kv_free(r->in);
-  *r = (kv_body_run){0};
-}
-
-static void drop(kv_body_run *r, const kv_node *node) {
-  for (size_t k = r->first[node->id]; k < r->first[node->id + 1]; k++) {
-    kvino_tensor_release(r->value[k]);
-    r->value[k] = NULL;
-  }
-}
-
-/* Operands whose last use this is. */
-static uint32_t spare_operands(const kv_body_run *r, const kv_node *node) {
-  uint32_t spare = 0;
-  for (uint32_t k = 0; k < node->n_in && k < 32; k++) {
-    const kv_node *from = node->in[k].node;
-    uint32_t here = 0;
-    for (uint32_t i = 0; i < node->n_in; i++) here += node->in[i].node == from;
-    if (!from->constant && from->n_out == 1 && r->left[from->id] == here) spare |= UINT32_C(1) << k;
-  }
-  return spare;
-}
-
-static kvino_status run_node(kv_body_run *r, const kv_node *node, kvino_error *err) {
-  kv_scope s;
-  kvino_tensors made;
-  kvino_tensor **out = r->value + r->first[node->id];
-  for (uint32_t k = 0; k < node->n_in; k++) {
-    const kv_node *from = node->in[k].node;
-    r->in[k] = from->constant ? from->constant : r->value[r->first[from->id] + node->in[k].output];
-  }
-  kv_scope_enter(&s, err);
-  s.spare = spare_operands(r, node);
-  if (!node->prim->many) {
-    KV_TRY(kv_scope_leave(&s, kv_apply(&s, node->prim->id, &node->attrs, node->n_in, r->in), out));
-  } else {
-    kvino_tensors v = kv_apply_many(&s, node->prim->id, &node->attrs, node->n_in, r->in);
-    if (!s.status && v.n != node->n_out)
-      kv_scope_fail(&s, KVINO_INVALID, "%s gave %zu outputs where %u were expected", node->prim->name, v.n,
-                    node->n_out);
-    KV_TRY(kv_scope_leave_many(&s, v, &made));
-    memcpy(out, made.v, made.n * sizeof *out);
-    kv_free(made.v);
-  }
-  for (uint32_t k = 0; k < node->n_in; k++) {
-    const kv_node *from = node->in[k].node;
-    if (!--r->left[from->id]) drop(r, from);
-  }
-  return KVINO_OK;
+  r->value = NULL;
+  kv_plan_free(&r->plan);
 }
 
 /* A value that does not fit what the body was recorded for is an error, never a wrong number. */
@@ -102,31 +75,27 @@ static kvino_status check_parameter(const kv_node *parameter, size_t i, const kv
                  kvino_dtype_name(o->dtype), kv_shape_text(o->rank, o->shape, want));
 }
 
-static void take_results(kv_body_run *r, kvino_tensor **out) {
-  const kv_graph *g = r->g;
-  for (size_t i = 0; i < g->n_results; i++) {
-    kv_edge e = g->result[i].value;
-    out[i] = kvino_tensor_retain(e.node->constant ? e.node->constant : r->value[r->first[e.node->id] + e.output]);
+/* Puts the Parameters' values where the run looks for them. */
+static kvino_status take_parameters(kv_body_run *r, size_t n_given, kvino_tensor **given, kvino_tensor *const *in,
+                                    kvino_error *err) {
+  const kv_graph *g = r->plan.g;
+  kvino_status status = KVINO_OK;
+  for (size_t i = 0; i < g->n_parameters; i++) {
+    kvino_tensor *t = i < n_given ? given[i] : kvino_tensor_retain(in[i - n_given]);
+    if (i < n_given) given[i] = NULL;
+    r->value[r->plan.first[g->parameter[i]->id]] = t;
+    if (!status) status = check_parameter(g->parameter[i], i, t, err);
   }
+  return status;
 }
 
-kvino_status kv_body_run_once(kv_body_run *r, kvino_tensor *const *in, kvino_tensor **out, kvino_error *err) {
-  const kv_graph *g = r->g;
-  kvino_status status = KVINO_OK;
-  memcpy(r->left, r->uses, g->n_nodes * sizeof *r->left);
-  for (size_t i = 0; i < g->n_parameters && !status; i++) {
-    const kv_node *parameter = g->parameter[i];
-    status = check_parameter(parameter, i, in[i], err);
-    if (!status && r->uses[parameter->id]) r->value[r->first[parameter->id]] = kvino_tensor_retain(in[i]);
-  }
-  for (size_t i = 0; i < g->n_nodes && !status; i++) {
-    const kv_node *node = g->node[i];
-    if (r->uses[i] && !(node->prim->traits & KV_STRUCTURAL)) status = run_node(r, node, err);
-  }
-  if (!status) take_results(r, out);
-  for (size_t i = 0; i < r->n_values; i++) {
-    kvino_tensor_release(r->value[i]);
-    r->value[i] = NULL;
-  }
+kvino_status kv_body_run_once(kv_body_run *r, size_t n_given, kvino_tensor **given, kvino_tensor *const *in,
+                              kvino_tensor **out, kvino_error *err) {
+  const kv_graph *g = r->plan.g;
+  kvino_status status = take_parameters(r, n_given, given, in, err);
+  if (!status) status = kv_plan_run(&r->plan, r->value, NULL, NULL, err);
+  for (size_t i = 0; i < g->n_results && !status; i++)
+    out[i] = kvino_tensor_retain(kv_value_of(&r->plan, r->value, g->result[i].value));
+  for (uint32_t i = 0; i < r->plan.n_values; i++) drop(r->value, i);
   return status;
 }

@@ -12,7 +12,6 @@ void kv_scope_enter(kv_scope *s, kvino_error *err) {
   s->status = KVINO_OK;
   s->err = err;
   s->may_defer = false;
-  s->spare = 0;
   s->deferred = NULL;
   s->n = s->n_memory = s->memory_capacity = 0;
   s->capacity = KV_SCOPE_FEW;

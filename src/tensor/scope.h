@@ -12,7 +12,6 @@ typedef struct kv_scope {
   kvino_error *err;          /* may be NULL */
   bool may_defer;            /* large values may be computed late: run/deferred.h */
   struct kv_graph *deferred; /* what was; NULL: nothing */
-  uint32_t spare;            /* of the next call: bit i where nobody needs operand i afterwards */
   size_t n, capacity;
   kvino_tensor **owned;
   void **memory; /* arrays, freed with the scope */

@@ -164,7 +164,7 @@ static void test_partition_is_convex_and_maximal(void **state) {
   kv_partition *p = NULL;
   OK(kv_partition_new(g, native, &p, ERR));
   assert_int_equal(p->n, 3);
-  assert_true(p->segment[0].openvino && !p->segment[1].openvino && p->segment[2].openvino);
+  assert_true(p->segment[0].external && !p->segment[1].external && p->segment[2].external);
   assert_int_equal(p->segment[0].n_nodes, 1);
   assert_int_equal(p->segment[0].n_in, 1);
   assert_int_equal(p->segment[0].n_out, 1);
@@ -193,7 +193,7 @@ static void test_partition_begins_natively(void **state) {
   kv_partition *p = NULL;
   OK(kv_partition_new(g, native, &p, ERR));
   assert_int_equal(p->n, 2);
-  assert_true(!p->segment[0].openvino && p->segment[1].openvino);
+  assert_true(!p->segment[0].external && p->segment[1].external);
   assert_int_equal(p->segment[0].n_nodes, 2);
   assert_int_equal(p->segment[1].n_nodes, 2);
   kv_partition_free(p);
