@@ -55,6 +55,12 @@ KVINO_API kvino_status kvino_loop(kvino_tensor *trip_count, kvino_tensor *condit
                                   kvino_tensor *const *carried, kvino_graph *body, kvino_tensors *out,
                                   kvino_error *err);
 
+/* The graph in which parameter i is the constant values[i] wherever that is not NULL, one value for each parameter. The
+ * parameters that are left keep their order. A function of weights is recorded once so, and compiled with those that
+ * stay for a while as constants. */
+KVINO_API kvino_status kvino_graph_bind(kvino_graph *g, size_t n, kvino_tensor *const *values, kvino_graph **out,
+                                        kvino_error *err);
+
 /* Compiles for a device: "CPU", "GPU", "GPU.1", "NPU", "AUTO", "HETERO:GPU,CPU", "MULTI:...", or "native" for kvino's
  * own kernels alone; NULL is "CPU". Properties: docs/configuration.md. The graph may be released or extended
  * afterwards. Graphs that are the same model (structure, constants' contents, device, properties) share one compiled

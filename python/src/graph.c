@@ -185,6 +185,26 @@ static PyObject *compile(PyObject *self, PyObject *args, PyObject *kwargs) {
   return compiled;
 }
 
+static PyObject *graph_bind(PyObject *self, PyObject *values) {
+  if (!PyTuple_Check(values)) return PyErr_SetString(PyExc_TypeError, "bind() takes a tuple"), NULL;
+  Py_ssize_t n = PyTuple_Size(values);
+  kvino_tensor **v = malloc(((size_t)n + 1) * sizeof *v);
+  if (!v) return PyErr_NoMemory();
+  for (Py_ssize_t i = 0; i < n; i++) {
+    PyObject *x = PyTuple_GetItem(values, i);
+    v[i] = is_tensor(x) ? tensor_get(x) : NULL;
+    if (v[i] || x == Py_None) continue;
+    free(v);
+    return PyErr_SetString(PyExc_TypeError, "what a parameter is bound to must be a tensor, or None"), NULL;
+  }
+  kvino_error err;
+  kvino_graph *bound;
+  kvino_status status;
+  Py_BEGIN_ALLOW_THREADS status = kvino_graph_bind(graph_get(self), (size_t)n, v, &bound, &err);
+  Py_END_ALLOW_THREADS free(v);
+  return status ? raise_error(&err) : graph_object_of(bound);
+}
+
 #define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
 static PyMethodDef graph_methods[] = {
     {"parameter", WITH_KEYWORDS(graph_parameter), METH_VARARGS | METH_KEYWORDS,
@@ -192,6 +212,9 @@ static PyMethodDef graph_methods[] = {
      "The next input, a symbolic tensor; None in the shape is unknown until run time; dtype None is floatx."},
     {"result", WITH_KEYWORDS(graph_result), METH_VARARGS | METH_KEYWORDS,
      "result($self, value, name=None)\n--\n\nThe next output."},
+    {"bind", graph_bind, METH_O,
+     "bind($self, values, /)\n--\n\n"
+     "The graph in which parameter i is the constant values[i] (a tuple), wherever that is not None."},
     {"dump", graph_dump, METH_NOARGS, "dump($self)\n--\n\nA listing, one node a line."},
     {"compile", WITH_KEYWORDS(compile), METH_VARARGS | METH_KEYWORDS,
      "compile($self, device=None, **properties)\n--\n\n"

@@ -29,7 +29,7 @@ kvino_status kv_rewrite(const kv_graph *in, kv_rule rule, void *context, kv_grap
 
 /* The same for a body, every node kept, whose Parameters change with what they stand for: Parameter i becomes given[i]
  * where that is concrete, and takes over the dimensions that it knows where it is symbolic; NULL leaves it as it is.
- * Where keep[i] is false it is left out: no node that a Result needs may use it. */
+ * Where keep[i] is false it is left out: no node that a Result needs may use it. keep NULL: all are kept. */
 kvino_status kv_rewrite_body(const kv_graph *in, kvino_tensor *const *given, const bool *keep, kv_graph **out,
                              kvino_error *err);
 

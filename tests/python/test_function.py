@@ -326,3 +326,29 @@ def test_what_the_plugin_cannot_compile_runs_natively():
 
     x = np.arange(4 * 32, dtype="float32").reshape(4, 32)
     np.testing.assert_allclose(np.asarray(kvino.function(f, device="CPU")(x)), x @ column * 1.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_parameters_bound_to_constants(device):
+    g = kvino.Graph()
+    x, w, b = g.parameter((None, 3)), g.parameter((3, 2)), g.parameter((2,))
+    g.result(x @ w + b)
+    g.result(w * 2)
+    values = [np.random.default_rng(0).normal(size=s).astype("float32") for s in ((4, 3), (3, 2), (2,))]
+    expected = values[0] @ values[1] + values[2]
+    tensors = [kvino.Tensor(v) for v in values]
+    for bound in ((), (1,), (1, 2), (0, 1, 2)):
+        executable = g.bind(tuple(t if i in bound else None for i, t in enumerate(tensors))).compile(device)
+        y, twice = executable(*[v for i, v in enumerate(values) if i not in bound])
+        np.testing.assert_allclose(np.asarray(y), expected, rtol=1e-5)
+        np.testing.assert_array_equal(np.asarray(twice), values[1] * 2)
+    with pytest.raises(ValueError, match="2 values for a graph of 3 parameters"):
+        g.bind((None, None))
+    with pytest.raises(TypeError, match="parameter 1 is float32, and what it is bound to int32"):
+        g.bind((None, kvino.Tensor(values[1].astype("int32")), None))
+    with pytest.raises(ValueError, match="parameter 2 is bound to a tensor of another shape"):
+        g.bind((None, None, tensors[1]))
+    with pytest.raises(ValueError, match="concrete"):
+        g.bind((x, None, None))
+    with pytest.raises(TypeError, match="or None"):
+        g.bind((1, None, None))

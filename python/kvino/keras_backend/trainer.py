@@ -1,15 +1,16 @@
-"""keras.Model's predict and evaluate: the model's call is traced once per input signature, compiled and run."""
+"""keras.Model's fit, evaluate and predict. The loops are those of Keras's JAX backend (keras/src/backend/jax/trainer.py); a step
+is compiled by steps.py."""
 
-import collections
 import warnings
 
 import numpy as np
 from keras.src import callbacks as callbacks_module
+from keras.src import optimizers as optimizers_module
 from keras.src import tree
-from keras.src.backend.common.masking import get_keras_mask
-from keras.src.backend.common.masking import set_keras_mask
+from keras.src.backend import config
 from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.trainers import trainer as base_trainer
+from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters import data_adapter_utils
 from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
@@ -18,183 +19,215 @@ from keras.src.utils.python_utils import pythonify_logs
 from kvino import _core
 from kvino._core import Tensor
 from kvino.keras_backend.core import convert_to_numpy
-from kvino.keras_backend.training import Training
-from kvino.keras_backend.training import batch_size_of
+from kvino.keras_backend.core import convert_to_tensor
+from kvino.keras_backend.derivatives import is_inexact
+from kvino.keras_backend.steps import StepFunction
 
 # Keras 3.15 calls the base class Trainer, Keras 3.16 BaseTrainer.
 _Base = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
 
-# Batch sizes of one model that get a compiled model of their own; later ones share one with an unknown batch size.
-STATIC_BATCHES = 4
+
+def _batch_size(x):
+    """The length of the first input that is given."""
+    return next(i for i in tree.flatten(x) if i is not None).shape[0]
 
 
-class _Compiled:
-    """A compiled call of a model. The variables' values are constants in it: `current` says whether they still are.
-
-    Keras hangs masks on outputs: those stand behind the outputs proper, `masked` names the outputs that they belong to."""
-
-    def __init__(self, executable, structure, masked, variables):
-        self.executable = executable
-        self.structure = structure
-        self.masked = masked
-        self.variables = variables
-
-    def current(self):
-        return all(variable._value is value for variable, value in self.variables)
-
-    def __call__(self, inputs):
-        results = list(self.executable(*inputs))
-        outputs = results[: len(results) - len(self.masked)]
-        for i, mask in zip(self.masked, results[len(outputs) :]):
-            set_keras_mask(outputs[i], mask)
-        return tree.pack_sequence_as(self.structure, outputs)
+def _to_numpy(outputs):
+    return tree.map_structure(lambda x: convert_to_numpy(x) if isinstance(x, Tensor) else x, outputs)
 
 
-def _trace(model, struct, tensors, batch_unknown):
-    """The call recorded in a graph: (graph, outputs, variables that the call assigned)."""
-    graph = _core.Graph()
-
-    def parameter(x):
-        shape = tuple(x.shape)
-        if batch_unknown and shape:
-            shape = (None,) + shape[1:]
-        return graph.parameter(shape, x.dtype)
-
-    parameters = iter([parameter(x) for x in tensors])
-    inputs = tree.map_structure(lambda x: x if x is None else next(parameters), struct)
-    with StatelessScope() as scope:
-        outputs = model(inputs, training=False) if model._call_has_training_arg else model(inputs)
-    assigned = [v for v in model.variables if scope.get_current_value(v) is not None]
-    return graph, outputs, assigned
+def _concatenate(parts):
+    if len(parts) == 1:
+        return parts[0]
+    return tree.map_structure_up_to(parts[0], lambda *pieces: np.concatenate(pieces), *parts)
 
 
-class OpenVINOTrainer(Training, _Base):
+class OpenVINOTrainer(_Base):
     def __init__(self):
         super().__init__()
         self.train_function = None
         self.test_function = None
         self.predict_function = None
 
-    # ---- the compiled call ----
+    # ---- steps: functions of one batch, which may be traced ----
 
-    def _kvino_call(self, x):
-        """model(x) in inference: compiled, or eagerly where the model asks for it or cannot be traced."""
-        if self.run_eagerly or getattr(self, "_kvino_eager", False):
-            return self._kvino_call_eagerly(x)
-        # The batch is read during the call only: its memory is shared, not copied.
-        tensors = [
-            item if isinstance(item, Tensor) else _core.convert_to_tensor(item, copy=False)
-            for item in tree.flatten(x)
-            if item is not None  # an optional input that is not given
-        ]
-        compiled = self._kvino_compiled(x, tensors)
-        return self._kvino_call_eagerly(x) if compiled is None else compiled(tensors)
+    def _forward(self, x, training):
+        return self(x, training=training) if self._call_has_training_arg else self(x)
 
-    def _kvino_call_eagerly(self, x):
-        return self(x, training=False) if self._call_has_training_arg else self(x)
-
-    def _kvino_compiled(self, x, tensors):
-        cache = self.__dict__.setdefault("_kvino_cache", collections.OrderedDict())
-        device = _core.config.device
-        given = tuple(item is not None for item in tree.flatten(x))
-        rest = given, tuple((t.dtype, t.shape[1:]) for t in tensors)
-        batches = tuple(t.shape[:1] for t in tensors)
-        for key in ((device, rest, batches), (device, rest, None)):
-            compiled = cache.get(key)
-            if compiled is not None:
-                if compiled.current():
-                    return compiled
-                cache.clear()  # weights have changed: no compiled call of this model is right any more
-        static = sum(1 for key in cache if key[1] == rest) < STATIC_BATCHES
-        try:
-            graph, outputs, assigned = _trace(self, x, tensors, not static)
-        except (TypeError, NotImplementedError) as error:
-            warnings.warn(f"kvino: {self.name} cannot be traced and runs eagerly: {error}")
-            self._kvino_eager = True
-            return None
-        if assigned:  # a call with side effects is not a function
-            self._kvino_eager = True
-            return None
-        flat = tree.flatten(outputs)
-        masks = [get_keras_mask(output) for output in flat]
-        masked = [i for i, mask in enumerate(masks) if mask is not None]
-        for result in flat + [masks[i] for i in masked]:
-            graph.result(result)
-        values = [(v, v._value) for v in self.variables]
-        compiled = _Compiled(graph.compile(device=device), outputs, masked, values)
-        cache[(device, rest, batches if static else None)] = compiled
-        return compiled
-
-    # ---- Keras's steps ----
-
-    def predict_step(self, data):
-        x, _, _ = data_adapter_utils.unpack_x_y_sample_weight(data)
-        return tree.map_structure(convert_to_numpy, self._kvino_call(x))
+    def train_step(self, data):
+        x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+        weights = [v for v in self.trainable_variables if is_inexact(v)]
+        sources = tuple(v.value for v in weights)
+        y_pred = self._forward(x, training=True)
+        loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
+        if not weights:
+            warnings.warn("The model does not have any trainable weights.")
+        elif self.optimizer is not None:
+            gradients = list(_core.gradients((self.optimizer.scale_loss(loss),), (None,), sources))
+            for variable, source in zip(weights, sources):
+                if variable.value is not source:  # assigned by the call: the step starts from the value before, as in JAX
+                    variable.assign(source)
+            self.optimizer.apply(gradients, weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
-        y_pred = self._kvino_call(x)
+        y_pred = self._forward(x, training=False)
         loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=batch_size_of(x))
+        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def make_predict_function(self, force=False):
-        if self.predict_function is not None and not force:
-            return self.predict_function
+    def predict_step(self, data):
+        x, _, _ = data_adapter_utils.unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
 
-        def predict_function(batches):
-            outputs = [self.predict_step(batch) for batch in batches]
-            if len(outputs) == 1:
-                return outputs[0]
-            return tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)
+    # ---- functions of the batches of one execution ----
 
-        self.predict_function = predict_function
-        return predict_function
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            step = StepFunction(self, self.train_step, bind=False, differentiates=True)
+            self.train_function = lambda batches: step(batches)[-1]
+        return self.train_function
 
     def make_test_function(self, force=False):
-        if self.test_function is not None and not force:
-            return self.test_function
+        if self.test_function is None or force:
+            step = StepFunction(self, self.test_step, bind=True)
+            self.test_function = lambda batches: step(batches)[-1]
+        return self.test_function
 
-        def test_function(batches):
-            for batch in batches:
-                logs = self.test_step(batch)
-            return logs
+    def make_predict_function(self, force=False):
+        if self.predict_function is None or force:
+            step = StepFunction(self, self.predict_step, bind=True, batches=True)
+            self.predict_function = lambda batches: _concatenate([_to_numpy(outputs) for outputs in step(batches)])
+        return self.predict_function
 
-        self.test_function = test_function
-        return test_function
+    # ---- loops ----
 
-    # ---- Keras's loops ----
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        """A model that cannot be traced is built by computing a batch."""
+        try:
+            super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        except RuntimeError:
+            batch = next(iter(iterator))[2][0] if data_batch is None else data_batch
+            batch = tree.map_structure(lambda x: x if x is None else convert_to_tensor(x), batch)
+            x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(batch)
+            with StatelessScope():
+                y_pred = self._forward(x, training=False)
+                self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+                self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+            super()._symbolic_build(data_batch=batch)
 
-    def _kvino_callbacks(self, callbacks, verbose, iterator):
+    def _kvino_iterator(self, x, y=None, sample_weight=None, batch_size=None, steps=None, **options):
+        return EpochIterator(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            steps_per_epoch=steps,
+            steps_per_execution=self.steps_per_execution,
+            **options,
+        )
+
+    def _kvino_callbacks(self, callbacks, verbose, iterator, epochs=1, **options):
         if isinstance(callbacks, callbacks_module.CallbackList):
             return callbacks
         return callbacks_module.CallbackList(
-            callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches, model=self
+            callbacks,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=iterator.num_batches,
+            model=self,
+            **options,
         )
 
     @traceback_utils.filter_traceback
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        iterator = EpochIterator(
-            x=x, batch_size=batch_size, steps_per_epoch=steps, shuffle=False, steps_per_execution=self.steps_per_execution
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        self._assert_compile_called("fit")
+        most = config.max_epochs()
+        if most and most < epochs:
+            warnings.warn(f"Limiting epochs to {most}")
+            epochs = most
+        self._eval_epoch_iterator = None
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
+                (x, y, sample_weight), validation_split=validation_split
+            )
+        iterator = self._kvino_iterator(
+            x, y, sample_weight, batch_size, steps_per_epoch, shuffle=shuffle, class_weight=class_weight
         )
-        callbacks = self._kvino_callbacks(callbacks, verbose, iterator)
-        step = self.make_predict_function()
-        self.stop_predicting = False
-        parts = []
-        callbacks.on_predict_begin()
-        for begin, end, batches in iterator.enumerate_epoch():
-            callbacks.on_predict_batch_begin(begin)
-            outputs = step(batches)
-            parts.append(outputs)
-            callbacks.on_predict_batch_end(end, {"outputs": outputs})
-            if self.stop_predicting:
+        self._symbolic_build(iterator=iterator)
+        iterator.reset()
+        callbacks = self._kvino_callbacks(callbacks, verbose, iterator, epochs, add_history=True)
+        self.make_train_function()
+        self.stop_training = False
+        logs = {}
+        finished = False
+        callbacks.on_train_begin()
+        try:
+            for epoch in range(self._initial_epoch or initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                logs = self._kvino_epoch(iterator, callbacks)
+                if validation_data is not None and self._should_eval(epoch, validation_freq):
+                    size = validation_batch_size or batch_size
+                    logs.update(self._kvino_validate(validation_data, callbacks, size, validation_steps))
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            finished = True
+        finally:
+            if isinstance(self.optimizer, optimizers_module.Optimizer) and epochs > 0:
+                self.optimizer.finalize_variable_values(self.trainable_weights)
+            self._eval_epoch_iterator = None
+            if finished:
+                callbacks.on_train_end(logs=logs)
+        return self.history
+
+    def _kvino_epoch(self, iterator, callbacks):
+        logs = {}
+        for begin, end, batches in iterator:
+            callbacks.on_train_batch_begin(begin)
+            logs = self.train_function(batches)
+            callbacks.on_train_batch_end(end, logs)
+            if self.stop_training:
                 break
-        callbacks.on_predict_end()
-        if not parts:
-            raise ValueError("Received an empty dataset: there is nothing to predict.")
-        if len(parts) == 1:
-            return parts[0]
-        return tree.map_structure(lambda *pieces: np.concatenate(pieces), *parts)
+        return dict(self._get_metrics_result_or_logs(logs))
+
+    def _kvino_validate(self, data, callbacks, batch_size, steps):
+        x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+        if self._eval_epoch_iterator is None:
+            self._eval_epoch_iterator = self._kvino_iterator(x, y, sample_weight, batch_size, steps, shuffle=False)
+        logs = self.evaluate(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=True,
+            _use_cached_eval_dataset=True,
+        )
+        return {f"val_{name}": value for name, value in logs.items()}
 
     @traceback_utils.filter_traceback
     def evaluate(
@@ -209,28 +242,25 @@ class OpenVINOTrainer(Training, _Base):
         return_dict=False,
         **kwargs,
     ):
+        self._assert_compile_called("evaluate")
         cached = kwargs.pop("_use_cached_eval_dataset", False)
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
-        self._assert_compile_called("evaluate")
-        iterator = self._eval_epoch_iterator if cached else EpochIterator(
-            x=x, y=y, sample_weight=sample_weight, batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
-            steps_per_execution=self.steps_per_execution,
-        )
-        if not all(layer.built for layer in self._flatten_layers()):
-            for _, _, batches in iterator:
-                self._symbolic_build(data_batch=batches[0])
-                break
-            iterator.reset()
+        if cached:
+            iterator = self._eval_epoch_iterator
+        else:
+            iterator = self._kvino_iterator(x, y, sample_weight, batch_size, steps, shuffle=False)
+        self._symbolic_build(iterator=iterator)
+        iterator.reset()
         callbacks = self._kvino_callbacks(callbacks, verbose, iterator)
-        step = self.make_test_function()
+        self.make_test_function()
         self.stop_evaluating = False
+        callbacks.on_test_begin()
         logs = {}
         self.reset_metrics()
-        callbacks.on_test_begin()
         for begin, end, batches in iterator:
             callbacks.on_test_batch_begin(begin)
-            logs = step(batches)
+            logs = self.test_function(batches)
             callbacks.on_test_batch_end(end, logs)
             if self.stop_evaluating:
                 break
@@ -238,14 +268,69 @@ class OpenVINOTrainer(Training, _Base):
         callbacks.on_test_end(logs)
         return logs if return_dict else self._flatten_metrics_in_order(logs)
 
-    def predict_on_batch(self, x):
-        return self.make_predict_function()([(x,)])
+    def _kvino_build(self, x):
+        """Builds the model with a batch, if it is not built."""
+        if not all(layer.built for layer in self._flatten_layers()):
+            with StatelessScope():
+                self(x)
+
+    @traceback_utils.filter_traceback
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        iterator = self._kvino_iterator(x, batch_size=batch_size, steps=steps, shuffle=False)
+        if not all(layer.built for layer in self._flatten_layers()):
+            for _, _, batches in iterator:
+                self._kvino_build(data_adapter_utils.unpack_x_y_sample_weight(batches[0])[0])
+                break
+            iterator.reset()
+        callbacks = self._kvino_callbacks(callbacks, verbose, iterator)
+        self.make_predict_function()
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        parts = []
+        for begin, end, batches in iterator:
+            callbacks.on_predict_batch_begin(begin)
+            outputs = self.predict_function(batches)
+            parts.append(outputs)
+            callbacks.on_predict_batch_end(end, {"outputs": outputs})
+            if self.stop_predicting:
+                break
+        callbacks.on_predict_end()
+        if not parts:
+            raise ValueError("Received an empty dataset: there is nothing to predict.")
+        return _concatenate(parts)
+
+    # ---- one batch ----
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        self._assert_compile_called("train_on_batch")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(
+                    "Arguments `sample_weight` and `class_weight` cannot be specified at the same time. "
+                    f"Received: sample_weight={sample_weight}, class_weight={class_weight}"
+                )
+            sample_weight = data_adapter_utils.class_weight_to_sample_weights(y, class_weight)
+        data = (x, y, sample_weight)
+        self._symbolic_build(data_batch=data)
+        self.make_train_function()
+        self.reset_metrics()
+        logs = pythonify_logs(self.train_function([data]))
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         self._assert_compile_called("test_on_batch")
+        data = (x, y, sample_weight)
+        self._symbolic_build(data_batch=data)
+        self.make_test_function()
         self.reset_metrics()
-        logs = pythonify_logs(self.make_test_function()([(x, y, sample_weight)]))
+        logs = pythonify_logs(self.test_function([data]))
         return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    def predict_on_batch(self, x):
+        if self.predict_function is None:
+            self._kvino_build(x)
+            self.make_predict_function()
+        return self.predict_function([(x,)])
 
 
 Trainer = OpenVINOTrainer

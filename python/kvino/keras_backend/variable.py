@@ -2,10 +2,30 @@
 
 from keras.src.backend.common import KerasVariable
 
+from kvino.keras_backend import changes
+from kvino.keras_backend.recording import current_value
 from kvino.keras_backend.tensors import convert_to_tensor
 
 
 class Variable(KerasVariable):
+    @property
+    def value(self):
+        value = current_value(self)
+        if value is None:
+            value = self._value
+        if value is None:  # not initialized yet: a placeholder while shapes are inferred
+            value = convert_to_tensor(self._initializer(self._shape, dtype=self._dtype), self._dtype)
+        return self._maybe_autocast(value)
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        changes.note()
+        KerasVariable.trainable.fset(self, value)
+
     def _initialize(self, value):
         self._value = convert_to_tensor(value, self._dtype)
 

@@ -1,0 +1,238 @@
+"""The one engine behind fit, evaluate and predict: a step is a function of Python, traced once for each signature of the data
+into one graph.
+
+Every variable that the step reads is an input of the graph, every one that it assigns an output (recording.py). Inputs that
+stay the same for a while are bound as constants, which is what makes inference fast, and become inputs again when they move:
+what is computed never depends on it."""
+
+import collections
+import linecache
+import os
+import threading
+import traceback
+import warnings
+
+import keras
+from keras.src import tree
+from keras.src.backend.common import KerasVariable
+
+from kvino import _core
+from kvino._core import Tensor
+from kvino.keras_backend import changes
+from kvino.keras_backend.recording import Recording
+
+SIGNATURES = 16  # of one step of a model that are kept compiled; the one used longest ago goes out
+STATIC_BATCHES = 4  # batch sizes that get a graph of their own; later ones share one of unknown batch size
+PATIENCE = 32  # calls in which a variable must not move to become a constant again
+
+
+class Trace:
+    """A recorded call of a step."""
+
+    def __init__(self, step, data, tensors, batch_unknown=False):
+        self.graph = _core.Graph()
+
+        def parameter(x):
+            shape = tuple(x.shape)
+            return self.graph.parameter((None,) + shape[1:] if batch_unknown and shape else shape, x.dtype)
+
+        inputs = iter([parameter(x) for x in tensors])
+        data = tree.map_structure(lambda x: x if x is None else next(inputs), data)
+        with Recording(self.graph) as scope:
+            results = step(data)
+            self.results = tree.map_structure(lambda x: x.value if isinstance(x, KerasVariable) else x, results)
+        for x in tree.flatten(self.results):
+            if isinstance(x, Tensor):
+                self.graph.result(x)
+        self.variables = [variable for variable, _ in scope.read.values()]
+        self.assigned = list(scope.assigned.values())
+        for variable in self.assigned:
+            self.graph.result(scope.state_mapping[id(variable)])
+        self.n_tensors = len(tensors)
+
+
+class Executable:
+    """A trace compiled with some of its variables as constants."""
+
+    def __init__(self, trace, bound, device):
+        """bound: {place in trace.variables: the value}"""
+        self.bound = [(trace.variables[i], value) for i, value in bound.items()]
+        self.inputs = [v for i, v in enumerate(trace.variables) if i not in bound]
+        graph = trace.graph
+        if bound:
+            places = range(len(trace.variables))
+            graph = graph.bind((None,) * trace.n_tensors + tuple(bound.get(i) for i in places))
+        self.executable = graph.compile(device)
+
+    def is_current(self):
+        return all(variable._value is value for variable, value in self.bound)
+
+    def __call__(self, tensors):
+        return self.executable(*tensors, *[v._value for v in self.inputs])
+
+
+class CompiledStep:
+    """A step for one signature."""
+
+    def __init__(self, trace, device, bind):
+        self.trace, self.device, self.patience = trace, device, PATIENCE
+        assigned = {id(v) for v in trace.assigned}
+        # A number is not worth a constant; it may be a learning rate, or a counter.
+        self.steady = [i for i, v in enumerate(trace.variables) if id(v) not in assigned and len(v.shape)]
+        self.general = None  # the executable with the fewest constants so far
+        self.executable = self._compile(self.steady if bind else [])
+        self._look()
+
+    def _compile(self, places):
+        values = {i: self.trace.variables[i]._value for i in places}
+        executable = Executable(self.trace, values, self.device)
+        if self.general is None or len(executable.bound) < len(self.general.bound):
+            self.general = executable
+        return executable
+
+    def _look(self):
+        """What the variables are that might become constants. Only whether they move is asked: identities will do."""
+        bound = {id(v) for v, _ in self.executable.bound}
+        self.loose = [self.trace.variables[i] for i in self.steady if id(self.trace.variables[i]) not in bound]
+        self.seen, self.quiet = [id(v._value) for v in self.loose], 0
+
+    def _current(self):
+        executable = self.executable
+        if not executable.is_current():
+            if executable is not self.general:  # constants again, and too soon
+                self.patience *= 2
+                executable = self.general
+            if not executable.is_current():
+                still = {id(v) for v, value in executable.bound if v._value is value}
+                self.general = None
+                executable = self._compile([i for i in self.steady if id(self.trace.variables[i]) in still])
+            self.executable = executable
+            self._look()
+        elif self.loose:
+            now = [id(v._value) for v in self.loose]
+            self.quiet = self.quiet + 1 if now == self.seen else 0
+            self.seen = now
+            if self.quiet == self.patience:
+                executable = self.executable = self._compile(self.steady)
+                self._look()
+        return executable
+
+    def __call__(self, tensors):
+        results = iter(self._current()(tensors))
+        values = tree.map_structure(lambda x: next(results) if isinstance(x, Tensor) else x, self.trace.results)
+        for variable, value in zip(self.trace.assigned, results):
+            variable._value = value
+        return values
+
+
+def _outline(data):
+    """What a structure is besides its tensors; hashable."""
+    if isinstance(data, (tuple, list)):
+        return (type(data), *[_outline(x) for x in data])
+    if isinstance(data, dict):
+        return (type(data), *[(name, _outline(x)) for name, x in data.items()])
+    return data is None
+
+
+class StepFunction:
+    """What Keras calls train_function, test_function and predict_function: given a list of batches, what `step` gives for
+    each. Keras drops it, and what is compiled with it, when the model is compiled or a function is made by force.
+
+    bind: whether variables become constants from the beginning. differentiates: the step takes derivatives, which only a
+    trace has. batches: whether a few batch sizes are followed by a graph for every batch size."""
+
+    def __init__(self, model, step, bind, differentiates=False, batches=False):
+        self.model, self.step = model, step
+        self.bind, self.differentiates, self.batches = bind, differentiates, batches
+        self.compiled = collections.OrderedDict()
+        self.changes = self.structure = None
+        self.warned = set()
+        self.lock = threading.RLock()
+
+    def __call__(self, batches):
+        return [self.run(batch) for batch in batches]
+
+    def run(self, data):
+        if self.model.run_eagerly and not self.differentiates:
+            return self._eagerly(data)
+        # The data is read during the call only: its memory is shared, not copied.
+        tensors = [
+            x if isinstance(x, Tensor) else _core.convert_to_tensor(x, copy=False)
+            for x in tree.flatten(data)
+            if x is not None  # an optional input that is not given
+        ]
+        if self.model.run_eagerly:  # Python's part runs each time
+            return CompiledStep(Trace(self.step, data, tensors), "native", bind=False)(tensors)
+        with self.lock:
+            compiled = self._find(data, tensors)
+        if isinstance(compiled, CompiledStep):
+            return compiled(tensors)
+        results = self._eagerly(data)
+        self._warn(compiled)  # the error is not the model's own: it gives results
+        return results
+
+    def _eagerly(self, data):
+        return self.step(tree.map_structure(lambda x: x if x is None else _core.convert_to_tensor(x), data))
+
+    # ---- what is compiled ----
+
+    def _forget_what_changed(self):
+        if self.changes != changes.last():
+            structure = changes.structure(self.model)
+            if structure != self.structure:
+                self.compiled.clear()
+            self.changes, self.structure = changes.last(), structure
+
+    def _find(self, data, tensors):
+        """The compiled step, or the error that prevents tracing."""
+        self._forget_what_changed()
+        signature = (
+            _core.config.device,
+            _core.config.floatx,
+            _outline(data),
+            tuple((t.dtype, t.shape[1:]) for t in tensors),
+        )
+        sizes = tuple(t.shape[:1] for t in tensors)
+        for key in ((signature, sizes), (signature, None)):
+            if key in self.compiled:
+                self.compiled.move_to_end(key)
+                return self.compiled[key]
+        general = self.batches and sum(key[0] == signature for key in self.compiled) >= STATIC_BATCHES
+        trace = self._trace(data, tensors, general)
+        compiled = CompiledStep(trace, _core.config.device, self.bind) if isinstance(trace, Trace) else trace
+        self._forget_what_changed()  # tracing may build a part of the model
+        self.compiled[signature, None if general else sizes] = compiled
+        if len(self.compiled) > SIGNATURES:
+            self.compiled.popitem(last=False)
+        return compiled
+
+    def _trace(self, data, tensors, batch_unknown):
+        try:
+            return Trace(self.step, data, tensors, batch_unknown)
+        except Exception as error:
+            if batch_unknown:  # shapes with an unknown dimension may be what prevents it
+                return self._trace(data, tensors, False)
+            if self.differentiates:
+                raise
+            return error
+
+    def _warn(self, error):
+        place, text = _where(error)
+        if place not in self.warned:
+            self.warned.add(place)
+            warnings.warn(
+                f"kvino: {self.model.name} runs eagerly, which is slow: it cannot be traced because of {place} "
+                f"({text}): {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+
+
+LIBRARIES = tuple(os.path.dirname(module.__file__) + os.sep for module in (keras, _core))
+
+
+def _where(error):
+    """(file:line, the line's text) of the user's code that raised the error; else of whatever code did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)]
+    frame = (ours or frames)[-1]
+    return f"{frame.filename}:{frame.lineno}", linecache.getline(frame.filename, frame.lineno).strip()

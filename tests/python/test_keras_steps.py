@@ -1,0 +1,574 @@
+"""Steps of fit, evaluate and predict are compiled once and give what the model gives now: whatever was changed, assigned or
+frozen since."""
+
+import gc
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+if os.environ.get("KERAS_BACKEND") != "kvino":
+    pytest.skip("these tests run in a process of their own with KERAS_BACKEND=kvino", allow_module_level=True)
+
+import keras  # noqa: E402
+import kvino  # noqa: E402
+from keras import layers, ops  # noqa: E402
+from kvino.keras_backend import steps  # noqa: E402
+
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(12, 5)).astype("float32")
+Y = RNG.normal(size=(12, 2)).astype("float32")
+
+pytestmark = pytest.mark.filterwarnings("error:kvino")  # what is warned of is that a step runs eagerly
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(5)
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """A list that grows by one with each step that is traced."""
+    seen = []
+
+    class Counted(steps.Trace):
+        def __init__(self, *args, **kwargs):
+            seen.append(args[0])
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(steps, "Trace", Counted)
+    return seen
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """A list that grows by one with each executable."""
+    seen = []
+
+    class Counted(steps.Executable):
+        def __init__(self, *args):
+            seen.append(args[1])
+            super().__init__(*args)
+
+    monkeypatch.setattr(steps, "Executable", Counted)
+    return seen
+
+
+def small(*more):
+    return keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu"), layers.Dense(2), *more])
+
+
+def compiled(model, rate=0.1, **options):
+    model.compile(keras.optimizers.SGD(rate), "mse", **options)
+    return model
+
+
+def check_predict(model, x=X):
+    """predict against the eager call."""
+    expected = np.asarray(model(x, training=False))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-5)
+    return expected
+
+
+# ---- a changed model ----
+
+
+def add_layer(model):
+    model.add(layers.Dense(3))
+
+
+def pop_layer(model):
+    model.pop()
+
+
+def swap_activation(model):
+    model.layers[0].activation = keras.activations.tanh
+
+
+def replace_call(model):
+    model.layers[0].call = lambda x, training=None: ops.zeros((ops.shape(x)[0], 4))
+
+
+def enable_lora(model):
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_kernel_b.assign(np.ones((2, 4)))
+
+
+def quantize(mode):
+    def change(model):
+        model.quantize(mode)
+
+    change.__name__ = f"quantize_{mode}"
+    return change
+
+
+def other_policy(model):
+    model.layers[0].dtype_policy = "mixed_float16"
+
+
+def assign(model):
+    model.layers[0].kernel.assign(model.layers[0].kernel * -3.0)
+
+
+CHANGES = [
+    add_layer, pop_layer, swap_activation, replace_call, enable_lora, quantize("int8"), quantize("float8"), assign,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
+def test_predict_sees_a_changed_model(change, nested):
+    inner = small()
+    if nested and change in (add_layer, pop_layer):
+
+        class Outer(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.inner = inner
+
+            def call(self, x):
+                return self.inner(x)
+
+        model = Outer()
+    else:
+        model = keras.Sequential([keras.Input((5,)), inner]) if nested else inner
+    before = check_predict(model)
+    change(inner)
+    after = check_predict(model)
+    assert before.shape != after.shape or np.abs(before - after).max() > 1e-6
+
+
+def test_predict_after_float16_policy():
+    model = small()
+    before = model.predict(X, verbose=0)
+    other_policy(model)
+    after = model.predict(X, verbose=0)
+    assert 0 < np.abs(before - after).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "layer, x",
+    [
+        (lambda: layers.Embedding(7, 4), RNG.integers(0, 7, (6, 3))),
+        (lambda: layers.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d"), RNG.normal(size=(6, 3, 5)).astype("float32")),
+        (lambda: layers.Dense(4), X),
+    ],
+    ids=["embedding", "einsum", "dense"],
+)
+@pytest.mark.parametrize("how", ["lora", "int8"])
+def test_layers_that_change_their_weights(layer, x, how):
+    model = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), layer()])
+    before = check_predict(model, x)
+    layer = model.layers[0]
+    if how == "int8":
+        model.quantize("int8")
+    else:
+        layer.enable_lora(2)
+        for v in layer.trainable_variables:
+            if "lora" in v.name:
+                v.assign(RNG.normal(size=v.shape))
+    assert np.abs(check_predict(model, x) - before).max() > 0
+
+
+def test_attributes_of_a_subclassed_model():
+    class Scaled(keras.Model):
+        scale = 1.0
+
+        def call(self, x):
+            return x * self.scale
+
+    model = Scaled()
+    np.testing.assert_allclose(model.predict(X, verbose=0), X)
+    model.scale = 3.0
+    np.testing.assert_allclose(model.predict(X, verbose=0), X * 3)
+
+
+def test_keras_drops_its_functions():
+    factor = [1.0]
+    model = keras.Sequential([keras.Input((5,)), layers.Lambda(lambda x: x * factor[0])])
+    np.testing.assert_allclose(model.predict(X, verbose=0), X)
+    factor[0] = 2.0  # unknown to Keras, until it is told
+    for value, tell in ((2.0, "none"), (3.0, "force"), (4.0, "compile")):
+        factor[0] = value
+        if tell == "none":
+            model.predict_function = None
+        elif tell == "force":
+            model.make_predict_function(force=True)
+        else:
+            model.compile()
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * value)
+
+
+def test_trainable_flags():
+    model = compiled(small())
+    model.train_on_batch(X, Y)
+    kept = model.layers[0].kernel.numpy()
+    model.layers[0].trainable = False
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.train_on_batch(X, Y)
+    np.testing.assert_array_equal(model.layers[0].kernel.numpy(), kept)
+    model.layers[0].trainable = True
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.train_on_batch(X, Y)
+    assert np.abs(model.layers[0].kernel.numpy() - kept).max() > 0
+
+
+# ---- losses in evaluate ----
+
+
+class Penalty(layers.Layer):
+    def call(self, x):
+        self.add_loss(0.1 * ops.sum(x * x))
+        return x
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2, activity_regularizer="l2", kernel_regularizer="l1")
+        self.penalty = Penalty()
+
+    def call(self, x):
+        return self.penalty(self.dense(x))
+
+
+def functional():
+    inputs = keras.Input((5,))
+    inner = keras.Sequential([keras.Input((5,)), layers.Dense(4, activity_regularizer="l1"), Penalty()])
+    return keras.Model(inputs, layers.Dense(2, activity_regularizer="l2", bias_regularizer="l2")(inner(inputs)))
+
+
+@pytest.mark.parametrize("build", [functional, Subclassed, lambda: small(Penalty())], ids=["functional", "subclassed", "sequential"])
+def test_evaluate_counts_the_losses_that_fit_counts(build):
+    model = compiled(build(), rate=0.0, metrics=["mae"])
+    history = model.fit(X, Y, batch_size=12, validation_data=(X, Y), epochs=2, verbose=0).history
+    assert history["loss"][0] > ((model.predict(X, verbose=0) - Y) ** 2).mean() * 1.05
+    for name in ("loss", "mae"):
+        np.testing.assert_allclose(history[name], history["val_" + name], rtol=1e-5)
+    loss, mae = model.evaluate(X, Y, batch_size=12, verbose=0)
+    np.testing.assert_allclose(model.test_on_batch(X, Y), (loss, mae), rtol=1e-6)
+    np.testing.assert_allclose(history["loss"][0], loss, rtol=1e-5)
+
+
+# ---- the loops ----
+
+
+def test_validation_begins_at_the_first_batch_each_epoch():
+    model = compiled(small(), rate=0.0)
+    history = model.fit(
+        X, Y, epochs=3, verbose=0, validation_data=(X, Y), validation_batch_size=2, validation_steps=2
+    ).history
+    np.testing.assert_allclose(history["val_loss"], ((model.predict(X[:4], verbose=0) - Y[:4]) ** 2).mean(), rtol=1e-5)
+
+
+def test_averages_stand_after_an_interrupt():
+    """As with Keras's JAX backend: fit puts the averages into the weights on its way out."""
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise KeyboardInterrupt
+
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9), "mse")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=4, verbose=0, callbacks=[Interrupt()])
+    averages = model.optimizer._model_variables_moving_average
+    for variable, average in zip(model.trainable_variables, averages):
+        np.testing.assert_array_equal(variable.numpy(), average.numpy())
+
+
+def test_run_eagerly_shows_values():
+    seen = []
+
+    class Look(layers.Layer):
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+        def call(self, x):
+            seen.append(float(ops.sum(x)))
+            return x
+
+    model = keras.Sequential([keras.Input((5,)), Look(), layers.Dense(2)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.evaluate(X, Y, batch_size=12, verbose=0)
+    model.predict(X, batch_size=12, verbose=0)
+    np.testing.assert_allclose(seen[-2:], X.sum(), rtol=1e-4)
+
+
+# ---- variables ----
+
+
+class Networks(keras.Model):
+    """Two networks, each with an optimizer of its own, as in adversarial training."""
+
+    def __init__(self, built):
+        super().__init__()
+        self.first, self.second = layers.Dense(2), layers.Dense(2)
+        self.first_optimizer, self.second_optimizer = keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01, momentum=0.9)
+        self.first.build((None, 5))
+        self.second.build((None, 5))
+        self.built = True
+        if built:
+            self.first_optimizer.build(self.first.trainable_variables)
+            self.second_optimizer.build(self.second.trainable_variables)
+
+    def train_step(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        logs = {}
+        for name in ("first", "second"):
+            weights = getattr(self, name).trainable_variables
+            loss = ops.mean(ops.square(getattr(self, name)(x) - y))
+            gradients = kvino.gradients((loss,), (None,), tuple(v.value for v in weights))
+            getattr(self, name + "_optimizer").apply(list(gradients), weights)
+            logs[name] = loss
+        return logs
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_optimizers_of_a_step_of_ones_own(built):
+    model = Networks(built)
+    model.compile()
+    losses = [model.train_on_batch(X, Y, return_dict=True) for _ in range(3)]
+    assert int(model.first_optimizer.iterations) == int(model.second_optimizer.iterations) == 3
+    assert all(np.abs(v.numpy()).max() > 0 for v in model.first_optimizer.variables if "moment" in v.path.lower())
+    reference = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
+    reference.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+    reference.optimizer.build(reference.trainable_variables)
+    reference.set_weights([v.numpy() for v in model.second.variables])
+    for v, m in zip(reference.optimizer.variables[2:], model.second_optimizer.variables[2:]):
+        v.assign(m)
+    again = [model.train_on_batch(X, Y, return_dict=True)["second"], reference.train_on_batch(X, Y)]
+    np.testing.assert_allclose(*again, rtol=1e-5)
+    np.testing.assert_allclose(reference.get_weights()[0], model.second.kernel.numpy(), rtol=1e-5)
+    assert losses[0]["first"] > losses[2]["first"]
+
+
+class Noise(layers.Layer):
+    """Noise of a generator that the layer does not have among its own."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.draw = lambda x: keras.random.normal(ops.shape(x), seed=generator)
+
+    def call(self, x):
+        return x + self.draw(x)
+
+
+@pytest.mark.parametrize("generator", [lambda: None, lambda: keras.random.SeedGenerator(3)], ids=["global", "own"])
+def test_noise_is_new_each_time(generator, traces):
+    model = keras.Sequential([keras.Input((5,)), Noise(generator())])
+    first, second, third = (model.predict(X, verbose=0) for _ in range(3))
+    assert np.abs(first - second).min() > 0 and np.abs(second - third).min() > 0
+    assert len(traces) == 1
+    model = compiled(keras.Sequential([keras.Input((5,)), Noise(generator()), layers.Dense(2)]), rate=0.0)
+    losses = [model.train_on_batch(X, Y) for _ in range(3)]
+    assert len(set(map(float, losses))) == 3
+
+
+def test_dropout_that_stays_on():
+    class Always(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dropout = layers.Dropout(0.5, seed=1)
+
+        def call(self, x):
+            return self.dropout(x, training=True)
+
+    model = keras.Sequential([keras.Input((5,)), Always()])
+    masks = [model.predict(np.ones((40, 5), "float32"), batch_size=40, verbose=0) for _ in range(3)]
+    assert all(set(np.unique(m)) == {0.0, 2.0} for m in masks)
+    assert (masks[0] != masks[1]).any() and (masks[1] != masks[2]).any()
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_state_of_recurrent_layers_is_kept(kind):
+    x = RNG.normal(size=(2, 6, 3)).astype("float32")
+    whole = keras.Sequential([keras.Input(batch_shape=(2, None, 3)), kind(4, return_sequences=True, stateful=True)])
+    expected = whole.predict(x, batch_size=2, verbose=0)
+    whole.layers[0].reset_states()
+    halves = [whole.predict(part, batch_size=2, verbose=0) for part in (x[:, :3], x[:, 3:])]
+    np.testing.assert_allclose(np.concatenate(halves, 1), expected, rtol=1e-5, atol=1e-6)
+    whole.layers[0].reset_states()
+    np.testing.assert_allclose(whole.predict_on_batch(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_counters_count():
+    class Counter(layers.Layer):
+        def build(self, shape):
+            self.calls = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False)
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            return x + ops.cast(self.calls, x.dtype)
+
+    model = keras.Sequential([keras.Input((5,)), Counter()])
+    for n in range(1, 4):
+        np.testing.assert_allclose(model.predict_on_batch(X), X + n, rtol=1e-6)
+    assert int(model.layers[0].calls) == 3
+    model.predict(X, batch_size=4, verbose=0)
+    assert int(model.layers[0].calls) == 6
+
+
+def test_variables_outside_of_the_model(compilations):
+    outside = keras.Variable(np.full(5, 2.0, "float32"))
+    weight = keras.Variable(1.0)
+    model = keras.Sequential([keras.Input((5,)), layers.Lambda(lambda x: x * outside)])
+    model.compile(keras.optimizers.SGD(0.0), lambda y, p: ops.mean((y - p) ** 2) * weight)
+    for factor in (2.0, 3.0, 4.0, 5.0):
+        outside.assign(np.full(5, factor))
+        weight.assign(factor)
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * factor, rtol=1e-6)
+        loss = (X * X * (factor - 1) ** 2).mean() * factor
+        np.testing.assert_allclose(model.evaluate(X, X, verbose=0), loss, rtol=1e-5)
+    assert len(compilations) == 4  # each step with a constant, then with an input
+
+
+def test_variables_as_loss_weights():
+    inputs = keras.Input((5,))
+    weights = [keras.Variable(1.0), keras.Variable(0.5)]
+    model = keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(2)(inputs)])
+    model.compile(keras.optimizers.SGD(0.0), ["mse", "mse"], loss_weights=weights)
+    first = model.train_on_batch(X, [Y, Y])[0]
+    weights[0].assign(3.0)
+    a, b = (((p - Y) ** 2).mean() for p in model.predict(X, verbose=0))
+    np.testing.assert_allclose([first, model.train_on_batch(X, [Y, Y])[0]], [a + 0.5 * b, 3 * a + 0.5 * b], rtol=1e-5)
+
+
+def test_initializers_that_give_arrays(traces):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2, kernel_initializer=lambda shape, dtype=None: np.full(shape, 0.5, dtype))
+
+        def call(self, x):
+            return self.dense(x)
+
+    np.testing.assert_allclose(Own().predict(X, verbose=0), np.repeat(X.sum(1, keepdims=True) / 2, 2, 1), rtol=1e-5, atol=1e-6)
+    assert len(traces) == 1
+
+
+def test_a_weight_that_the_call_assigns():
+    """SpectralNormalization assigns its kernel: the step of training starts from the value before, as with JAX."""
+    model = keras.Sequential([keras.Input((5,)), layers.SpectralNormalization(layers.Dense(2, use_bias=False))])
+    kernel = model.layers[0].layer.kernel
+    before, vector = kernel.numpy().astype("float64"), model.layers[0].vector_u.numpy().astype("float64")
+    compiled(model).train_on_batch(X, Y)
+    v = vector @ before.T
+    v /= np.sqrt(np.maximum((v * v).sum(), 1e-12))
+    u = v @ before
+    u /= np.sqrt(np.maximum((u * u).sum(), 1e-12))
+
+    def loss(kernel):
+        return ((X @ (kernel / (v @ kernel @ u.T)) - Y) ** 2).mean()
+
+    gradient = np.zeros_like(before)
+    for at in np.ndindex(before.shape):
+        step = np.zeros_like(before)
+        step[at] = 1e-5
+        gradient[at] = (loss(before + step) - loss(before - step)) / 2e-5
+    np.testing.assert_allclose(kernel.numpy(), before - 0.1 * gradient, rtol=1e-3, atol=1e-4)
+
+
+# ---- what is compiled, and when ----
+
+
+def test_alternating_steps_compile_once(compilations):
+    model = compiled(small())
+    for _ in range(12):
+        model.train_on_batch(X, Y)
+        np.testing.assert_allclose(model.predict_on_batch(X), np.asarray(model(X)), rtol=1e-5, atol=1e-6)
+        model.test_on_batch(X, Y)
+    assert len(compilations) == 5  # train; predict and test as constants, then as inputs
+
+
+def test_weights_that_rest_become_constants_again(compilations):
+    model = compiled(small())
+    model.predict_on_batch(X)
+    for round in range(2):
+        model.train_on_batch(X, Y)
+        expected = np.asarray(model(X))
+        for _ in range(steps.PATIENCE * 2 + 2):
+            np.testing.assert_allclose(model.predict_on_batch(X), expected, rtol=1e-5, atol=1e-6)
+    assert [len(bound) for bound in compilations] == [4, 0, 0, 4, 4]
+
+
+def test_many_lengths_are_bounded():
+    model = keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3, padding="same"), layers.GlobalAveragePooling1D()])
+    function = model.make_predict_function()
+    for n in range(4, 44):
+        x = RNG.normal(size=(2, n, 3)).astype("float32")
+        np.testing.assert_allclose(model.predict_on_batch(x), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
+    gc.collect()
+    assert model.predict_function is function
+    alive = [o for o in gc.get_objects() if isinstance(o, steps.CompiledStep)]
+    assert len(alive) <= steps.SIGNATURES + 4
+
+
+@pytest.mark.filterwarnings("default:kvino")
+def test_what_cannot_be_traced_runs_eagerly_and_is_tried_again():
+    class Picky(layers.Layer):
+        look = True
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+        def call(self, x):
+            if self.look and ops.sum(x) > 1e9:  # a line that is named
+                return x * 0
+            return x * 2
+
+    model = keras.Sequential([keras.Input((5,)), Picky()])
+    with pytest.warns(UserWarning, match=r"test_keras_steps.py:\d+ \(if self.look and ops.sum\(x\) > 1e9"):
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * 2)
+    model.layers[0].look = False
+    compiled(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(model.predict(X, verbose=0), X * 2)
+
+
+def test_errors_are_those_of_the_model():
+    class Wrong(layers.Layer):
+        def compute_output_shape(self, shape):
+            return shape
+
+        def call(self, x):
+            return ops.reshape(x, (7, 11, 13))
+
+    model = keras.Sequential([keras.Input((5,)), Wrong()])
+    with pytest.raises(ValueError, match="reshape"):
+        model.predict(X, verbose=0)
+
+
+def test_stateless_functions_inside_of_a_step():
+    """What Keras's JAX examples use: a scope that leaves variables out takes them as they are now."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense, self.scale = layers.Dense(2), keras.Variable(2.0, trainable=False)
+            self.dense.build((None, 5))
+            self.built = True
+
+        def call(self, x):
+            return self.dense(x) * self.scale
+
+        def predict_step(self, data):
+            x, *_ = keras.utils.unpack_x_y_sample_weight(data)
+            y, _ = self.dense.stateless_call([v.value for v in self.dense.trainable_variables], [], x)
+            with keras.StatelessScope():
+                return y * self.scale
+
+    model = Own()
+    for value in (2.0, 3.0, 4.0):
+        model.scale.assign(value)
+        model.dense.kernel.assign(np.full((5, 2), value))
+        expected = np.repeat(X.sum(1, keepdims=True), 2, 1) * value * value
+        np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-5)
