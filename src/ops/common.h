@@ -42,6 +42,8 @@ kvino_tensor *kv_truth(kv_scope *s, kvino_tensor *x);
 kvino_dtype kv_work_dtype(kvino_dtype dtype);
 /* The same for what integers and bool give as floats: f64 where f32 does not hold them all. */
 kvino_dtype kv_work_dtype_of(const kvino_tensor *x);
+/* The largest finite value of a float dtype. */
+double kv_largest(kvino_dtype dtype);
 static inline bool kv_is_inexact(kvino_dtype dtype) {
   return kvino_dtype_is_float(dtype) || kvino_dtype_is_complex(dtype);
 }

@@ -122,6 +122,17 @@ def test_losses_take_the_epsilon_of_the_configuration():
         keras.config.set_epsilon(before)
 
 
+def test_saturate_cast():
+    """Keras clips to bounds that are rounded to floats, and leaves the last one to the backend's cast."""
+    x = keras.ops.convert_to_tensor(np.array([1e10, -1e10, 2.0**31, 3.7, -np.inf], "float32"))
+    for f in (lambda x: keras.ops.saturate_cast(x, "int32"), keras.src.ops.core.SaturateCast("int32")):
+        np.testing.assert_array_equal(np.asarray(f(x)), [2**31 - 1, -(2**31), 2**31 - 1, 3, -(2**31)])
+    found = keras.ops.saturate_cast(keras.ops.cast(x, "bfloat16"), "int16")
+    np.testing.assert_array_equal(np.asarray(found), [32767, -32768, 32767, 3, -32768])
+    found = keras.ops.cast(keras.ops.cast([-1, 256], "float32"), "uint8")  # which wraps, as Keras's documentation says
+    np.testing.assert_array_equal(np.asarray(found), [255, 0])
+
+
 def test_keras_nonzero_is_a_tuple_of_int32():
     x = np.array([[0.0, 2.0, -0.0], [np.nan, 0.0, 1e-42]], np.float32)
     indices = keras.ops.nonzero(x)

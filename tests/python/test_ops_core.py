@@ -1,5 +1,6 @@
 """keras.ops.core against NumPy."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -70,6 +71,28 @@ def to(x, dtype):
     return cast(x, dtype)
 
 
+def limits(name):
+    """The least and the largest value: of integers as int, of floats as that float."""
+    if npd(name).kind in "iu":
+        return int(np.iinfo(name).min), int(np.iinfo(name).max)
+    info = ml_dtypes.finfo(npd(name))
+    return info.min, info.max
+
+
+def saturated(x, dtype):
+    """One by one in Python's integers. Infinity is the largest float of x's dtype."""
+    if "bool" in (dtype, name_of(x)):
+        return cast(x, dtype)
+    low, high = limits(dtype)
+    x = x if npd(name_of(x)).kind in "iu" else np.clip(x, *limits(name_of(x)))
+    if npd(dtype).kind in "iu":
+        return np.array([min(max(int(v), low), high) for v in x.ravel().tolist()], dtype).reshape(x.shape)
+    return cast(np.clip(x.astype("float64"), float(low), float(high)), dtype)
+
+
+ENDS = [2.0**k for k in (7, 8, 15, 16, 31, 32, 63, 64)]
+with np.errstate(over="ignore"):
+    EDGES = [np.array([0, 0.5, -0.5, *ENDS, *(-e for e in ENDS), 3e38, -3e38, np.inf, -np.inf]).astype(npd(a)) for a in FLOATS]
 AT = np.array([[0, 1], [3, 4], [0, 1]], "int32")
 CASES = {
     "cast": [
@@ -95,6 +118,21 @@ CASES = {
         case(values("float32", (), 1), "int8", expect=to),
         case(values("float32", (2, 0), 1), "int8", expect=to),
     ],
+    "saturate_cast": [
+        case(x, b, expect=saturated, compile=name_of(x) in COMPILED and b in COMPILED, label="edges")
+        for x, b in product(EDGES, INTEGERS + FLOATS)
+    ]
+    + [
+        case(
+            np.array([*limits(a), 0, 1, limits(a)[1] // 3], a),
+            b,
+            expect=saturated,
+            compile=a in COMPILED and b in COMPILED,
+            label="edges",
+        )
+        for a, b in product(INTEGERS, INTEGERS + ["float16", "float32"])
+    ]
+    + [case(values("bool", (4,), 1), "int8", expect=to), case(values("float32", (3, 4), 1), "bool", expect=saturated)],
     "slice": [
         case(X, (1, 2, 0), (2, 3, 6), expect=slice_),
         case(X, [0, 0, 0], [4, 5, 6], expect=slice_),

@@ -24,7 +24,6 @@ from kvino.keras_backend.core import SUPPORTS_GRADIENT
 from kvino.keras_backend.core import SUPPORTS_RAGGED_TENSORS
 from kvino.keras_backend.core import SUPPORTS_SPARSE_TENSORS
 from kvino.keras_backend.core import Variable
-from kvino.keras_backend.core import cast
 from kvino.keras_backend.core import compute_output_spec
 from kvino.keras_backend.core import cond
 from kvino.keras_backend.core import convert_to_numpy
@@ -34,6 +33,7 @@ from kvino.keras_backend.core import is_tensor
 from kvino.keras_backend.core import random_seed_dtype
 from kvino.keras_backend.core import shape
 from kvino.keras_backend.core import vectorized_map
+from kvino.keras_backend.tensors import saturating_cast as cast
 
 if not hasattr(_config, "PLUGGABLE_BACKENDS"):  # Keras 3.15: the functions, not the module
     from kvino.keras_backend.rnn import bidirectional_gru

@@ -7,3 +7,4 @@ from kvino.keras_backend import math  # noqa: F401
 from kvino.keras_backend import nn  # noqa: F401
 from kvino.keras_backend import numpy  # noqa: F401
 from kvino.keras_backend.core import *  # noqa: F403
+from kvino.keras_backend.tensors import saturating_cast as cast  # noqa: F401

@@ -46,6 +46,16 @@ def cast(x, dtype):
     return convert_to_tensor(x, dtype)
 
 
+def saturating_cast(x, dtype):
+    """`keras.src.backend.cast`, which Keras's own code calls, where `keras.ops.cast` calls `backend.core.cast`: floats out of an
+    integer's range become its nearest end. keras.ops.saturate_cast leaves that to it, as the bounds that it clips to are
+    rounded to floats: the upper one of int32 to 2**31."""
+    dtype = standardize_dtype(dtype)
+    if isinstance(x, Tensor) and "float" in x.dtype and "int" in dtype:
+        return _table["saturate_cast"](x, dtype)
+    return cast(x, dtype)
+
+
 def shape(x):
     """Known dimensions as int, those unknown while tracing as 0-d int32 tensors."""
     dimensions = tuple(x.shape)

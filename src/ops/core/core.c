@@ -1,4 +1,5 @@
 /* keras.ops.core: casts, slices, scatters. Control flow is with the callers that have functions to trace. */
+#include <math.h>
 #include <string.h>
 
 #include "ops/common.h"
@@ -6,6 +7,71 @@
 kvino_tensor *op_cast(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   if (dtype == KVINO_NO_DTYPE) return kv_scope_fail(s, KVINO_TYPE, "dtype must be given");
   return kv_cast(s, x, dtype);
+}
+
+/* ---- casts that saturate ---- */
+
+static int value_bits(kvino_dtype dtype) { return 8 * (int)kvino_dtype_size(dtype) - kvino_dtype_is_signed(dtype); }
+
+/* The largest value of an integer dtype with that many bits, as one of `dtype`. */
+static kvino_tensor *largest_of(kv_scope *s, kvino_dtype dtype, int bits) {
+  return kv_int(s, dtype, (int64_t)(UINT64_MAX >> (64 - bits)));
+}
+
+static kvino_tensor *saturate_integer(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  kvino_dtype from = (kvino_dtype)x->dtype;
+  bool is_signed = kvino_dtype_is_signed(dtype);
+  int bits = value_bits(dtype);
+  if (value_bits(from) > bits) x = kv_minimum(s, x, largest_of(s, from, bits));
+  if (kvino_dtype_is_signed(from) && (!is_signed || value_bits(from) > bits))
+    x = kv_maximum(s, x, kv_int(s, from, is_signed ? -(INT64_C(1) << bits) : 0));
+  return kv_cast(s, x, dtype);
+}
+
+static int digits_of(kvino_dtype dtype) {
+  switch (dtype) {
+  case KVINO_F8E4M3:
+    return 4;
+  case KVINO_F8E5M2:
+    return 3;
+  case KVINO_F16:
+    return 11;
+  case KVINO_BF16:
+    return 8;
+  case KVINO_F32:
+    return 24;
+  default:
+    return 53;
+  }
+}
+
+/* Where the largest integer has more digits than a float, the next one, 2^bits, is the first out of range. */
+static kvino_tensor *saturate_float(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  kvino_dtype from = (kvino_dtype)x->dtype;
+  int bits = value_bits(dtype);
+  double end = ldexp(1, bits), most = kv_largest(from), least = kvino_dtype_is_signed(dtype) ? -end : 0;
+  kv_clamp_attrs range = {.min = fmax(least, -most), .max = fmin(bits <= digits_of(from) ? end - 1 : end, most)};
+  kvino_tensor *y = kv_cast(s, kv_clamp(s, x, range), dtype);
+  if (range.max < end) return y;
+  return kv_select(s, kv_greater_equal(s, x, kv_like(s, x, end)), largest_of(s, dtype, bits), y);
+}
+
+kvino_tensor *op_saturate_cast(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  if (dtype == KVINO_NO_DTYPE) return kv_scope_fail(s, KVINO_TYPE, "dtype must be given");
+  if (!x || s->status) return NULL;
+  x = kv_strong(s, x);
+  kvino_dtype from = (kvino_dtype)x->dtype;
+  if (from == KVINO_BOOL || dtype == KVINO_BOOL || kvino_dtype_is_complex(from) || kvino_dtype_is_complex(dtype))
+    return kv_cast(s, x, dtype);
+  if (kvino_dtype_is_integer(dtype))
+    return kvino_dtype_is_integer(from) ? saturate_integer(s, x, dtype) : saturate_float(s, x, dtype);
+  double most = kv_largest(dtype);
+  if (kvino_dtype_is_integer(from) && ldexp(1, value_bits(from)) <= most) return kv_cast(s, x, dtype);
+  if (kvino_dtype_is_float(from)) {
+    most = fmin(most, kv_largest(from));    /* infinity is out of range */
+    x = kv_cast(s, x, kv_work_dtype(from)); /* bf16 does not have f16's largest value */
+  }
+  return kv_cast(s, kv_clamp(s, x, (kv_clamp_attrs){.min = -most, .max = most}), dtype);
 }
 
 kvino_tensor *op_stop_gradient(kv_scope *s, kvino_tensor *x) {

@@ -207,8 +207,7 @@ static kvino_tensor *imaginary_unit(kv_scope *s, kvino_dtype dtype) {
   return !s->status && kv_scope_ok(s, kvino_tensor_new(dtype, 0, NULL, data, &t, s->err)) ? kv_own(s, t) : NULL;
 }
 
-/* The largest finite value of a float dtype. */
-static double largest(kvino_dtype dtype) {
+double kv_largest(kvino_dtype dtype) {
   switch (dtype) {
   case KVINO_F8E4M3:
     return 448;
@@ -234,8 +233,8 @@ kvino_tensor *op_nan_to_num(kv_scope *s, kvino_tensor *x, double nan, kvino_tens
     kvino_tensor *im = op_nan_to_num(s, kv_imag(s, x), nan, posinf, neginf);
     return kv_add(s, kv_cast(s, re, dtype), kv_multiply(s, kv_cast(s, im, dtype), imaginary_unit(s, dtype)));
   }
-  kvino_tensor *high = posinf ? kv_cast(s, posinf, dtype) : kv_like(s, x, largest(dtype));
-  kvino_tensor *low = neginf ? kv_cast(s, neginf, dtype) : kv_like(s, x, -largest(dtype));
+  kvino_tensor *high = posinf ? kv_cast(s, posinf, dtype) : kv_like(s, x, kv_largest(dtype));
+  kvino_tensor *low = neginf ? kv_cast(s, neginf, dtype) : kv_like(s, x, -kv_largest(dtype));
   kvino_tensor *y = kv_select(s, kv_is_nan(s, x), kv_like(s, x, nan), x);
   y = kv_select(s, kv_equal(s, x, kv_like(s, x, INFINITY)), high, y);
   return kv_select(s, kv_equal(s, x, kv_like(s, x, -INFINITY)), low, y);
