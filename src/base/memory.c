@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "base/memory.h"
 
+#include "base/fork.h"
+
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -107,7 +109,7 @@ static void pool_start(void) {
     size_t eighth = pages > 0 && page > 0 ? (size_t)pages / 8 * (size_t)page : 0;
     pool.limit = eighth < ((size_t)1 << 30) ? eighth : (size_t)1 << 30;
   }
-  pthread_atfork(pool_before_fork, pool_after_fork, pool_after_fork);
+  kv_at_fork(KV_FORK_MEMORY, pool_before_fork, pool_after_fork, pool_after_fork);
 }
 
 /* Pages come in steps of an eighth of the power of two below, so that blocks of nearly one size share slots. */

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "base/threads.h"
 
+#include "base/fork.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -94,7 +96,7 @@ static void start(void) {
   cpu_set_t set;
   if (n <= 0) n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
   count = n > MAX_THREADS ? MAX_THREADS : (int)n;
-  pthread_atfork(before_fork, in_parent, in_child);
+  kv_at_fork(KV_FORK_THREADS, before_fork, in_parent, in_child);
 }
 
 int kv_threads(void) {

@@ -1,5 +1,6 @@
 /* kvino_compile: optimise, decide, divide, compile (executable.h). */
 #include "engine/executable.h"
+#include "engine/views.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,22 @@ static bool is_cpu(const char *device) {
   return !device || (!strncasecmp(device, "CPU", 3) && (!device[3] || device[3] == '.'));
 }
 
+/* A transformation of OpenVINO's that loses an axis must not become a wrong number. */
+static kvino_status check_outputs(const kv_ov_model *model, const kv_graph *lowered, kvino_error *err) {
+  char have[KV_SHAPE_TEXT], want[KV_SHAPE_TEXT];
+  for (size_t i = 0; i < lowered->n_results; i++) {
+    const kv_ov_port *port = kv_ov_model_output(model, i);
+    const kv_output *o = kv_edge_output(lowered->result[i].value);
+    bool same = port->dtype == o->dtype && (port->rank < 0 || port->rank == o->rank);
+    for (int k = 0; k < o->rank && port->rank >= 0 && same; k++)
+      same = port->shape[k] < 0 || o->shape[k] < 0 || port->shape[k] == o->shape[k];
+    if (!same)
+      return kv_fail(err, KVINO_DEVICE, "OpenVINO gives output %zu the shape %s instead of %s", i,
+                     kv_shape_text(port->rank, port->shape, have), kv_shape_text(o->rank, o->shape, want));
+  }
+  return KVINO_OK;
+}
+
 static kvino_status compile_segment(const kv_exactness *x, const char *device, size_t n,
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
@@ -104,6 +121,11 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
     key.word[0] = kv_mix(key.word[0], text);
     key.word[1] = kv_mix(key.word[1], ~text);
     status = kv_ov_cache_get(key, make_model, &(making){lowered.graph, key, config}, &stage->model, err);
+    if (!status) status = check_outputs(stage->model, lowered.graph, err);
+    if (status) {
+      kv_ov_model_release(stage->model);
+      stage->model = NULL;
+    }
   }
   kv_ov_config_free(config);
   kv_graph_release(lowered.graph);
@@ -118,6 +140,7 @@ static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, 
   if (status != KVINO_DEVICE || !is_cpu(device)) return status;
   kv_segment *s = &e->partition->segment[stage - e->stage];
   s->external = false;
+  kv_views_join(e->partition, (size_t)(stage - e->stage));
   for (size_t i = 0; i < s->n_nodes; i++) e->reason[s->node[i]->id] = "OpenVINO's CPU plugin cannot compile it";
   return KVINO_OK;
 }
@@ -149,6 +172,7 @@ static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_err
   }
   kvino_status status = kv_partition_new(e->graph, native, &e->partition, err);
   kv_free(native);
+  if (!status) status = kv_views_apart(e->partition, e->graph, err);
   if (!status && !(e->stage = kv_calloc(e->partition->n + 1, sizeof *e->stage)))
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu segments", e->partition->n);
   for (size_t k = 0; !status && k < e->partition->n; k++) e->stage[k].segment = &e->partition->segment[k];

@@ -2,6 +2,7 @@
 #include "openvino/cache.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/memory.h"
 
 #include <pthread.h>
@@ -91,7 +92,27 @@ static kv_ov_model *look_up(kv_ov_key key) {
   return kv_ov_model_retain(e->model);
 }
 
+static void before_fork(void) { pthread_mutex_lock(&mutex); }
+static void in_parent(void) { pthread_mutex_unlock(&mutex); }
+
+/* What other threads were making, nobody makes here. */
+static void in_child(void) {
+  for (size_t i = 0; i < CHAINS; i++)
+    for (entry **at = &chains[i]; *at;) {
+      entry *e = *at;
+      if (e->model) {
+        at = &e->chain;
+        continue;
+      }
+      *at = e->chain;
+      kv_free(e);
+    }
+  pthread_cond_init(&made, NULL);
+  pthread_mutex_unlock(&mutex);
+}
+
 kvino_status kv_ov_cache_get(kv_ov_key key, kv_ov_make_fn *make, void *context, kv_ov_model **out, kvino_error *err) {
+  kv_at_fork(KV_FORK_CACHE, before_fork, in_parent, in_child);
   pthread_mutex_lock(&mutex);
   kv_ov_model *model = look_up(key);
   entry *e = NULL;

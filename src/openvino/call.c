@@ -2,6 +2,7 @@
 #include "openvino/call.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "openvino/api.h"
 
 #include <pthread.h>
@@ -23,12 +24,29 @@ static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 /* A callback that OpenVINO makes from inside a call may call back in: such a thread is counted once. */
 static _Thread_local int depth;
 
-static void slow_create(void) {
+/* A fork waits until no thread is inside of OpenVINO, so that its locks, too, are free in the child. */
+static void before_fork(void) { kv_ov_alone(); }
+
+static void slow_init(void) {
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
   pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
   pthread_mutex_init(&slow, &attributes);
   pthread_mutexattr_destroy(&attributes);
+}
+
+/* The threads that waited at the gate did not come along, and the lock's owner has another number here. */
+static void in_child(void) {
+  slow_init();
+  pthread_mutex_init(&gate, NULL);
+  pthread_cond_init(&moved, NULL);
+  atomic_store(&inside, depth > 0);
+  atomic_store(&shut, false);
+}
+
+static void slow_create(void) {
+  slow_init();
+  kv_at_fork(KV_FORK_OPENVINO, before_fork, kv_ov_alone_end, in_child);
 }
 
 void kv_ov_lock(void) {

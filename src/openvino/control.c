@@ -1,8 +1,9 @@
 /* If and Loop for OpenVINO: whether everything in their bodies is exact there, and the bodies lowered (exactness.h). */
 #include "base/error.h"
 #include "base/memory.h"
-#include "openvino/exactness.h"
 #include "graph/body.h"
+#include "openvino/avoid.h"
+#include "openvino/exactness.h"
 
 /* ---- judging ---- */
 
@@ -125,6 +126,7 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
     kv_scope_ok(s, kv_rewrite(body[i], lower_node, &inner[i], &lowered[i], s->err));
   bool guard = inner[0].guard || inner[1].guard;
   for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
+  for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], s->err));
   if (!s->status) {
     kv_attrs attrs = node->attrs;
     if (body[1])

@@ -149,13 +149,13 @@ static kvino_status run_new(kv_ov_model *model, kv_ov_run **out, kvino_error *er
   run->collected = kv_calloc(model->n_out ? model->n_out : 1, sizeof *run->collected);
   if (!run->collected) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory");
   if (!status) {
+    kv_ov_enter();
     pthread_rwlock_rdlock(&model->lock);
     run->generation = atomic_load(&model->generation);
-    kv_ov_enter();
     KV_OV_CALL(status, err, kv_ov.compiled_model_create_infer_request(model->compiled, &run->request),
                "OpenVINO cannot create an infer request");
-    kv_ov_leave();
     pthread_rwlock_unlock(&model->lock);
+    kv_ov_leave();
   }
   if (status)
     kv_ov_run_free(run);
@@ -171,9 +171,11 @@ static bool is_sound(const kv_ov_run *run) {
 
 /* An idle request, or NULL. */
 static kv_ov_run *idle(kv_ov_model *model) {
+  kv_ov_enter(); /* no fork finds the lock taken */
   pthread_mutex_lock(&model->mutex);
   kv_ov_run *run = model->n_idle ? model->idle[--model->n_idle] : NULL;
   pthread_mutex_unlock(&model->mutex);
+  kv_ov_leave();
   return run;
 }
 
@@ -188,10 +190,12 @@ static kvino_status take(kv_ov_model *model, kv_ov_run **out, kvino_error *err) 
 
 static void give_back(kv_ov_run *run) {
   kv_ov_model *model = run->model;
+  kv_ov_enter();
   pthread_mutex_lock(&model->mutex);
   bool kept = model->n_idle < KV_OV_IDLE && is_sound(run);
   if (kept) model->idle[model->n_idle++] = run;
   pthread_mutex_unlock(&model->mutex);
+  kv_ov_leave();
   if (!kept) kv_ov_run_free(run);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "openvino/avoid.h"
 #include "openvino/guard.h"
 
 /* The segment copied: nodes and edges of its own. */
@@ -155,6 +156,7 @@ static kvino_status rewrite(const kv_exactness *x, const copy *k, kv_lowered *ou
   if (!status && out->guarded) status = kv_graph_result(out->graph, g.lowering.guard, NULL, err);
   kvino_tensor_release(g.lowering.guard);
   kv_weights_clear(&weights);
+  if (!status) status = kv_avoid(&out->graph, err);
   return status;
 }
 

@@ -174,12 +174,9 @@ kvino_status kv_ov_compile(const kv_ov_program *program, kv_ov_config *config, k
 kvino_status kv_ov_model_mend(kv_ov_model *model, kvino_error *err) {
   kvino_status status = KVINO_OK;
   ov_compiled *fresh = NULL, *old = NULL;
+  kv_ov_lock(); /* first: who holds the other lock waits for nothing */
   pthread_rwlock_wrlock(&model->lock);
-  if (atomic_load(&model->spoiled)) {
-    kv_ov_lock();
-    status = make(model, &fresh, err);
-    kv_ov_unlock();
-  }
+  if (atomic_load(&model->spoiled)) status = make(model, &fresh, err);
   if (fresh) {
     old = model->compiled;
     model->compiled = fresh;
@@ -187,6 +184,7 @@ kvino_status kv_ov_model_mend(kv_ov_model *model, kvino_error *err) {
     atomic_store(&model->spoiled, false);
   }
   pthread_rwlock_unlock(&model->lock);
+  kv_ov_unlock();
   if (old) kv_ov.compiled_model_free(old); /* its requests hold what they need */
   return status;
 }

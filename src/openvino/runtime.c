@@ -3,6 +3,7 @@
 #include "openvino/runtime.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "openvino/call.h"
 #include "openvino/search.h"
@@ -19,6 +20,8 @@
 struct kv_ov_api kv_ov;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static void before_fork(void) { pthread_mutex_lock(&mutex); }
+static void after_fork(void) { pthread_mutex_unlock(&mutex); }
 static atomic_bool ready;
 static struct {
   void *handle;
@@ -124,6 +127,7 @@ static bool open_library(const char *path, char *why, size_t why_bytes) {
 kvino_status kv_ov_runtime(kvino_error *err) {
   if (atomic_load_explicit(&ready, memory_order_acquire)) return KVINO_OK;
   kvino_status status = KVINO_OK;
+  kv_at_fork(KV_FORK_RUNTIME, before_fork, after_fork, after_fork);
   pthread_mutex_lock(&mutex);
   if (!atomic_load_explicit(&ready, memory_order_relaxed)) {
     status = kv_ov_search(open_library, &runtime.found, err);

@@ -3,6 +3,7 @@
 #include "openvino/search.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "kvino/device.h"
 
@@ -23,6 +24,8 @@
 #define MAX_HINTS 16
 
 static pthread_mutex_t hints_mutex = PTHREAD_MUTEX_INITIALIZER;
+static void before_fork(void) { pthread_mutex_lock(&hints_mutex); }
+static void after_fork(void) { pthread_mutex_unlock(&hints_mutex); }
 static char *hints[MAX_HINTS];
 static int n_hints;
 
@@ -37,6 +40,7 @@ typedef struct search {
 kvino_status kvino_openvino_add_hint(const char *directory, kvino_error *err) {
   if (!directory || !*directory) return kv_fail(err, KVINO_INVALID, "a directory is needed, not an empty text");
   kvino_status status = KVINO_OK;
+  kv_at_fork(KV_FORK_SEARCH, before_fork, after_fork, after_fork);
   pthread_mutex_lock(&hints_mutex);
   for (int i = 0; i < n_hints; i++)
     if (!strcmp(hints[i], directory)) goto done;
@@ -172,6 +176,7 @@ static bool try_beside_ourselves(search *s) {
 
 static bool try_hints(search *s) {
   bool taken = false;
+  kv_at_fork(KV_FORK_SEARCH, before_fork, after_fork, after_fork);
   pthread_mutex_lock(&hints_mutex);
   for (int i = 0; i < n_hints && !taken; i++) taken = try_directory(s, hints[i]);
   pthread_mutex_unlock(&hints_mutex);

@@ -61,7 +61,8 @@ static kvino_tensor *simplify_transpose(kv_scope *s, kvino_tensor *const *in) {
     identity &= axes[i] == i;
   }
   if (identity) return x;
-  return joined ? kv_transpose(s, x, kv_vector(s, (size_t)rank, axes)) : NULL;
+  /* An order that is not written out means the reverse, which not every reader of a model heeds. */
+  return joined || in[1]->size != rank ? kv_transpose(s, x, kv_vector(s, (size_t)rank, axes)) : NULL;
 }
 
 /* ---- Reshape, Squeeze, Unsqueeze: all give the same elements in another shape ---- */

@@ -221,11 +221,73 @@ static void test_openvino(void **state) {
   run_on("CPU");
 }
 
+/* x + c, compiled and run: a program that the cache has not seen. */
+static bool compile_and_run(int c) {
+  kvino_graph *g = NULL;
+  kvino_tensor *x = NULL, *row = NULL, *y = NULL, *in = NULL;
+  kvino_executable *e = NULL;
+  kvino_tensors out = {0, NULL};
+  kvino_error err;
+  bool good = !kvino_graph_new(&g, &err) && !kvino_graph_parameter(g, KVINO_F32, 1, (int64_t[]){4}, "x", &x, &err) &&
+              !kvino_tensor_new(KVINO_F32, 1, (int64_t[]){1}, (float[]){(float)c}, &row, &err) &&
+              !kvino_add(x, row, &y, &err) && !kvino_graph_result(g, y, "y", &err) &&
+              !kvino_compile(g, "CPU", 0, NULL, &e, &err) &&
+              !kvino_tensor_new(KVINO_F32, 1, (int64_t[]){4}, (float[]){0, 1, 2, 3}, &in, &err) &&
+              !kvino_executable_run(e, 1, &in, &out, &err) && kv_tensor_get_number(out.v[0], 3) == 3 + c;
+  kvino_tensors_clear(&out);
+  kvino_executable_release(e);
+  kvino_tensor_release(x);
+  kvino_tensor_release(row);
+  kvino_tensor_release(y);
+  kvino_tensor_release(in);
+  kvino_graph_release(g);
+  return good;
+}
+
+static atomic_bool compiled_enough;
+
+static void *compile_on(void *context) {
+  int *first = context;
+  bool good = true;
+  for (int i = 0; good && !compiled_enough; i++) good = compile_and_run(*first + i);
+  return good ? NULL : (void *)1;
+}
+
+/* A child finds the locks free that another thread held while it compiled, and makes what that was making. */
+static void test_fork_while_compiling(void **state) {
+  (void)state;
+  pthread_t thread[2];
+  int first[2] = {1000, 1000}; /* both make the same: one waits for the other */
+  void *failed = NULL;
+  assert_true(compile_and_run(1));
+  compiled_enough = false;
+  for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&thread[i], NULL, compile_on, &first[i]), 0);
+  for (int i = 0; i < 8; i++) {
+    usleep(3000 + 4100 * i);
+    pid_t child = fork();
+    if (!child) {
+      alarm(30); /* a deadlock ends here */
+      bool good = true;
+      for (int c = 1000; good && c < 1100; c += 25) good = compile_and_run(c);
+      _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+  }
+  compiled_enough = true;
+  for (int i = 0; i < 2; i++) {
+    pthread_join(thread[i], &failed);
+    assert_null(failed);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pool),          cmocka_unit_test(test_ranges_cover), cmocka_unit_test(test_fork),
-      cmocka_unit_test(test_shared_tensor), cmocka_unit_test(test_operators),    cmocka_unit_test(test_native),
-      cmocka_unit_test(test_openvino),
+      cmocka_unit_test(test_pool),      cmocka_unit_test(test_ranges_cover),
+      cmocka_unit_test(test_fork),      cmocka_unit_test(test_shared_tensor),
+      cmocka_unit_test(test_operators), cmocka_unit_test(test_native),
+      cmocka_unit_test(test_openvino),  cmocka_unit_test(test_fork_while_compiling),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,167 @@
+/* What must not stand beside what in a model (avoid.h). A rule sees the graph as it is written, after substitution: the
+ * forms below come from operators and from substitutes alike. Each is what its nodes say, natively and in every
+ * release; it is the transformation named that is wrong. */
+#include "openvino/avoid.h"
+
+#include <string.h>
+
+#include "passes/rewrite.h"
+
+static bool has_unit(const kv_output *o) {
+  for (int i = 0; i < o->rank; i++)
+    if (o->shape[i] == 1) return true;
+  return false;
+}
+
+static bool is_reduction(kv_prim_id id) {
+  switch (id) {
+  case KV_ReduceSum:
+  case KV_ReduceProd:
+  case KV_ReduceMax:
+  case KV_ReduceMin:
+  case KV_ReduceMean:
+  case KV_ReduceL1:
+  case KV_ReduceL2:
+  case KV_ReduceLogicalAnd:
+  case KV_ReduceLogicalOr:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Which node makes the first operand; conversions, which transformations look through, are passed by. */
+static const kv_node *origin(const kv_node *node) {
+  const kv_node *from = node->in[0].node;
+  while (from->prim->id == KV_Convert) from = from->in[0].node;
+  return from;
+}
+
+static bool drops_axes(const kv_node *node) {
+  return is_reduction(node->prim->id) && !node->attrs.keep_dims.keep_dims && node->in[1].node->constant;
+}
+
+/* AbsSinking moves the Abs of a 1-D Concat to the Concat's operands, and so gives it to the Concat's other users, too.
+ */
+static bool is_sunk_abs(const kv_node *node) {
+  return node->prim->id == KV_Abs && node->out[0].rank == 1 && node->in[0].node->prim->id == KV_Concat;
+}
+
+/* A reduction without the axes it reduces, of a Transpose, or itself transposed: the Transpose is moved to the
+ * reduction's other side, and one that only moves axes of length 1 gets lost there. */
+static bool is_turned_before(const kv_node *node) {
+  return drops_axes(node) && has_unit(&node->out[0]) && origin(node)->prim->id == KV_Transpose;
+}
+
+static bool is_turned_after(const kv_node *node) {
+  return node->prim->id == KV_Transpose && has_unit(&node->out[0]) && drops_axes(origin(node));
+}
+
+/* A Tile along fewer axes than there are is given other memory. */
+static bool is_short_tile(const kv_node *node) {
+  return node->prim->id == KV_Tile && kv_edge_output(node->in[1])->shape[0] != kv_edge_output(node->in[0])->rank;
+}
+
+/* A Tile of one channel along several axes, where lengths are unknown, takes channels-last memory for channels-first
+ * memory. */
+static bool has_one_channel(int rank, const int64_t *shape) {
+  bool unknown = false;
+  for (int i = 0; i < rank; i++) unknown |= shape[i] < 0;
+  return unknown && rank > 2 && shape[1] == 1;
+}
+
+static bool is_tile(const kv_node *node) {
+  const kv_output *x = kv_edge_output(node->in[0]);
+  return is_short_tile(node) || (node->prim->id == KV_Tile && has_one_channel(x->rank, x->shape));
+}
+
+static bool is_avoided(const kv_node *node) {
+  return node->n_in && (is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node));
+}
+
+/* ---- what is written instead ---- */
+
+/* The Abs of a matrix of one row stays where it is. */
+static kvino_tensor *abs_of_row(kv_scope *s, kvino_tensor *x) {
+  return kv_squeeze(s, kv_abs(s, kv_unsqueeze(s, x, KV_VECTOR(s, 0))), KV_VECTOR(s, 0));
+}
+
+/* A reduction that keeps its axes is moved rightly; they go after it. */
+static kvino_tensor *reduced_then_squeezed(kv_scope *s, const kv_node *node, kvino_tensor *const *in) {
+  kv_attrs attrs = node->attrs;
+  attrs.keep_dims.keep_dims = true;
+  return kv_squeeze(s, kv_apply(s, node->prim->id, &attrs, 2, in), in[1]);
+}
+
+static kvino_tensor *operand(kv_scope *s, kv_edge e) {
+  kvino_tensor *t = NULL;
+  if (e.node->constant) return kv_own(s, kvino_tensor_retain(e.node->constant));
+  return kv_scope_ok(s, kv_graph_tensor(e, &t, s->err)) ? kv_own(s, t) : NULL;
+}
+
+/* x, which a reduction made, perhaps with conversions after it, with that reduction written as above. */
+static kvino_tensor *squeezed(kv_scope *s, kvino_tensor *x) {
+  if (s->status || !kv_is_symbolic(x)) return x;
+  const kv_node *node = x->node;
+  if (node->prim->id == KV_Convert) {
+    x = squeezed(s, operand(s, node->in[0]));
+    return kv_convert(s, x, node->attrs.convert);
+  }
+  if (!drops_axes(node)) return x; /* written so already */
+  return reduced_then_squeezed(s, node, (kvino_tensor *[]){operand(s, node->in[0]), operand(s, node->in[1])});
+}
+
+/* Along axes of length 1 a Tile is a Broadcast; the others are tiled without those. */
+static kvino_tensor *tiled_around_units(kv_scope *s, kvino_tensor *x, kvino_tensor *repeats) {
+  int64_t unit[KVINO_MAX_RANK], is_unit[KVINO_MAX_RANK], is_other[KVINO_MAX_RANK], other[KVINO_MAX_RANK];
+  size_t units = 0, others = 0;
+  for (int i = 0; i < x->rank; i++) {
+    is_unit[i] = x->shape[i] == 1;
+    is_other[i] = !is_unit[i];
+    if (is_unit[i])
+      unit[units++] = i;
+    else
+      other[others++] = i;
+  }
+  size_t rank = units + others;
+  kvino_tensor *axes = kv_vector(s, units, unit);
+  kvino_tensor *rest =
+      kv_gather(s, repeats, kv_vector(s, others, other), kv_int(s, KVINO_I64, 0), (kv_gather_attrs){0});
+  kvino_tensor *y = kv_unsqueeze(s, kv_tile(s, kv_squeeze(s, x, axes), rest), axes);
+  kvino_tensor *times = kv_add(s, kv_multiply(s, repeats, kv_vector(s, rank, is_unit)), kv_vector(s, rank, is_other));
+  return kv_broadcast(s, y, times, (kv_broadcast_attrs){.mode = "bidirectional"});
+}
+
+/* A Tile that says how often for every axis there is. */
+static kvino_tensor *tiled(kv_scope *s, kvino_tensor *x, kvino_tensor *repeats) {
+  int64_t n[KVINO_MAX_RANK], missing = x->rank - repeats->shape[0];
+  for (int i = 0; i < KVINO_MAX_RANK; i++) n[i] = missing < 0 ? i : 1;
+  repeats = kv_convert(s, repeats, (kv_convert_attrs){.destination_type = KVINO_I64});
+  if (missing < 0) x = kv_unsqueeze(s, x, kv_vector(s, (size_t)-missing, n));
+  if (missing > 0)
+    repeats =
+        kv_concat(s, 2, (kvino_tensor *[]){kv_vector(s, (size_t)missing, n), repeats}, (kv_axis_attrs){.axis = 0});
+  if (!x || !has_one_channel(x->rank, x->shape)) return kv_tile(s, x, repeats);
+  return tiled_around_units(s, x, repeats);
+}
+
+static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  (void)w;
+  if (!node->n_in || !kv_is_symbolic(in[0])) return KV_KEEP;
+  if (is_tile(node)) return kv_one(s, tiled(s, in[0], in[1]));
+  if (is_sunk_abs(node)) return kv_one(s, abs_of_row(s, in[0]));
+  if (is_turned_before(node)) return kv_one(s, reduced_then_squeezed(s, node, in));
+  if (is_turned_after(node)) return kv_one(s, kv_transpose(s, squeezed(s, in[0]), in[1]));
+  return KV_KEEP;
+}
+
+kvino_status kv_avoid(kv_graph **g, kvino_error *err) {
+  kv_graph *avoided = NULL;
+  bool any = false;
+  for (size_t i = 0; i < (*g)->n_nodes && !any; i++) any = is_avoided((*g)->node[i]);
+  if (!any) return KVINO_OK;
+  KV_TRY(kv_rewrite(*g, avoid_node, NULL, &avoided, err));
+  kv_graph_release(*g);
+  *g = avoided;
+  return KVINO_OK;
+}

@@ -1,0 +1,159 @@
+"""What OpenVINO's transformations and its sharing of memory make of values with several users, of views at the end of a
+segment and of reductions beside transposes: compiled functions give what the eager calls give."""
+
+import itertools
+
+import kvino
+import numpy as np
+import pytest
+
+K = kvino.ops
+rng = np.random.default_rng(5)
+KERNEL, POINTWISE = rng.random((3, 3, 3, 4), "float32"), rng.random((1, 1, 4, 4), "float32")
+
+
+def u(*shape):
+    return rng.random(shape, "float32")
+
+
+def listed(x):
+    return list(x) if isinstance(x, (tuple, list)) else [x]
+
+
+def same_as_eager(f, *arrays, dynamic=False, device="CPU"):
+    want = listed(f(*[kvino.Tensor(a) for a in arrays]))
+    compiled = kvino.function(f, device=device, dynamic=dynamic)
+    for _ in range(2):
+        got = listed(compiled(*arrays))
+        assert len(got) == len(want)
+        for g, w in zip(got, want):
+            assert g.shape == w.shape and g.dtype == w.dtype
+            np.testing.assert_allclose(np.asarray(g), np.asarray(w), rtol=1e-5, atol=1e-5)
+
+
+# ---- views at the end ----
+
+def row(v):
+    return K.reshape(v, (1, -1))
+
+
+def conv(v):
+    return K.conv(v, KERNEL)
+
+
+def pointwise(v):
+    return K.conv(v, POINTWISE)
+
+
+# Of a value v: those that share it with a view that is a result, or is taken by a native node (sort, unique).
+SHARING = {
+    "a convolution": lambda v: (conv(v), row(v)),
+    "itself": lambda v: (conv(v), row(v), v),
+    "a reduction of the view": lambda v: (conv(v), row(v), K.sum(row(v), 1)),
+    "a product of the view": lambda v: (conv(v), row(v), K.matmul(row(v), K.transpose(row(v)))),
+    "a native node": lambda v: (K.sort(row(v)), conv(v), row(v)),
+    "a native node alone": lambda v: (K.unique(row(v))[0], conv(v)),
+    "two views": lambda v: (conv(v), row(v), K.expand_dims(v, 0), K.expand_dims(row(v), 1)),
+    "a squeeze": lambda v: (conv(v), K.squeeze(v[:1], 0), v),
+    "convolutions before and after": lambda v: (lambda c: (row(c), c, pointwise(c), K.relu(c)))(conv(v)),
+    "a transpose": lambda v: (lambda c: (K.transpose(c, (0, 3, 1, 2)), pointwise(c), row(c)))(conv(v)),
+    "parts": lambda v: (lambda s: (row(s[0]), K.conv(s[0], KERNEL), s[1]))(K.split(v, 2, 1)),
+    "a concatenation": lambda v: (lambda c: (row(c), conv(c)))(K.concatenate([v, v * 3], 1)),
+    "the view twice": lambda v: (row(v), row(v), K.abs(row(v))),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", SHARING)
+def test_a_view_shares_its_value(name, batch, dynamic):
+    same_as_eager(lambda x: SHARING[name](x / 2.0), u(batch, 8, 8, 3), dynamic=dynamic)
+    same_as_eager(lambda x: SHARING[name](x), u(batch, 8, 8, 3), dynamic=dynamic)
+
+
+def test_only_the_view_that_is_a_result_is_taken_apart():
+    f = kvino.function(lambda x: SHARING["a reduction of the view"](x / 2.0), device="CPU")
+    lines = f.describe(u(1, 8, 8, 3)).splitlines()
+    assert len(lines) == 2 and "native" not in lines[0] and lines[1] == "segment 1: native, 1 node: Reshape"
+    f = kvino.function(lambda x: row(conv(x)), device="CPU")
+    assert len(f.describe(u(1, 8, 8, 3)).splitlines()) == 1
+
+
+# ---- a reduction and a transpose ----
+
+REDUCTIONS = {
+    "sum": K.sum, "prod": K.prod, "max": K.max, "min": K.min, "mean": K.mean, "var": K.var, "logsumexp": K.logsumexp,
+    "any": lambda x, a, k: K.any(x > 0.5, a, k), "all": lambda x, a, k: K.all(x > 0.1, a, k),
+    "count": lambda x, a, k: K.count_nonzero(x > 0.5, a), "norm": lambda x, a, k: K.norm(x, None, a, k),
+    "of integers": lambda x, a, k: K.sum(K.cast(x * 9, "int32"), a, k),
+    "of converted": lambda x, a, k: K.max(K.cast(K.cast(x * 9, "int32"), "float32"), a, k),
+}
+ORDERS = [None, (1, 2, 0, 3), (1, 2, 3, 0), (2, 0, 3, 1), (0, 3, 1, 2), (3, 0, 1, 2)]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reduction_of_a_transpose(name, order, dynamic):
+    reduce = REDUCTIONS[name]
+    axes = [(0, 2), 0] if name == "norm" else [None, 0, (0, 2), (1, 2, 3)]
+    x = u(1, 4, 7, 8)
+    same_as_eager(lambda x: [reduce(K.transpose(x, order), a, k) for a in axes for k in (False, True)], x, dynamic=dynamic)
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_transpose_of_a_reduction(name):
+    reduce = REDUCTIONS[name]
+    x = u(1, 4, 7, 1)
+    orders = list(itertools.permutations(range(3)))
+    same_as_eager(lambda x: [K.transpose(reduce(x, 1, False), o) for o in orders], x)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("order", ORDERS[1:])
+def test_indices_and_running_sums_of_a_transpose(order, dynamic):
+    def f(x):
+        t = K.transpose(x, order)
+        return [K.argmax(t, 0), K.argmin(t, 2, keepdims=True), K.argmax(t), K.softmax(t, 1), K.cumsum(t, 0),
+                K.top_k(t, 1)[0], K.sort(t, 1), K.median(t, 2)]
+
+    same_as_eager(f, u(1, 4, 7, 8), dynamic=dynamic)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_reduction_of_a_reversed_matrix(dynamic):
+    same_as_eager(lambda y: [r(K.transpose(y), a, k) for r in (K.sum, K.max, K.min, K.mean, K.argmax)
+                             for a in (0, 1, None) for k in (False, True)], u(2, 3), dynamic=dynamic)
+
+
+# ---- a concatenation with several users ----
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_abs_of_a_concatenation_leaves_it(dtype, dynamic):
+    a, b = np.array([1, -2], dtype), np.array([-3], dtype)
+    same_as_eager(lambda a, b: (lambda c: (K.abs(c) + c, K.abs(c), c, K.abs(K.concatenate([c, c]))))(K.concatenate([a, b])), a, b,
+                  dynamic=dynamic)
+    same_as_eager(lambda a, b: (lambda c: (K.abs(c) * c, c))(K.stack([a[0], b[0]])), a, b, dynamic=dynamic)
+
+
+@pytest.mark.parametrize("f", [K.relu6, lambda c: K.clip(c, 0, 3), K.sign, K.sqrt, K.softsign, lambda c: c / (c + 5)])
+def test_what_takes_abs_of_a_concatenation(f):
+    same_as_eager(lambda a, b: (lambda c: (f(c), c))(K.concatenate([a, b])), np.float32([1, -2, 9]), np.float32([-3]))
+
+
+# ---- Tile ----
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 4, 8), (2, 4, 8, 3), (2, 1, 3, 5), (2, 1, 3, 2, 2)])
+def test_tile_along_fewer_and_more_axes(shape, dynamic):
+    repeats = [(2,), (3, 2), (3, 2, 2), (1, 2, 1, 3), (2, 1, 1, 2, 2)]
+    same_as_eager(lambda x: [K.tile(x, n) for n in repeats], u(*shape), dynamic=dynamic)
+    same_as_eager(lambda x: [K.tile(K.abs(x), n) + 1 for n in repeats], u(*shape), dynamic=dynamic)
+
+
+def test_tile_of_one_channel_among_unknown_lengths():
+    x = u(2, 3)
+    same_as_eager(lambda x: [K.tile(K.reshape(x, (1, 1, 2, -1)), n) for n in [(1, 2, 1, 3), (2, 2, 2, 2), (1, 1, 2, 1), (3,)]], x,
+                  dynamic=True)
+    same_as_eager(lambda x: K.tile(K.expand_dims(x, 1), (2, 2, 2)), x, dynamic=True)
