@@ -9,7 +9,32 @@
 
 static PyObject *default_device; /* a string or None: the library's own default */
 
-PyObject *config_device(void) { return Py_NewRef(default_device); }
+/* Where a thread's own device stands (keras.device), in the dictionary that Python keeps of the thread. */
+#define THREAD_DEVICE "kvino.device"
+
+/* Borrowed; NULL where this thread has none. */
+static PyObject *thread_device(void) {
+  PyObject *own = PyThreadState_GetDict();
+  return own ? PyDict_GetItemString(own, THREAD_DEVICE) : NULL;
+}
+
+PyObject *config_device(void) {
+  PyObject *own = thread_device();
+  return Py_NewRef(own ? own : default_device);
+}
+
+static PyObject *swap_thread_device(PyObject *module, PyObject *device) {
+  (void)module;
+  PyObject *own = PyThreadState_GetDict(), *before = thread_device(), *result = Py_NewRef(before ? before : Py_None);
+  if (device != Py_None && !PyUnicode_Check(device))
+    PyErr_Format(PyExc_TypeError, "device must be a string or None, not %S", (PyObject *)Py_TYPE(device));
+  else if (device != Py_None && own)
+    PyDict_SetItemString(own, THREAD_DEVICE, device);
+  else if (before)
+    PyDict_DelItemString(own, THREAD_DEVICE);
+  if (PyErr_Occurred()) Py_CLEAR(result);
+  return result;
+}
 
 static PyObject *get_floatx(PyObject *self, void *ignored) {
   (void)self;
@@ -74,7 +99,9 @@ static PyObject *config_repr(PyObject *self) {
 static PyGetSetDef config_getset[] = {
     {"floatx", get_floatx, set_floatx, "The dtype of Python's floats, and what integers become in exp, mean, ...",
      NULL},
-    {"device", get_device, set_device, "What functions are compiled for where they do not say; None is \"CPU\".", NULL},
+    {"device", get_device, set_device,
+     "What functions are compiled for where they do not say; None is \"CPU\". keras.device(...) comes before it.",
+     NULL},
     {"threads", get_threads, NULL, "Threads of kvino's own kernels (the environment variable KVINO_THREADS).", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -238,6 +265,9 @@ static PyMethodDef functions[] = {
     {"info", info, METH_NOARGS, "info()\n--\n\nWhat kvino found of this machine: processor, kernels, OpenVINO."},
     {"properties", properties_table, METH_NOARGS,
      "properties()\n--\n\nThe properties of compilation: {name: what it is}."},
+    {"_swap_thread_device", swap_thread_device, METH_O,
+     "_swap_thread_device(device, /)\n--\n\n"
+     "Gives this thread a device of its own, or with None that of kvino.config; returns the one it had, or None."},
     {"_memory_watch", memory_watch, METH_O,
      "_memory_watch(on, /)\n--\n\nStarts (from 0) or ends the count of the memory that kvino allocates."},
     {"_memory_peak", memory_peak, METH_NOARGS,

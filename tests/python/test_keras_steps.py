@@ -3,6 +3,7 @@ frozen since."""
 
 import gc
 import os
+import threading
 import warnings
 
 import numpy as np
@@ -496,16 +497,35 @@ def test_weights_that_rest_become_constants_again(compilations):
     assert [len(bound) for bound in compilations] == [4, 0, 0, 4, 4]
 
 
-def test_many_lengths_are_bounded():
-    model = keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3, padding="same"), layers.GlobalAveragePooling1D()])
-    function = model.make_predict_function()
+def test_many_lengths_share_a_graph(traces):
+    model = keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3, padding="same"), layers.LSTM(3)])
     for n in range(4, 44):
-        x = RNG.normal(size=(2, n, 3)).astype("float32")
+        x = RNG.normal(size=(2 + n % 3, n, 3)).astype("float32")
         np.testing.assert_allclose(model.predict_on_batch(x), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
+    assert len(traces) == steps.STATIC_SHAPES + 1
+
+
+def test_many_lengths_are_bounded(compilations, monkeypatch):
+    """Where Python's code needs the lengths, and in training, those used longest ago go."""
+
+    class Unrolled(layers.Layer):
+        def compute_output_shape(self, shape):
+            return (shape[0], shape[2])
+
+        def call(self, x):
+            return sum(x[:, t] for t in range(x.shape[1]))
+
+    model = compiled(keras.Sequential([keras.Input((None, 3)), Unrolled(), layers.Dense(2)]), rate=0.0)
+    monkeypatch.setattr(steps, "SIGNATURES", 6)
+    for n in range(4, 14):
+        x = RNG.normal(size=(2, n, 3)).astype("float32")
+        expected = np.asarray(model(x))
+        np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(model.train_on_batch(x, Y[:2]), ((expected - Y[:2]) ** 2).mean(), rtol=1e-5)
     gc.collect()
-    assert model.predict_function is function
     alive = [o for o in gc.get_objects() if isinstance(o, steps.CompiledStep)]
-    assert len(alive) <= steps.SIGNATURES + 4
+    mine = [o for o in alive if any(v is model.layers[-1].bias for v in o.trace.variables)]
+    assert len(compilations) == 20 and len(mine) == 12
 
 
 @pytest.mark.filterwarnings("default:kvino")
@@ -572,3 +592,38 @@ def test_stateless_functions_inside_of_a_step():
         model.dense.kernel.assign(np.full((5, 2), value))
         expected = np.repeat(X.sum(1, keepdims=True), 2, 1) * value * value
         np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-5)
+
+
+# ---- devices and formats ----
+
+
+def test_devices():
+    for name, device in (("cpu:0", "CPU"), ("gpu:1", "GPU.1"), ("CPU", "CPU"), ("AUTO:GPU,CPU", "AUTO:GPU,CPU"), ("native", "native")):
+        with keras.device(name):
+            assert kvino.config.device == device
+            with keras.device("gpu:0"):
+                assert kvino.config.device == "GPU.0"
+            assert kvino.config.device == device
+    assert kvino.config.device is None
+    assert "cpu:0" in keras.distribution.list_devices() and keras.distribution.get_device_count("cpu") == 1
+    with pytest.raises(NotImplementedError, match="one device"):
+        keras.distribution.initialize()
+    mesh = keras.distribution.DeviceMesh((1,), ["batch"], ["cpu:0"])
+    with pytest.raises(NotImplementedError, match="one device"):
+        keras.distribution.distribute_tensor(ops.ones(2), keras.distribution.TensorLayout(["batch"], mesh))
+
+
+def test_devices_are_a_threads_own():
+    seen = []
+    with keras.device("HETERO:GPU,CPU"):
+        thread = threading.Thread(target=lambda: seen.append(kvino.config.device))
+        thread.start()
+        thread.join()
+        assert kvino.config.device == "HETERO:GPU,CPU"
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("name, format", [("model.xml", "openvino"), ("model", "tf_saved_model")])
+def test_formats_that_cannot_be_exported_say_so(name, format, tmp_path):
+    with pytest.raises(NotImplementedError, match="kvino: .*cannot be exported"):
+        small().export(str(tmp_path / name), format=format)

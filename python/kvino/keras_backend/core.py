@@ -21,6 +21,7 @@ from kvino.keras_backend.control_flow import while_loop  # noqa: F401
 from kvino.keras_backend.derivatives import custom_gradient  # noqa: F401
 from kvino.keras_backend.derivatives import grad  # noqa: F401
 from kvino.keras_backend.derivatives import remat  # noqa: F401
+from kvino.keras_backend.openvino_export import get_model_for_openvino_export
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import cast  # noqa: F401
@@ -32,7 +33,13 @@ from kvino.keras_backend.variable import Variable  # noqa: F401
 
 _table = operators("core")
 globals().update({name: op for name, op in _table.items() if name not in globals()})
-__getattr__ = missing("core")
+_missing = missing("core")
+
+
+def __getattr__(name):
+    if name in ("OPENVINO_DTYPES", "OpenVINOKerasTensor"):  # what model.export(format="openvino") of Keras 3.15 imports
+        get_model_for_openvino_export()
+    return _missing(name)
 
 SUPPORTS_SPARSE_TENSORS = False
 SUPPORTS_RAGGED_TENSORS = False
@@ -45,17 +52,23 @@ def random_seed_dtype():
     return "uint32"
 
 
+def _device(name):
+    """OpenVINO's name of a device of Keras's: "cpu:0" is "CPU", "gpu:1" is "GPU.1"; others are as written: "AUTO:GPU,CPU"."""
+    kind, _, rest = str(name).partition(":")
+    if rest and not rest.isdecimal():
+        return str(name)
+    kind = "native" if kind.lower() == "native" else kind.upper()
+    return kind if kind == "CPU" or not rest else f"{kind}.{rest}"
+
+
 @contextlib.contextmanager
 def device_scope(device_name):
-    """The device that functions traced inside are compiled for ("cpu:0", "gpu:1" as Keras writes them)."""
-    name, _, index = str(device_name).upper().partition(":")
-    device = name if name == "CPU" or not index else f"{name}.{index}"
-    before = _core.config.device
-    _core.config.device = device
+    """The device that functions traced inside, by this thread, are compiled for."""
+    before = _core._swap_thread_device(_device(device_name))
     try:
         yield
     finally:
-        _core.config.device = before
+        _core._swap_thread_device(before)
 
 
 # ---- shape inference ----

@@ -1,12 +1,12 @@
-"""model.export(): exporting a SavedModel needs TensorFlow or JAX."""
+"""model.export(): a SavedModel is written by TensorFlow."""
 
 
 class OpenvinoExportArchive:
-    def track(self, resource):
-        raise NotImplementedError("kvino: exporting a SavedModel; use the TensorFlow or JAX backend for it")
-
-    def add_endpoint(self, name, fn, input_signature=None, **kwargs):
-        raise NotImplementedError("kvino: exporting a SavedModel; use the TensorFlow or JAX backend for it")
+    def __init__(self):
+        raise NotImplementedError(
+            "kvino: a SavedModel cannot be exported. Save the model (model.save) and export it from there with the backend "
+            "of TensorFlow or JAX: KERAS_BACKEND=jax."
+        )
 
 
 SavedModelExportArchive = OpenvinoExportArchive

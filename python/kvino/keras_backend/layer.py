@@ -1,6 +1,12 @@
 """What every keras.Layer of this backend inherits: changes of its attributes are noted."""
 
+from keras.src.distribution import distribution_lib as keras_distribution_lib
+
 from kvino.keras_backend import changes
+from kvino.keras_backend import distribution_lib
+
+if keras_distribution_lib.distribution_lib is None:  # Keras 3.15 asks three backends only
+    keras_distribution_lib.distribution_lib = distribution_lib
 
 
 class OpenvinoLayer:

@@ -6,6 +6,7 @@ stay the same for a while are bound as constants, which is what makes inference 
 what is computed never depends on it."""
 
 import collections
+import functools
 import linecache
 import os
 import threading
@@ -22,21 +23,18 @@ from kvino.keras_backend import changes
 from kvino.keras_backend.recording import Recording
 
 SIGNATURES = 16  # of one step of a model that are kept compiled; the one used longest ago goes out
-STATIC_BATCHES = 4  # batch sizes that get a graph of their own; later ones share one of unknown batch size
+STATIC_SHAPES = 4  # shapes that get a graph of their own; for later ones the lengths that differ are unknown to one graph
 PATIENCE = 32  # calls in which a variable must not move to become a constant again
 
 
 class Trace:
     """A recorded call of a step."""
 
-    def __init__(self, step, data, tensors, batch_unknown=False):
+    def __init__(self, step, data, tensors, shapes=None):
+        """shapes: those of the tensors, with None where any length will do."""
         self.graph = _core.Graph()
-
-        def parameter(x):
-            shape = tuple(x.shape)
-            return self.graph.parameter((None,) + shape[1:] if batch_unknown and shape else shape, x.dtype)
-
-        inputs = iter([parameter(x) for x in tensors])
+        shapes = shapes or [x.shape for x in tensors]
+        inputs = iter([self.graph.parameter(shape, x.dtype) for x, shape in zip(tensors, shapes)])
         data = tree.map_structure(lambda x: x if x is None else next(inputs), data)
         with Recording(self.graph) as scope:
             results = step(data)
@@ -125,6 +123,11 @@ class CompiledStep:
         return values
 
 
+def _merged(shapes, others):
+    """The lengths that are the same in both, None for the rest."""
+    return tuple(tuple(d if d == e else None for d, e in zip(a, b)) for a, b in zip(shapes, others))
+
+
 def _outline(data):
     """What a structure is besides its tensors; hashable."""
     if isinstance(data, (tuple, list)):
@@ -139,12 +142,13 @@ class StepFunction:
     each. Keras drops it, and what is compiled with it, when the model is compiled or a function is made by force.
 
     bind: whether variables become constants from the beginning. differentiates: the step takes derivatives, which only a
-    trace has. batches: whether a few batch sizes are followed by a graph for every batch size."""
+    trace has. generalizes: whether a few shapes are followed by a graph for all lengths."""
 
-    def __init__(self, model, step, bind, differentiates=False, batches=False):
+    def __init__(self, model, step, bind, differentiates=False, generalizes=False):
         self.model, self.step = model, step
-        self.bind, self.differentiates, self.batches = bind, differentiates, batches
+        self.bind, self.differentiates, self.generalizes = bind, differentiates, generalizes
         self.compiled = collections.OrderedDict()
+        self.general = {}  # by signature, the shapes of the graph for all lengths; () where there can be none
         self.changes = self.structure = None
         self.warned = set()
         self.lock = threading.RLock()
@@ -190,28 +194,34 @@ class StepFunction:
             _core.config.device,
             _core.config.floatx,
             _outline(data),
-            tuple((t.dtype, t.shape[1:]) for t in tensors),
+            tuple((t.dtype, t.ndim) for t in tensors),
         )
-        sizes = tuple(t.shape[:1] for t in tensors)
-        for key in ((signature, sizes), (signature, None)):
-            if key in self.compiled:
+        shapes = tuple(t.shape for t in tensors)
+        general = self.general.get(signature)
+        for key in ((signature, shapes), (signature, general)):
+            if key in self.compiled and _merged(key[1], shapes) == key[1]:
                 self.compiled.move_to_end(key)
                 return self.compiled[key]
-        general = self.batches and sum(key[0] == signature for key in self.compiled) >= STATIC_BATCHES
-        trace = self._trace(data, tensors, general)
+        known = [key[1] for key in self.compiled if key[0] == signature]
+        trace = None
+        if self.generalizes and len(known) >= STATIC_SHAPES and general != ():
+            general = functools.reduce(_merged, known, shapes)
+            trace = self._trace(data, tensors, general)
+            self.general[signature] = general if isinstance(trace, Trace) else ()  # not with unknown lengths
+        if not isinstance(trace, Trace):
+            general, trace = shapes, self._trace(data, tensors, shapes)
         compiled = CompiledStep(trace, _core.config.device, self.bind) if isinstance(trace, Trace) else trace
         self._forget_what_changed()  # tracing may build a part of the model
-        self.compiled[signature, None if general else sizes] = compiled
+        self.compiled[signature, general] = compiled
         if len(self.compiled) > SIGNATURES:
             self.compiled.popitem(last=False)
         return compiled
 
-    def _trace(self, data, tensors, batch_unknown):
+    def _trace(self, data, tensors, shapes):
+        """A Trace, or the error that prevents it."""
         try:
-            return Trace(self.step, data, tensors, batch_unknown)
+            return Trace(self.step, data, tensors, shapes)
         except Exception as error:
-            if batch_unknown:  # shapes with an unknown dimension may be what prevents it
-                return self._trace(data, tensors, False)
             if self.differentiates:
                 raise
             return error

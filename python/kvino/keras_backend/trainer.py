@@ -98,7 +98,7 @@ class OpenVINOTrainer(_Base):
 
     def make_predict_function(self, force=False):
         if self.predict_function is None or force:
-            step = StepFunction(self, self.predict_step, bind=True, batches=True)
+            step = StepFunction(self, self.predict_step, bind=True, generalizes=True)
             self.predict_function = lambda batches: _concatenate([_to_numpy(outputs) for outputs in step(batches)])
         return self.predict_function
 
