@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 TOOLS = pathlib.Path(__file__).resolve().parent
-CHECKS = ["check_includes.py", "check_symbols.py", "check_text.py", "check_format.py", "check_operators.py"]
+CHECKS = ["check_includes.py", "check_symbols.py", "check_text.py", "check_format.py", "check_operators.py",
+          "coefficients.py"]
 
 
 def main():

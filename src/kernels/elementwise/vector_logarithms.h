@@ -3,7 +3,7 @@
  * x = 2^e m, 1 <= m < 2; an inverse of few bits for each of 32 pieces of m makes f = m / piece - 1 small and exact. The
  * logarithms of the pieces, like that of 2, stand in two parts, whose first one has so few bits that sums with e are
  * exact. Beside 1, from above and below, these sums are 0, so that nothing cancels. Coefficients interpolate
- * (log(1 + f) - f) / f^2 in Chebyshev's points. */
+ * (log(1 + f) - f) / f^2 in Chebyshev's points (tools/coefficients.py). */
 typedef struct log_base32 {
   const float *piece, *piece_low; /* -log of the inverses */
   const float *c;                 /* of f^2 to f^5 */
@@ -53,9 +53,9 @@ static const float log_piece_low_10_32[32] = {
     0x0p+0f,          0x1.bd2406p-18f,  0x1.120f32p-20f,  0x1.c0517ep-19f,  -0x1.c25132p-18f, 0x1.518322p-18f,
     -0x1.54991p-18f,  -0x1.798e4cp-19f, -0x1.7cda0ap-20f, 0x1.50cf32p-19f,  -0x1.ea21c4p-23f, 0x1.a4fb3ep-19f,
     0x1.410ad8p-18f,  -0x1.fe10d6p-20f, 0x1.fc13aep-18f,  -0x1.6c667cp-19f, 0x1.4338dap-17f,  0x1.8be086p-18f,
-    0x1.46d8e8p-17f,  0x1.4e0afp-17f,   0x1.99f3e6p-17f,  0x1.e832e4p-18f,  0x1.8fd2ep-20f,   0x1.24046cp-19f,
-    0x1.fdb8p-27f,    0x1.7427fp-21f,   0x1.88eb56p-17f,  0x1.31b9cap-18f,  -0x1.1daa88p-19f, 0x1.58b0dap-17f,
-    -0x1.3c7aa8p-20f, 0x1.3509f8p-18f};
+    0x1.46d8e8p-17f,  0x1.4e0afp-17f,   0x1.99f3e6p-17f,  0x1.e832e2p-18f,  0x1.8fd2dcp-20f,  0x1.24046cp-19f,
+    0x1.fdb74ap-27f,  0x1.7427eap-21f,  0x1.88eb56p-17f,  0x1.31b9cap-18f,  -0x1.1daa88p-19f, 0x1.58b0dap-17f,
+    -0x1.3c7aaap-20f, 0x1.3509f8p-18f};
 static const float log_series_10_32[4] = {-0x1.bcb7b2p-3f, 0x1.287ab8p-3f, -0x1.bcce58p-4f, 0x1.5bc9e4p-4f};
 static const log_base32 base_10_32 = {log_piece_10_32, log_piece_low_10_32, log_series_10_32, 0x1.344p-2f,
                                       0x1.3509f8p-18f, 0x1.bcb7b2p-2f,      -0x1.5b235ep-27f};
