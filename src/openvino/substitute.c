@@ -47,6 +47,17 @@ SUBSTITUTE(reshape) {
   return kv_one(s, kv_squeeze(s, in[0], kv_vector(s, (size_t)in[0]->rank, axes)));
 }
 
+/* The plugin crashes on a batch of one with short rows: it is none. */
+SUBSTITUTE(gather) {
+  int64_t axes[KVINO_MAX_RANK], batch = c->node->attrs.gather.batch_dims;
+  if (batch < 0) batch += in[1]->rank;
+  for (int64_t i = 0; i < batch; axes[i] = i, i++)
+    if (in[0]->shape[i] != 1 || in[1]->shape[i] != 1) return KV_KEEP;
+  if (!batch) return KV_KEEP;
+  kvino_tensor *indices = kv_squeeze(s, in[1], kv_vector(s, (size_t)batch, axes));
+  return kv_one(s, kv_gather(s, in[0], indices, in[2], (kv_gather_attrs){.batch_dims = 0}));
+}
+
 /* The plugin fuses a comparison and the Select that it decides, and computes both in float32. Integers that this would
  * not carry are picked by their bits: b ^ ((a ^ b) & mask). */
 SUBSTITUTE(select) {

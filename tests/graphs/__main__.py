@@ -31,10 +31,10 @@ def look_at(seed, names, shrunk_before):
     program, tried = generate.generate(seed, names)
     findings = []
     for d in judge.judge(program):
-        device, dynamic = d.mode.split(",")[0].split(" ")[0], "dynamic" in d.mode
+        mode = tuple(d.mode.split(",")[0].split())
 
-        def fails(candidate, d=d, device=device, dynamic=dynamic):
-            again = judge.judge(candidate, [(device, dynamic)], first=True)
+        def fails(candidate, d=d, mode=mode):
+            again = judge.judge(candidate, [mode], first=True)
             return any(a.nature == d.nature and alike(a, d) for a in again)
 
         kind = f"{d.mode} | {d.nature} | {judge.words(d.detail) if is_error(d.nature) else program.steps[-1].op if program.steps else ''}"
@@ -42,9 +42,9 @@ def look_at(seed, names, shrunk_before):
         if not known and shrunk_before[kind] < 3:
             shrunk_before[kind] += 1
             small = shrink.shrink(program, fails, SHRINKING)
-            d = next(iter(judge.judge(small, [(device, dynamic)], first=True)), d)
+            d = next(iter(judge.judge(small, [mode], first=True)), d)
         ops = "+".join(dict.fromkeys(s.op for s in small.steps))
-        text = programs.source(small, device, dynamic, "other" in d.mode)
+        text = programs.source(small, *mode, "other" in d.mode)
         findings.append({"mode": d.mode, "nature": d.nature, "detail": d.detail, "ops": "" if known else ops, "steps": len(small.steps), "source": text})
     return findings, tried
 
@@ -85,16 +85,16 @@ def chosen(pattern):
 
 
 def one_program():
-    """Judges the program that comes on stdin: what a crash is shrunk with."""
+    """Judges the program that comes on stdin, in the modes that do: what a crash is shrunk with."""
     from graphs import judge
 
-    judge.judge(pickle.load(sys.stdin.buffer))
+    judge.judge(*pickle.load(sys.stdin.buffer))
 
 
-def crashes(program):
+def crashes(program, modes):
     command = [sys.executable, "-m", "graphs", "--program"]
     try:
-        done = subprocess.run(command, input=pickle.dumps(program), capture_output=True, timeout=HANG)
+        done = subprocess.run(command, input=pickle.dumps((program, modes)), capture_output=True, timeout=HANG)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode < 0
@@ -154,14 +154,15 @@ class Run:
         return current + o.jobs
 
     def died(self, graph, code, errors):
-        from graphs import generate, program as programs, shrink
+        from graphs import generate, judge, program as programs, shrink
 
-        detail = f"the process ended with {code} (killed after {HANG} s of silence)" if code == -9 else f"the process ended with {code}"
+        detail = f"the process ended with {code}" + (f", killed after {HANG} s of silence" if code == -9 else "")
         program, _ = generate.generate(f"{self.options.seed}:{graph}", chosen(self.options.operators))
-        small = shrink.shrink(program, crashes, 4 * SHRINKING) if code < 0 else program
-        ops = "+".join(dict.fromkeys(s.op for s in small.steps))
-        finding = {"mode": "any", "nature": "crash", "detail": f"{detail}\n{errors[-1500:] if code > 0 else ''}", "ops": ops,
-                   "steps": len(small.steps), "source": programs.source(small), "graph": graph}
+        mode = next((m for m in judge.MODES if code < 0 and crashes(program, [m])), None)
+        small = shrink.shrink(program, lambda p: crashes(p, [mode]), 4 * SHRINKING) if mode else program
+        finding = {"mode": " ".join(mode or ["unrepeated"]), "nature": "crash", "detail": f"{detail}\n{errors[-1500:] if code > 0 else ''}",
+                   "ops": "+".join(dict.fromkeys(s.op for s in small.steps)), "steps": len(small.steps),
+                   "source": programs.source(small, *(mode or ())), "graph": graph}
         with self.lock:
             self.findings.append(finding)
 

@@ -200,20 +200,18 @@ class Generator:
         return Body(tuple(map(moved, parameters)), steps, move(result))
 
 
-def altered(r, inputs):
-    """The inputs with other lengths: one length changed everywhere, or one axis of one input."""
-    lengths = sorted({d for x in inputs.values() for d in x.shape})
-    if not lengths:
+def altered(r, inputs, unknown):
+    """The inputs with other lengths on axes that may have any: one length changed everywhere, or one axis of one input."""
+    free = [(i, k) for i, axes in unknown.items() for k in axes]
+    if not free:
         return None
     shapes = {i: list(x.shape) for i, x in inputs.items()}
-    if r.random() < 0.6:
-        old = r.choice(lengths)
-        new = r.choice([n for n in (0, 1, 2, 3, 4, 6, old + 1) if n != old])
-        shapes = {i: [new if d == old else d for d in s] for i, s in shapes.items()}
-    else:
-        i = r.choice([i for i, s in shapes.items() if s])
-        axis = r.randrange(len(shapes[i]))
-        shapes[i][axis] = r.choice([n for n in (0, 1, 2, 3, 5) if n != shapes[i][axis]])
+    i, k = r.choice(free)
+    old = shapes[i][k]
+    new = r.choice([n for n in (0, 1, 2, 3, 4, 6, old + 1) if n != old])
+    for j, axis in free if r.random() < 0.6 else [(i, k)]:
+        if shapes[j][axis] == old:
+            shapes[j][axis] = new
     return {i: np.resize(x, shapes[i]) if x.size else np.zeros(shapes[i], x.dtype) for i, x in inputs.items()}
 
 
@@ -238,5 +236,7 @@ def generate(seed, names=None):
     middle = [o for s in g.steps for o in s.outs if o in used]
     results += r.sample(middle, min(len(middle), r.choice([0, 0, 1, 2])))
     program = Program(g.inputs, g.constants, g.steps, results).pruned()
-    program.other = altered(r, program.inputs) if program.inputs else None
+    program.other = altered(r, program.inputs, {i: range(x.ndim) for i, x in program.inputs.items()})
+    program.unknown = {i: tuple(k for k in range(x.ndim) if r.random() < (0.6 if k == 0 else 0.2)) for i, x in program.inputs.items()}
+    program.partly = altered(r, program.inputs, program.unknown)
     return program, g.tried

@@ -54,7 +54,8 @@ class Outcome:
     error: tuple = None
 
 
-MODES = [("native", False), ("native", True), ("CPU", False), ("CPU", True)]
+# (device, which lengths are known when the graph is compiled)
+MODES = [("native", "known"), ("native", "unknown"), ("CPU", "known"), ("CPU", "unknown"), ("CPU", "partly")]
 
 
 def outcome(f, inputs):
@@ -68,23 +69,40 @@ def eager(program, inputs, around=plainly):
     return outcome(function_of(program, around), [kvino.Tensor(x) for x in inputs.values()])
 
 
+def compiled(program, device, lengths):
+    """A function that traces and compiles the program when it is first called."""
+    if lengths != "partly":
+        return kvino.function(function_of(program), device=device, dynamic=lengths == "unknown")
+    made = []
+
+    def run(*xs):
+        if not made:
+            graph = kvino.Graph()
+            shapes = [[None if k in program.unknown[i] else d for k, d in enumerate(x.shape)] for i, x in program.inputs.items()]
+            for y in function_of(program)(*(graph.parameter(s, x.dtype.name) for s, x in zip(shapes, xs))):
+                graph.result(y)
+            made.append(graph.compile(device))
+        return made[0](*xs)
+
+    return run
+
+
 def judge(program, modes=MODES, first=False):
     """The disagreements of a program; `first`: at most one."""
     found = []
     want = eager(program, program.inputs)
-    other = eager(program, program.other) if program.other else None
-    for device, dynamic in modes:
-        f = kvino.function(function_of(program), device=device, dynamic=dynamic)
-        runs = [(program.inputs, want, "")]
-        if dynamic and other:
-            runs += [(program.other, other, ", other lengths"), (program.inputs, want, ", again")]
-        else:
-            runs *= 2
+    others = {"unknown": program.other, "partly": program.partly}
+    for device, lengths in modes:
+        f = compiled(program, device, lengths)
+        other = others.get(lengths)
+        runs = [(program.inputs, want, ""), (program.inputs, want, ", again")]
+        if other:
+            runs.insert(1, (other, eager(program, other), ", other lengths"))
         for inputs, expected, label in runs:
             got = outcome(f, inputs.values())
             d = compare(program, inputs, expected, got, device)
             if d:
-                d.mode = f"{device}{' dynamic' if dynamic else ''}{label}"
+                d.mode = f"{device} {lengths}{label}"
                 found.append(d)
                 if first:
                     return found

@@ -5,7 +5,7 @@ The text is "mode | nature | operators | detail".
 
 import re
 
-DYNAMIC = r"dynamic[^|]*\| "
+DYNAMIC = r"(unknown|partly)[^|]*\| "
 
 LIMITS = [
     # What a graph with unknown lengths cannot do, and says so.
@@ -20,7 +20,6 @@ LIMITS = [
 
 OPEN = [
     ("searchsorted", "the dtype of searchsorted with unknown lengths"),
-    (r"crash \| gru_sequence", "gru_sequence with unknown lengths and a mask dies in OpenVINO"),
     (r"signbit|copysign", "the sign of a zero behind other nodes"),
     (r"^CPU[^|]*\| (nan|inf|value|bool|integers)", "NaN, infinities, subnormals and float16 on OpenVINO"),
     (r"other lengths \| (does not raise|other error)", "what fits is not checked at run time"),

@@ -40,6 +40,8 @@ class Program:
     steps: list
     results: list  # numbers
     other: dict = None  # inputs of other lengths, for what was traced with unknown ones
+    unknown: dict = None  # number -> axes of unknown length, where only some are
+    partly: dict = None  # inputs of other lengths on those axes
 
     def copy(self, **changes):
         return dataclasses.replace(self, **changes)
@@ -52,8 +54,15 @@ class Program:
                 steps.append(step)
                 needed |= refs((step.args, step.kwargs))
         keep = lambda values: {i: v for i, v in values.items() if i in needed}
-        return self.copy(inputs=keep(self.inputs), constants=keep(self.constants), steps=steps[::-1],
-                         other=self.other and keep(self.other))
+        kept = self.copy(constants=keep(self.constants), steps=steps[::-1])
+        return kept.with_inputs(keep)
+
+    def with_inputs(self, f):
+        """With f applied to all that has an entry for each input."""
+        return self.copy(inputs=f(self.inputs), **{name: getattr(self, name) and f(getattr(self, name)) for name in PER_INPUT})
+
+
+PER_INPUT = ("other", "unknown", "partly")
 
 
 def mapped(f, tree):
@@ -199,7 +208,7 @@ def step_lines(step, indent):
     return lines
 
 
-def source(program, device="CPU", dynamic=False, other=False):
+def source(program, device="CPU", lengths="known", other=False):
     """A script that shows the eager and the compiled results."""
     lines = ["import kvino, ml_dtypes, numpy as np"]
     control = {"cond", "while_loop", "fori_loop", "scan"} & {s.op for s in program.steps}
@@ -212,9 +221,15 @@ def source(program, device="CPU", dynamic=False, other=False):
     lines.append(f"    return ({''.join(f'v{i}, ' for i in program.results)})")
     xs = lambda values: "[" + ", ".join(map(array_source, values.values())) + "]"
     lines.append(f"xs = {xs(program.inputs)}")
-    lines.append(f'g = kvino.function(f, device="{device}", dynamic={dynamic})')
+    if lengths == "partly":
+        shapes = [[None if k in program.unknown[i] else d for k, d in enumerate(a.shape)] for i, a in program.inputs.items()]
+        lines += ["graph = kvino.Graph()",
+                  f"for y in f(*(graph.parameter(s, x.dtype.name) for s, x in zip({shapes}, xs))): graph.result(y)",
+                  f'g = graph.compile("{device}")']
+    else:
+        lines.append(f'g = kvino.function(f, device="{device}", dynamic={lengths == "unknown"})')
     if other:
-        lines += ["g(*xs)", f"xs = {xs(program.other)}"]
+        lines += ["try: g(*xs)", "except Exception as e: print(e)", f"xs = {xs(program.partly if lengths == 'partly' else program.other)}"]
     lines.append("for h in (lambda *xs: f(*map(kvino.Tensor, xs))), g:")
     lines += ["    try: print(h(*xs))", "    except Exception as e: print(type(e).__name__, e)"]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 import kvino
-from graphs.program import Ref, call, function_of, mapped, refs
+from graphs.program import PER_INPUT, Ref, call, function_of, mapped, refs
 
 
 def shrink(program, fails, seconds=20.0):
@@ -65,8 +65,9 @@ def _cuts(program):
             def cut(p, i=i, kind=kind):
                 array = np.array(values[i])
                 changes = {kind: {**getattr(p, kind), i: array}}
-                if kind == "inputs" and p.other:
-                    changes["other"] = {**p.other, i: array}
+                if kind == "inputs":
+                    new = {"other": array, "unknown": (), "partly": array}
+                    changes |= {name: {**getattr(p, name), i: new[name]} for name in PER_INPUT if getattr(p, name)}
                 steps = [s for s in p.steps if i not in s.outs]
                 kept = {o for s in steps for o in s.outs} | set(p.inputs) | set(p.constants) | {i}
                 used = refs([(s.args, s.kwargs) for s in steps]) | set(p.results)
@@ -95,9 +96,8 @@ def _simpler(program):
                 steps=[_with(s, s.args, {n: v for n, v in s.kwargs.items() if n != name}) if i == k else s for i, s in enumerate(p.steps)]
             ).pruned()
     for i in program.inputs:
-        yield lambda p, i=i: p if i not in p.inputs else p.copy(
-            inputs={j: a for j, a in p.inputs.items() if j != i}, constants={**p.constants, i: p.inputs[i]},
-            other=p.other and {j: a for j, a in p.other.items() if j != i})
+        yield lambda p, i=i: p if i not in p.inputs else p.copy(constants={**p.constants, i: p.inputs[i]}).with_inputs(
+            lambda values: {j: v for j, v in values.items() if j != i})
     for kind in ("inputs", "constants"):
         for i, a in getattr(program, kind).items():
             for f in (np.zeros_like, np.ones_like, _rounded):

@@ -121,5 +121,5 @@ def fails(text, name, *operands, status=1, **attributes):
 
 def declared(family):
     """The primitives of a .def file."""
-    text = (Path(__file__).parents[2] / "src" / "prim" / f"{family}.def").read_text()
-    return re.findall(r"^PRIM(?:_A)?\(\w+, \w+, (\w+),", text, re.MULTILINE)
+    text = (Path(__file__).parents[2] / "src" / "vocabulary" / f"{family}.def").read_text()
+    return re.findall(r"^PRIM\((\w+),", text, re.MULTILINE)

@@ -565,6 +565,10 @@ TAKING = {
     "Gather of one": (
         lambda g, x, i: g.call("Gather", x, g.call("Squeeze", i, np.array([0])), np.array(0), batch_dims=0), [-4], [2**29],
     ),
+    "Gather in a batch of one": (
+        lambda g, x, i: g.call("Gather", g.call("Unsqueeze", x, np.array([0])), g.call("Unsqueeze", i, np.array([0])), np.array(1), batch_dims=1),
+        [3, 0, 1, -4], [0, 4, 1, 2],
+    ),
     "Gather of computed": (
         lambda g, x, i: g.call("Gather", x, g.call("Add", i, i), np.array(0), batch_dims=0), [1, 0, 0, -2], [0, -3, 0, 0],
     ),

@@ -155,6 +155,7 @@ def masked(one, x, mask, states, reverse, zero):
 MASKS = {
     "any": np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1], [0, 1, 0, 0, 0]], bool),
     "padded": np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool),
+    "alone": np.array([[1, 1, 0, 1, 0]], bool),
 }
 
 
@@ -165,7 +166,7 @@ MASKS = {
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
 def test_masks(kind, mask, reverse, zero, device, dynamic):
     k, r, b, d = weights({"lstm": 4, "gru": 3, "rnn": 1}[kind])
-    x, *states = inputs("float32")
+    x, *states = (a[: len(MASKS[mask])] for a in inputs("float32"))
     states = states if kind == "lstm" else states[:1]
     op, more = OPS["rnn"][f"{kind}_sequence"], {"reset_after": False} if kind == "gru" else {}
     step = {
