@@ -19,7 +19,6 @@ LIMITS = [
 ]
 
 OPEN = [
-    ("searchsorted", "the dtype of searchsorted with unknown lengths"),
     (r"signbit|copysign", "the sign of a zero behind other nodes"),
     (r"^CPU[^|]*\| (nan|inf|value|bool|integers)", "NaN, infinities, subnormals and float16 on OpenVINO"),
     (r"other lengths \| (does not raise|other error)", "what fits is not checked at run time"),

@@ -39,7 +39,7 @@ kvino_tensor *op_searchsorted(kv_scope *s, kvino_tensor *sorted, kvino_tensor *v
                          "extend it to N-D sequences. Received: sorted_sequence.shape=%s",
                          kv_shape_text(sorted->rank, sorted->shape, text));
   comparable(s, &sorted, &values);
-  bool narrow = sorted && sorted->shape[0] >= 0 && sorted->shape[0] <= INT32_MAX;
+  bool narrow = sorted && sorted->shape[0] <= INT32_MAX; /* of unknown length, too: a run refuses a longer one */
   return places(s, sorted, values, right, narrow ? KVINO_I32 : KVINO_I64);
 }
 
