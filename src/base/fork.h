@@ -9,6 +9,7 @@ typedef enum kv_fork_place {
   KV_FORK_SEARCH,
   KV_FORK_OPENVINO,
   KV_FORK_THREADS,
+  KV_FORK_BLAS,
   KV_FORK_MEMORY,
   KV_FORK_PLACES
 } kv_fork_place;

@@ -10,6 +10,7 @@
 
 #include "base/fork.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -90,11 +91,26 @@ static void in_child(void) {
   in_parent();
 }
 
+/* Those this process may use. A set too small for the machine's is refused. */
+static int processors(void) {
+  for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 2) {
+    cpu_set_t *set = CPU_ALLOC(most);
+    size_t bytes = CPU_ALLOC_SIZE(most);
+    if (!set) break;
+    bool read = !sched_getaffinity(0, bytes, set);
+    int n = read ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (n) return n;
+    if (!read && errno != EINVAL) break;
+  }
+  return 1;
+}
+
 static void start(void) {
   const char *text = getenv("KVINO_THREADS");
-  long n = text ? strtol(text, NULL, 10) : 0;
-  cpu_set_t set;
-  if (n <= 0) n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+  char *end = NULL;
+  long n = text ? strtol(text, &end, 10) : 0;
+  if (n <= 0 || *end) n = processors(); /* what is no number says nothing */
   count = n > MAX_THREADS ? MAX_THREADS : (int)n;
   kv_at_fork(KV_FORK_THREADS, before_fork, in_parent, in_child);
 }

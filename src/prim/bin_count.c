@@ -30,8 +30,10 @@ struct counting {
 #define COUNT(T)                                                                                                       \
   do {                                                                                                                 \
     const T *a = (const T *)s->x->data;                                                                                \
-    for (int64_t i = begin; i < end; i++)                                                                              \
-      if ((uint64_t)(int64_t)a[i] < (uint64_t)s->n) count[a[i]]++;                                                     \
+    for (int64_t i = begin; i < end; i++) { /* read once: another thread may write it */                               \
+      const int64_t v = *(const volatile T *)&a[i];                                                                    \
+      if ((uint64_t)v < (uint64_t)s->n) count[v]++;                                                                    \
+    }                                                                                                                  \
   } while (0)
 
 static void count_part(void *context, size_t part) {

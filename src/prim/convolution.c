@@ -2,6 +2,7 @@
  * and rounded once. The result keeps the order of the data in memory: channels last stays channels last. */
 #include <string.h>
 
+#include "kernels/linalg/blas.h"
 #include "prim/floats.h"
 #include "prim/window.h"
 
@@ -165,11 +166,13 @@ static kvino_status evaluate(kv_call *c, const kv_windows *w, bool transposed) {
 kvino_status kv_eval_conv(kv_call *c) {
   kv_windows w;
   KV_TRY(forward_windows(c, &w));
+  KV_TRY(kv_blas_ready(c->err));
   return evaluate(c, &w, false);
 }
 
 kvino_status kv_eval_conv_backprop(kv_call *c) {
   kv_windows w;
   KV_TRY(backprop_windows(c, c->in[0]->rank - 2, &w));
+  KV_TRY(kv_blas_ready(c->err));
   return evaluate(c, &w, true);
 }

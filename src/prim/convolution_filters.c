@@ -1,5 +1,6 @@
 /* ConvolutionBackpropFilters: the cotangent of a convolution's filters. f8, f16 and bf16 are computed as f32 and
  * rounded once. In memory the result stands as Keras's kernels do, [spatial..., in, groups * out]. */
+#include "kernels/linalg/blas.h"
 #include "kernels/window/conv_filters.h"
 
 #include <string.h>
@@ -66,6 +67,7 @@ kvino_status kv_eval_conv_filters(kv_call *c) {
   const kvino_tensor *d = c->in[1];
   int n = d->rank - 2, g = a->filters.n == d->rank + 1;
   kv_windows w;
+  KV_TRY(kv_blas_ready(c->err));
   KV_TRY(kv_windows_set(&w, n, c->in[0]->shape + 2, a->filters.v + 2 + g, &a->strides, &a->dilations, &a->pads_begin,
                         &a->pads_end, a->auto_pad, false, c));
   kv_conv v = {.dtype = kv_working_dtype(c->spec[0].dtype), .batch = d->shape[0]};

@@ -304,15 +304,18 @@ static kvino_status read_signal(kv_call *c, signal *g) {
   return KVINO_OK;
 }
 
+/* Of the result along the axis; -1: not known. */
+static int64_t length_given(const signal *g, int i) {
+  bool half = g->kind == FROM_REAL && i == g->n - 1 && g->length[i] >= 0;
+  return half ? g->length[i] / 2 + 1 : g->length[i];
+}
+
 kvino_status kv_infer_fourier(kv_call *c) {
   signal g;
   KV_TRY(read_signal(c, &g));
   kv_call_spec(c, 0, (kvino_dtype)c->in[0]->dtype, g.rank, c->in[0]->shape);
   kv_spec *y = &c->spec[0];
-  for (int i = 0; i < g.n; i++) {
-    bool half = g.kind == FROM_REAL && i == g.n - 1 && g.length[i] >= 0;
-    y->shape[g.axis[i]] = half ? g.length[i] / 2 + 1 : g.length[i];
-  }
+  for (int i = 0; i < g.n; i++) y->shape[g.axis[i]] = length_given(&g, i);
   if (g.kind == TO_REAL) return KVINO_OK;
   if (g.rank == KVINO_MAX_RANK)
     return kv_fail(c->err, KVINO_INVALID, "maximum supported dimension for an ndarray is %d, found %d", KVINO_MAX_RANK,
@@ -365,6 +368,8 @@ kvino_status kv_eval_fourier(kv_call *c) {
   signal g;
   kvino_tensor *x;
   KV_TRY(read_signal(c, &g));
+  for (int i = 0; i < g.n; i++)
+    if (c->spec[0].shape[g.axis[i]] != length_given(&g, i)) return kv_operand_changed(c);
   KV_TRY(kv_call_alloc(c, 0));
   if (!c->out[0]->size) return KVINO_OK;
   KV_TRY(kvino_tensor_contiguous(c->in[0], &x, c->err));

@@ -208,7 +208,7 @@ kvino_status kv_eval_gather(kv_call *c) {
   } else if (c->out[0]->size) {
     int64_t units = product(x->shape, 0, axis) * g.blocks, each = g.run * (g.count < BLOCK ? g.count : BLOCK);
     kv_parallel_ranges((size_t)units, (size_t)(GRAIN_BYTES / each + 1), gather_units, &g);
-    if (g.bad) status = check_all(c, indices, axis);
+    if (g.bad && !(status = check_all(c, indices, axis))) status = kv_operand_changed(c);
   } else {
     status = check_all(c, indices, axis);
   }
@@ -282,7 +282,7 @@ kvino_status kv_eval_gather_elements(kv_call *c) {
   g.inner = product(x->shape, axis + 1, x->rank);
   int64_t row = g.inner == 1 ? g.count : g.inner;
   kv_parallel_ranges((size_t)(indices->size / row), (size_t)(GRAIN_BYTES / 8 / row + 1), gather_rows, &g);
-  if (g.bad) status = check_all(c, indices, axis);
+  if (g.bad && !(status = check_all(c, indices, axis))) status = kv_operand_changed(c);
 done:
   kvino_tensor_release(x);
   kvino_tensor_release(indices);

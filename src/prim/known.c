@@ -74,6 +74,10 @@ static int carried(const kv_call *c) {
   return n < 0 || n > KV_KNOWN_MAX ? -1 : (int)n;
 }
 
+kvino_status kv_operand_changed(const kv_call *c) {
+  return kv_fail(c->err, KVINO_INVALID, "an operand of %s was written to while it was read", c->prim->name);
+}
+
 void kv_known_same(kv_call *c) {
   int n = carried(c), given;
   c->n_known = n >= 0 && kv_known_values(c->in[0], &given, c->known) && given == n ? n : -1;

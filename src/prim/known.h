@@ -24,6 +24,10 @@ kvino_status kv_read_axis(const kv_call *c, size_t i, int rank, int64_t *axis);
 /* Operand i as one integer; false where it is not known. Fails as kv_read_values, and where it is not one value. */
 kvino_status kv_read_one(const kv_call *c, size_t i, const char *what, int64_t *value, bool *known);
 
+/* The failure of an eval that reads other values than infer did: another thread has written them meanwhile, and the
+ * result has no room for what they say now. */
+kvino_status kv_operand_changed(const kv_call *c);
+
 /* At the end of infer: the known values of output 0 (as spec[0] says) ... */
 void kv_known_same(kv_call *c); /* ... are those of operand 0: reshapes and the like */
 void kv_known_wrap(kv_call *c); /* ... are c->known, wrapped to the output's dtype */

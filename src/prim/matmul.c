@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/threads.h"
+#include "kernels/linalg/blas.h"
 #include "kernels/linalg/gemm.h"
 #include "prim/floats.h"
 
@@ -197,6 +198,7 @@ kvino_status kv_eval_mat_mul(kv_call *c) {
   const kv_matmul_attrs *attrs = &c->attrs->matmul;
   batch v = {.dtype = kv_working_dtype(spec->dtype)};
   kv_scope s;
+  if (!kvino_dtype_is_integer(spec->dtype)) KV_TRY(kv_blas_ready(c->err));
   kv_scope_enter(&s, c->err);
   kvino_tensor *in[2];
   for (int i = 0; i < 2; i++) {

@@ -121,6 +121,9 @@ kvino_status kv_eval_pad(kv_call *c) {
   pad_mode mode = CONSTANT;
   KV_TRY(read_mode(c, &mode));
   KV_TRY(read_pads(c, &begin, &end));
+  for (int i = 0; i < x->rank; i++)
+    if ((uint64_t)x->shape[i] + (uint64_t)begin.v[i] + (uint64_t)end.v[i] != (uint64_t)c->spec[0].shape[i])
+      return kv_operand_changed(c);
   KV_TRY(kv_call_alloc(c, 0));
   const kvino_tensor *y = c->out[0];
   slab s = {.y = y, .size = kvino_dtype_size((kvino_dtype)y->dtype), .base = y->data};

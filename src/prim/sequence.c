@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/linalg/blas.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/linalg/gemm.h"
 #include "prim/prim.h"
@@ -322,6 +323,7 @@ kvino_status kv_eval_sequence(kv_call *c) {
   operands o = {0};
   kvino_tensor *held[7] = {NULL};
   KV_TRY(read_operands(c, &o));
+  KV_TRY(kv_blas_ready(c->err));
   if (o.x->dtype != KVINO_F32 && o.x->dtype != KVINO_F64)
     return kv_fail(c->err, KVINO_UNSUPPORTED, "%s of %s", c->prim->name, kvino_dtype_name((kvino_dtype)o.x->dtype));
   o.batch = o.x->shape[0];

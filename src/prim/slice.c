@@ -100,6 +100,8 @@ kvino_status kv_infer_slice(kv_call *c) {
 kvino_status kv_eval_slice(kv_call *c) {
   bounds b[KVINO_MAX_RANK];
   KV_TRY(read_bounds(c, 1, b));
+  for (int k = 0; k < c->in[0]->rank; k++)
+    if (b[k].length != c->spec[0].shape[k]) return kv_operand_changed(c);
   return view_of_slice(c->in[0], b, c->spec[0].shape, &c->out[0], c->err);
 }
 
@@ -131,6 +133,8 @@ kvino_status kv_eval_slice_scatter(kv_call *c) {
   int64_t strides[KVINO_MAX_RANK];
   const kvino_tensor *u = c->in[1];
   KV_TRY(read_bounds(c, 2, b));
+  for (int k = 0; k < u->rank; k++)
+    if (b[k].length != u->shape[k]) return kv_operand_changed(c);
   KV_TRY(kv_call_alloc(c, 0));
   kvino_tensor *y = c->out[0];
   kv_tensor_copy_to(c->in[0], y->data);

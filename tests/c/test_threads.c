@@ -9,6 +9,7 @@
 
 #include "sanitizer_dlopen.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,7 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/nonzero/nonzero.h"
+#include "kernels/order/order_statistics.h"
+#include "kernels/order/radix.h"
 #include "kvino/kvino.h"
 #include "tensor/tensor.h"
 
@@ -160,6 +165,56 @@ static void test_operators(void **state) {
   kvino_tensor_release(x);
 }
 
+/* ---- an array that another thread writes ---- */
+
+enum { WRITTEN = 1 << 17 };
+
+typedef struct writing {
+  float *data;
+  atomic_bool done;
+} writing;
+
+/* Equal elements, then others: what a first pass counts, a second one does not find. NaN, zeros of both signs. */
+static void *write_on(void *context) {
+  static const float values[] = {1, -1, 0.0f, -0.0f, NAN, 1e-30f, 3, -7};
+  writing *w = context;
+  for (uint32_t k = 0; !atomic_load(&w->done); k++)
+    for (int i = 0; i < WRITTEN; i++) *(volatile float *)&w->data[i] = values[(k + (uint32_t)i * (k & 3)) & 7];
+  return NULL;
+}
+
+/* Results may be anything; memory beyond them stays as it is (and AddressSanitizer watches). */
+static void test_written_meanwhile(void **state) {
+  (void)state;
+  enum { FENCE = 64 };
+  writing w = {.data = calloc(WRITTEN, sizeof *w.data)};
+  float *out = malloc((WRITTEN + FENCE) * sizeof *out), *scratch = malloc(WRITTEN * sizeof *scratch), median;
+  pthread_t thread;
+  for (int i = 0; i < FENCE; i++) out[WRITTEN + i] = 5;
+  assert_int_equal(pthread_create(&thread, NULL, write_on, &w), 0);
+  for (int i = 0; i < 100; i++) {
+    int64_t rank = WRITTEN / 2;
+    assert_true(kv_select_ranks(KVINO_F32, WRITTEN, (char *)w.data, 1, &rank, (char *)&median));
+    assert_true(kv_radix_sort(KVINO_F32, WRITTEN, (char *)w.data, i % 2, (char *)out, (char *)scratch));
+    kv_view x = {.data = (char *)w.data,
+                 .dtype = KVINO_F32,
+                 .rank = 1,
+                 .shape = (int64_t[]){WRITTEN},
+                 .strides = (int64_t[]){4}};
+    int64_t n = 0;
+    void *indices = NULL;
+    OK(kv_nonzero(&x, false, &n, &indices, ERR));
+    assert_in_range(n, 0, WRITTEN);
+    kv_block_free(indices, (size_t)n * 8);
+  }
+  atomic_store(&w.done, true);
+  pthread_join(thread, NULL);
+  for (int i = 0; i < FENCE; i++) assert_true(out[WRITTEN + i] == 5);
+  free(w.data);
+  free(out);
+  free(scratch);
+}
+
 /* ---- executables ---- */
 
 typedef struct shared {
@@ -284,10 +339,15 @@ static void test_fork_while_compiling(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pool),      cmocka_unit_test(test_ranges_cover),
-      cmocka_unit_test(test_fork),      cmocka_unit_test(test_shared_tensor),
-      cmocka_unit_test(test_operators), cmocka_unit_test(test_native),
-      cmocka_unit_test(test_openvino),  cmocka_unit_test(test_fork_while_compiling),
+      cmocka_unit_test(test_pool),
+      cmocka_unit_test(test_ranges_cover),
+      cmocka_unit_test(test_fork),
+      cmocka_unit_test(test_shared_tensor),
+      cmocka_unit_test(test_operators),
+      cmocka_unit_test(test_native),
+      cmocka_unit_test(test_openvino),
+      cmocka_unit_test(test_written_meanwhile),
+      cmocka_unit_test(test_fork_while_compiling),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "kernels/kernels.h"
+#include "kernels/linalg/blas.h"
 
 /* Products of more multiplications than this are cut into slabs, one task each. */
 static const int64_t SLAB = 1 << 21;
@@ -14,12 +15,7 @@ enum { MOST_SLABS = 32, SLAB_ALIGN = 16 /* rows of the widest register tile of O
 static const kv_gemm_table *integers;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* OpenBLAS computes in the thread that calls it: kvino's own pool divides the work, also where a product is a part of a
- * larger task, and two pools would fight for the processors. */
-static void start(void) {
-  openblas_set_num_threads(1);
-  integers = &KV_BEST(kv_gemm_integers);
-}
+static void start(void) { integers = &KV_BEST(kv_gemm_integers); }
 
 static bool unit(int64_t step, int64_t n) { return step == 1 || n == 1; }
 static bool apart(int64_t step, int64_t n, int64_t length) { return n == 1 || (step >= length && step < INT32_MAX); }
@@ -139,6 +135,8 @@ void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_ste
     return;
   }
   double work = (double)a.rows * (double)b.columns * (double)a.columns;
+  bool floats = kvino_dtype_is_float(dtype) || kvino_dtype_is_complex(dtype);
+  if (floats) kv_blas_begin();
   slabs s = {dtype, a, b, y, y_step, 0, a.rows >= b.columns};
   int64_t long_side = s.by_rows ? a.rows : b.columns;
   double most =
@@ -147,8 +145,9 @@ void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_ste
   if (count > long_side / (2 * SLAB_ALIGN)) count = long_side / (2 * SLAB_ALIGN);
   if (count < 2) {
     multiply(dtype, &a, &b, y, y_step);
-    return;
+  } else {
+    s.length = ((long_side + count - 1) / count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
+    kv_parallel((size_t)((long_side + s.length - 1) / s.length), run_slab, &s);
   }
-  s.length = ((long_side + count - 1) / count + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN;
-  kv_parallel((size_t)((long_side + s.length - 1) / s.length), run_slab, &s);
+  if (floats) kv_blas_end();
 }

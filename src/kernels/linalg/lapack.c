@@ -1,9 +1,9 @@
 #include "kernels/linalg/lapack.h"
 
-#include <cblas.h>
 #include <limits.h>
-#include <pthread.h>
 #include <string.h>
+
+#include "kernels/linalg/blas.h"
 
 /* ---- LAPACK's routines, as Fortran names and calls them: everything by address, and behind the arguments the lengths
  * of the strings. Their names say the dtype: s, d, c, z. Neither OpenBLAS nor the standard has a header for them. ----
@@ -48,10 +48,6 @@ extern geev_complex cgeev_, zgeev_;
 static int kind(kvino_dtype dtype) {
   return dtype == KVINO_F32 ? 0 : dtype == KVINO_F64 ? 1 : dtype == KVINO_C64 ? 2 : 3;
 }
-
-/* As in gemm.c: kvino's own threads divide the work. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static void one_thread(void) { openblas_set_num_threads(1); }
 
 static int leading(int rows) { return rows > 1 ? rows : 1; }
 static int least(int a, int b) { return a < b ? a : b; }
@@ -105,16 +101,18 @@ static int64_t queried(kvino_dtype dtype, const void *work) {
 int kv_lapack_cholesky(kvino_dtype dtype, bool upper, int n, void *a) {
   static potrf_routine *const potrf[] = {spotrf_, dpotrf_, cpotrf_, zpotrf_};
   int info = 0, lda = leading(n);
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   potrf[kind(dtype)](upper ? "U" : "L", &n, a, &lda, &info, 1);
+  kv_blas_end();
   return info;
 }
 
 int kv_lapack_lu(kvino_dtype dtype, int m, int n, void *a, int *pivots) {
   static getrf_routine *const getrf[] = {sgetrf_, dgetrf_, cgetrf_, zgetrf_};
   int info = 0, lda = leading(m);
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   getrf[kind(dtype)](&m, &n, a, &lda, pivots, &info);
+  kv_blas_end();
   for (int i = 0; i < least(m, n); i++) pivots[i]--;
   return info;
 }
@@ -122,16 +120,18 @@ int kv_lapack_lu(kvino_dtype dtype, int m, int n, void *a, int *pivots) {
 int kv_lapack_solve(kvino_dtype dtype, int n, int k, void *a, void *b, int *pivots) {
   static gesv_routine *const gesv[] = {sgesv_, dgesv_, cgesv_, zgesv_};
   int info = 0, ld = leading(n);
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   gesv[kind(dtype)](&n, &k, a, &ld, pivots, b, &ld, &info);
+  kv_blas_end();
   return info;
 }
 
 int kv_lapack_solve_triangular(kvino_dtype dtype, bool lower, int n, int k, const void *a, void *b) {
   static trtrs_routine *const trtrs[] = {strtrs_, dtrtrs_, ctrtrs_, ztrtrs_};
   int info = 0, ld = leading(n);
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   trtrs[kind(dtype)](lower ? "L" : "U", "N", "N", &n, &k, a, &ld, b, &ld, &info, 1, 1, 1);
+  kv_blas_end();
   return info;
 }
 
@@ -143,9 +143,10 @@ static orgqr_routine *const orgqr[] = {sorgqr_, dorgqr_, cungqr_, zungqr_};
 kv_lapack_space kv_lapack_qr_space(kvino_dtype dtype, int m, int n, int columns) {
   int info = 0, lda = leading(m), query = -1, k = least(m, n);
   double first[2] = {0}, second[2] = {0};
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   geqrf[kind(dtype)](&m, &n, NULL, &lda, NULL, first, &query, &info);
   orgqr[kind(dtype)](&m, &columns, &k, NULL, &lda, NULL, second, &query, &info);
+  kv_blas_end();
   int64_t p = queried(dtype, first), q = queried(dtype, second);
   return (kv_lapack_space){p < 0 || q < 0 ? -1 : p > q ? p : q, 0, 0};
 }
@@ -153,7 +154,9 @@ kv_lapack_space kv_lapack_qr_space(kvino_dtype dtype, int m, int n, int columns)
 int kv_lapack_qr(kvino_dtype dtype, int m, int n, void *a, void *tau, kv_lapack_space space, void *memory) {
   int info = 0, lda = leading(m);
   parts p = divide(dtype, space, memory);
+  kv_blas_begin();
   geqrf[kind(dtype)](&m, &n, a, &lda, tau, p.work, &p.lwork, &info);
+  kv_blas_end();
   return info;
 }
 
@@ -161,7 +164,9 @@ int kv_lapack_qr_expand(kvino_dtype dtype, int m, int columns, int reflections, 
                         kv_lapack_space space, void *memory) {
   int info = 0, lda = leading(m);
   parts p = divide(dtype, space, memory);
+  kv_blas_begin();
   orgqr[kind(dtype)](&m, &columns, &reflections, q, &lda, tau, p.work, &p.lwork, &info);
+  kv_blas_end();
   return info;
 }
 
@@ -170,13 +175,14 @@ int kv_lapack_qr_expand(kvino_dtype dtype, int m, int columns, int reflections, 
 static int svd(kvino_dtype dtype, kv_svd_job job, int m, int n, void *a, void *s, void *u, void *vh, const parts *p) {
   char letter[2] = {(char)job, 0};
   int info = 0, lda = leading(m), ldu = lda, ldvh = leading(job == KV_SVD_FULL ? n : least(m, n));
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   if (kind(dtype) < 2)
     (kind(dtype) ? dgesdd_ : sgesdd_)(letter, &m, &n, a, &lda, s, u, &ldu, vh, &ldvh, p->work, &p->lwork, p->iwork,
                                       &info, 1);
   else
     (kind(dtype) == 3 ? zgesdd_ : cgesdd_)(letter, &m, &n, a, &lda, s, u, &ldu, vh, &ldvh, p->work, &p->lwork, p->rwork,
                                            p->iwork, &info, 1);
+  kv_blas_end();
   return info;
 }
 
@@ -203,12 +209,13 @@ int kv_lapack_svd(kvino_dtype dtype, kv_svd_job job, int m, int n, void *a, void
 
 static int eigh(kvino_dtype dtype, int n, void *a, void *w, const parts *p) {
   int info = 0, lda = leading(n);
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   if (kind(dtype) < 2)
     (kind(dtype) ? dsyevd_ : ssyevd_)("V", "L", &n, a, &lda, w, p->work, &p->lwork, p->iwork, &p->liwork, &info, 1, 1);
   else
     (kind(dtype) == 3 ? zheevd_ : cheevd_)("V", "L", &n, a, &lda, w, p->work, &p->lwork, p->rwork, &p->lrwork, p->iwork,
                                            &p->liwork, &info, 1, 1);
+  kv_blas_end();
   return info;
 }
 
@@ -233,13 +240,14 @@ static int64_t packed(kvino_dtype dtype, int n) {
 kv_lapack_space kv_lapack_eig_space(kvino_dtype dtype, int n) {
   double work[2] = {0}, rwork[2] = {0}; /* the query writes to both */
   int info = 0, query = -1, lda = leading(n), one = 1;
-  pthread_once(&once, one_thread);
+  kv_blas_begin();
   if (kind(dtype) < 2)
     (kind(dtype) ? dgeev_ : sgeev_)("N", "V", &n, NULL, &lda, NULL, NULL, NULL, &one, NULL, &lda, work, &query, &info,
                                     1, 1);
   else
     (kind(dtype) == 3 ? zgeev_ : cgeev_)("N", "V", &n, NULL, &lda, NULL, NULL, &one, NULL, &lda, work, &query, rwork,
                                          &info, 1, 1);
+  kv_blas_end();
   int64_t own = queried(dtype, work);
   return (kv_lapack_space){own < 0 ? -1 : own + packed(dtype, n), 2 * (int64_t)n, 0};
 }
@@ -267,15 +275,18 @@ int kv_lapack_eig(kvino_dtype dtype, int n, void *a, void *w, void *v, kv_lapack
   int info = 0, lda = leading(n), one = 1;
   size_t size = kvino_dtype_size(dtype), count = (size_t)n;
   parts p = divide(dtype, space, memory);
+  kv_blas_begin();
   if (kvino_dtype_is_complex(dtype)) {
     (kind(dtype) == 3 ? zgeev_ : cgeev_)("N", "V", &n, a, &lda, w, NULL, &one, v, &lda, p.work, &p.lwork, p.rwork,
                                          &info, 1, 1);
+    kv_blas_end();
     return info;
   }
   char *vectors = p.work, *wr = vectors + count * count * size, *wi = wr + count * size;
   char *work = vectors + (size_t)packed(dtype, n) * size;
   int lwork = p.lwork - (int)packed(dtype, n);
   (kind(dtype) ? dgeev_ : sgeev_)("N", "V", &n, a, &lda, wr, wi, NULL, &one, vectors, &lda, work, &lwork, &info, 1, 1);
+  kv_blas_end();
   if (info) return info;
   if (dtype == KVINO_F64)
     unpack_f64(n, (double *)(void *)wr, (double *)(void *)wi, (double *)(void *)vectors, w, v);

@@ -19,7 +19,8 @@ typedef struct round {
   kvino_dtype dtype;
   int64_t n, parts;
   const char *data;
-  char *out;       /* the elements of the wanted buckets */
+  char *out; /* the elements of the wanted buckets: `room` of them */
+  uint32_t room;
   int shift, bits; /* the digit: `bits` bits above the lowest `shift` */
   uint32_t *count; /* [parts][1 << bits], then where each part's elements of a bucket go; NOWHERE: not wanted */
 } round;
@@ -52,7 +53,7 @@ static void by_rank(wanted *w, int64_t m) {
     for (int64_t i = begin; i < end; i++) {                                                                            \
       const M v = a[i];                                                                                                \
       uint32_t *to = &place[(U)(key) >> r->shift & mask];                                                              \
-      if (*to != NOWHERE) out[(*to)++] = v;                                                                            \
+      if (*to < r->room) out[(*to)++] = v;                                                                             \
     }                                                                                                                  \
   }                                                                                                                    \
   static void insert_##ID(int64_t n, M *a) {                                                                           \
@@ -195,6 +196,7 @@ static bool solve(kvino_dtype dtype, int64_t n, const char *data, int bits, int6
       goto done;
     }
   }
+  r.room = (uint32_t)total; /* another thread may write the row meanwhile */
   if ((r.out = kv_malloc((size_t)total * width))) {
     kv_parallel((size_t)r.parts, collect_part, &r);
     ok = solve_buckets(&r, size, m, w, out);

@@ -180,10 +180,10 @@ static void decode(void *context, size_t begin, size_t end) {
     int64_t nan = below_##ID(a, n, (U)-1, descending, false), nans = below_##ID(a, n, (U)-1, descending, true);        \
     bool mixed = zeros > zero && a[zero] != a[zeros - 1];                                                              \
     if (!mixed && nans == nan) return;                                                                                 \
-    for (int64_t i = 0; i < n; i++) {                                                                                  \
-      const U magnitude = in[i] & (U)~sign;                                                                            \
-      if (mixed && !magnitude) a[zero++] = in[i];                                                                      \
-      if (magnitude > (infinity)) a[nan++] = in[i];                                                                    \
+    for (int64_t i = 0; i < n; i++) { /* another thread may have written it since it was sorted */                     \
+      const U v = in[i], magnitude = v & (U)~sign;                                                                     \
+      if (mixed && !magnitude && zero < zeros) a[zero++] = v;                                                          \
+      if (magnitude > (infinity) && nan < nans) a[nan++] = v;                                                          \
     }                                                                                                                  \
   }
 EQUALS(F8E4M3, u8, 0x7e)
