@@ -132,6 +132,13 @@ static bool whole_strides(const kvino_tensor *t) {
   return true;
 }
 
+/* Two numbers in a tuple, or None. */
+static int pair(PyObject *o, const char *name, int *first, int *second) {
+  if (o == Py_None) return 1;
+  if (PyTuple_Check(o) && PyTuple_Size(o) == 2) return PyArg_ParseTuple(o, "ii", first, second);
+  return PyErr_Format(PyExc_TypeError, "%s must be None or a tuple of two integers", name), 0;
+}
+
 PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"stream", "max_version", "dl_device", "copy", NULL};
   PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
@@ -139,8 +146,7 @@ PyObject *tensor_dlpack(PyObject *self, PyObject *args, PyObject *kwargs) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", names, &stream, &version, &device, &copy))
     return NULL;
   int major = 0, minor = 0, type = DL_CPU, id = 0;
-  if (version != Py_None && !PyArg_ParseTuple(version, "ii", &major, &minor)) return NULL;
-  if (device != Py_None && !PyArg_ParseTuple(device, "ii", &type, &id)) return NULL;
+  if (!pair(version, "max_version", &major, &minor) || !pair(device, "dl_device", &type, &id)) return NULL;
   if (stream != Py_None)
     return PyErr_SetString(PyExc_ValueError, "stream must be None: the tensor is on the CPU"), NULL;
   if (type != DL_CPU || id) return PyErr_SetString(PyExc_BufferError, "a kvino.Tensor is on the CPU"), NULL;

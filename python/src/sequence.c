@@ -17,8 +17,9 @@ static bool is_list(PyObject *o) { return PyList_Check(o) || PyTuple_Check(o) ||
 
 static Py_ssize_t length(PyObject *o) { return PyList_Check(o) ? PyList_Size(o) : PySequence_Size(o); }
 
-/* A new reference. */
+/* A new reference. Now and then a signal is heeded: a range may be longer than anyone waits for. */
 static PyObject *item(PyObject *o, Py_ssize_t i) {
+  if (i && i % (1 << 16) == 0 && PyErr_CheckSignals()) return NULL;
   if (PyList_Check(o)) return Py_XNewRef(PyList_GetItem(o, i));
   if (PyTuple_Check(o)) return Py_XNewRef(PyTuple_GetItem(o, i));
   return PySequence_GetItem(o, i);

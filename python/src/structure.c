@@ -71,6 +71,20 @@ static int add_tensor(leaves *l, PyObject *o) {
   return add_tensor_key(l, t);
 }
 
+/* A value that is compiled in. 1, 1.0 and True are equal, as are 0.0 and -0.0, but they are not the same static value:
+ * its type tells, and the text of a zero (or NaN, which is then found again). */
+static int add_static(leaves *l, PyObject *o) {
+  if (PyUnicode_CheckExact(o)) return add_key(l, o);
+  if (add_key(l, (PyObject *)Py_TYPE(o))) return -1;
+  double v = PyFloat_CheckExact(o) ? PyFloat_AsDouble(o) : 1;
+  bool plain = v && v == v && !PyComplex_Check(o) && !PyFrozenSet_Check(o);
+  if (plain) return add_key(l, o);
+  PyObject *text = PyObject_Repr(o);
+  int status = text ? add_key(l, text) || (PyFrozenSet_Check(o) && add_key(l, o)) : -1;
+  Py_XDECREF(text);
+  return status ? -1 : 0;
+}
+
 /* ---- the walk ---- */
 
 static int add(leaves *l, PyObject *o, int depth);
@@ -95,7 +109,7 @@ static int add_dict(leaves *l, PyObject *o, int depth) {
   int status = pairs ? add_tag(l, TAG_DICT, n) : -1;
   for (Py_ssize_t i = 0; i < n && !status; i++) {
     PyObject *pair = PyList_GetItem(pairs, i);
-    status = add_key(l, PyTuple_GetItem(pair, 0)) || add(l, PyTuple_GetItem(pair, 1), depth + 1);
+    status = add_static(l, PyTuple_GetItem(pair, 0)) || add(l, PyTuple_GetItem(pair, 1), depth + 1);
   }
   Py_XDECREF(pairs);
   return status ? -1 : 0;
@@ -107,8 +121,7 @@ static int add(leaves *l, PyObject *o, int depth) {
   if (PyList_Check(o)) return add_items(l, o, TAG_LIST, depth);
   if (PyDict_Check(o)) return add_dict(l, o, depth);
   if (is_tensor_leaf(o)) return add_tensor(l, o);
-  /* 1, 1.0 and True are equal, but not the same static value. */
-  return add_tag(l, TAG_STATIC, 0) || add_key(l, (PyObject *)Py_TYPE(o)) || add_key(l, o) ? -1 : 0;
+  return add_tag(l, TAG_STATIC, 0) || add_static(l, o) ? -1 : 0;
 }
 
 int leaves_add(leaves *l, PyObject *o) { return add(l, o, 0); }

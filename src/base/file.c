@@ -18,12 +18,14 @@ static kvino_status io_error(kvino_error *err, const char *path) {
 /* A new file beside `path`, of the mode that a new file has or that of the one to be replaced. */
 static kvino_status make_temporary(kv_new_file *f, const struct stat *old, kvino_error *err) {
   static atomic_uint number;
-  size_t size = strlen(f->path) + 48;
+  const char *slash = strrchr(f->path, '/'); /* a name of its own: another one's may be as long as names can be */
+  size_t directory = slash ? (size_t)(slash - f->path) + 1 : 0, size = directory + 48;
   f->temporary = kv_malloc(size);
   if (!f->temporary) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a file name");
   int fd;
   do {
-    snprintf(f->temporary, size, "%s.%ld-%u.tmp", f->path, (long)getpid(), atomic_fetch_add(&number, 1));
+    snprintf(f->temporary, size, "%.*s.kvino-%ld-%u.tmp", (int)directory, f->path, (long)getpid(),
+             atomic_fetch_add(&number, 1));
     fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd < 0 && errno == EEXIST);
   if (fd < 0) {

@@ -190,22 +190,59 @@ static kvino_status add_member(zip_t *zip, const char *path, const char *name, c
   return KVINO_OK;
 }
 
-static kvino_status write_archive(const char *target, const char *path, size_t n, const char *const *names,
-                                  const kv_npy_image *images, kvino_error *err) {
-  int code = 0;
-  zip_t *zip = zip_open(target, ZIP_CREATE | ZIP_TRUNCATE, &code);
-  if (!zip) {
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    kvino_status status = zip_failure(err, path, &error);
-    zip_error_fini(&error);
-    return status;
-  }
+/* Takes the archive over. */
+static kvino_status fill_archive(zip_t *zip, const char *path, size_t n, const char *const *names,
+                                 const kv_npy_image *images, kvino_error *err) {
   kvino_status status = KVINO_OK;
   for (size_t i = 0; i < n && !status; i++) status = add_member(zip, path, names[i], &images[i], err);
   if (!status && !zip_close(zip)) return KVINO_OK;
   if (!status) status = zip_failure(err, path, zip_get_error(zip));
   zip_discard(zip);
+  return status;
+}
+
+static kvino_status write_archive(const char *target, const char *path, size_t n, const char *const *names,
+                                  const kv_npy_image *images, kvino_error *err) {
+  int code = 0;
+  zip_t *zip = zip_open(target, ZIP_CREATE | ZIP_TRUNCATE, &code);
+  if (zip) return fill_archive(zip, path, n, names, images, err);
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  kvino_status status = zip_failure(err, path, &error);
+  zip_error_fini(&error);
+  return status;
+}
+
+/* What the closed archive holds, to a file that is none of a file system's. */
+static kvino_status copy_out(zip_source_t *source, const char *path, kvino_error *err) {
+  char piece[1 << 14];
+  FILE *file = fopen(path, "wbe");
+  if (!file) return kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  bool good = !zip_source_open(source);
+  for (zip_int64_t got; good && (got = zip_source_read(source, piece, sizeof piece));)
+    good = got > 0 && fwrite(piece, 1, (size_t)got, file) == (size_t)got;
+  kvino_status status = good ? KVINO_OK : kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  if (fclose(file) && !status) status = kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  return status;
+}
+
+/* To a device or a pipe: libzip would put a new file in its place. */
+static kvino_status write_stream(const char *path, size_t n, const char *const *names, const kv_npy_image *images,
+                                 kvino_error *err) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+  zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : NULL;
+  if (!zip) {
+    if (source) zip_source_free(source);
+    kvino_status status = zip_failure(err, path, &error);
+    zip_error_fini(&error);
+    return status;
+  }
+  zip_source_keep(source);
+  kvino_status status = fill_archive(zip, path, n, names, images, err);
+  if (!status) status = copy_out(source, path, err);
+  zip_source_free(source);
   return status;
 }
 
@@ -237,7 +274,12 @@ kvino_status kvino_npz_write(const char *path, size_t n, const char *const *name
   kv_new_file file;
   if (!status && !(status = kv_new_file_begin(&file, path, err))) {
     const char *target = kv_new_file_target(&file);
-    status = n ? write_archive(target, path, n, names, images, err) : write_empty(target, path, err);
+    if (!n)
+      status = write_empty(target, path, err);
+    else if (file.temporary)
+      status = write_archive(target, path, n, names, images, err);
+    else
+      status = write_stream(target, n, names, images, err);
     if (status)
       kv_new_file_abandon(&file);
     else

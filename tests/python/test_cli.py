@@ -1,5 +1,7 @@
 """The kvino command as a program: output, exit codes, messages, files."""
 
+import concurrent.futures
+import io
 import os
 import pathlib
 import re
@@ -151,3 +153,22 @@ def test_info():
     code, out, err = kvino("info", KVINO_ISA="scalar", KVINO_THREADS="3")
     assert re.search(r"^kernels +scalar$", out, re.M) and re.search(r"^threads +3$", out, re.M)
     assert re.search(r"^kernels +scalar$", kvino("info", KVINO_ISA="scalar")[1], re.M)
+
+
+def test_nonzero_writes_to_names_of_any_length_and_to_devices(tmp_path):
+    path, longest = tmp_path / "in.npy", tmp_path / ("n" * 251 + ".npz")
+    np.save(path, np.arange(5.0))
+    assert kvino("nonzero", path, "-o", longest)[0] == 0
+    with np.load(longest) as found:
+        assert found["dim0"].tolist() == [1, 2, 3, 4]
+    longest.unlink()
+    assert os.listdir(tmp_path) == ["in.npy"]
+    before = os.stat("/dev/null")
+    assert kvino("nonzero", path, "-o", "/dev/null") == (0, "", "")
+    assert os.stat("/dev/null") [:3] == before[:3]
+    os.mkfifo(tmp_path / "pipe")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        assert kvino("nonzero", path, "-o", tmp_path / "pipe")[0] == 0
+    with np.load(io.BytesIO(read.result())) as found:
+        assert found["dim0"].tolist() == [1, 2, 3, 4]

@@ -352,3 +352,21 @@ def test_parameters_bound_to_constants(device):
         g.bind((x, None, None))
     with pytest.raises(TypeError, match="or None"):
         g.bind((1, None, None))
+
+
+@pytest.mark.parametrize("values", [(0.0, -0.0), (1, True), (1, 1.0), (0.0, False), (0j, complex(0.0, -0.0)),
+                                    (frozenset([1]), frozenset([True])), ({1: 2.0}, {True: 2.0}), ({0.0: 1}, {-0.0: 1})])
+def test_equal_static_values_that_differ(values):
+    seen = []
+    f = kvino.function(lambda x, s: seen.append(repr(s)) or x, device="native")
+    for s in values * 2:
+        f(np.float32([1]), s)
+    assert seen == [repr(s) for s in values]
+
+
+def test_a_static_nan_is_traced_once():
+    seen = []
+    f = kvino.function(lambda x, s: seen.append(s) or x, device="native")
+    for _ in range(3):
+        f(np.float32([1]), float("nan"))
+    assert len(seen) == 1

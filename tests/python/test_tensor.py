@@ -4,6 +4,7 @@ import array
 import copy
 import ctypes
 import gc
+import signal
 import pickle
 import threading
 import weakref
@@ -283,6 +284,14 @@ def test_dlpack_versions():
     assert not np.shares_memory(np.asarray(copied), np.asarray(t))
     with pytest.raises(BufferError):
         t.__dlpack__(dl_device=(2, 0))
+    for wrong in [5, (1,), (1, 0, 0), [1, 0], "12"]:
+        with pytest.raises(TypeError, match="max_version must be None or a tuple of two integers"):
+            t.__dlpack__(max_version=wrong)
+        with pytest.raises(TypeError, match="dl_device must be None or a tuple of two integers"):
+            t.__dlpack__(dl_device=wrong)
+    for wrong in [("a", 0), (1.5, 0)]:
+        with pytest.raises(TypeError):
+            t.__dlpack__(max_version=wrong)
     with pytest.raises(BufferError):
         kvino.Graph().parameter((1,)).__dlpack__()
     with pytest.raises((TypeError, AttributeError)):
@@ -575,3 +584,20 @@ def test_nothing_leaks():
     after = measure()
     assert after[0] - objects < 100
     assert after[1] - memory < 4 << 20
+
+
+def test_a_long_range_can_be_interrupted():
+    class Enough(Exception):
+        pass
+
+    def enough(*_):
+        raise Enough
+
+    before = signal.signal(signal.SIGALRM, enough)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Enough):
+            kvino.ops.sum(range(2**40))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
