@@ -106,6 +106,9 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
     stage->dynamic |= stage->check[i] & KV_CHECK_EMPTY;
     stage->range[i] = kv_exactness_interval(x, s->in[i]);
   }
+  for (size_t i = 0; i < s->n_nodes; i++) /* what shapes alone answer for, here or in a body */
+    stage->dynamic |=
+        s->node[i]->prim->id == KV_Require || s->node[i]->prim->id == KV_If || s->node[i]->prim->id == KV_Loop;
   KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;

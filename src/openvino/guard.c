@@ -1,6 +1,10 @@
 /* Guards of indices (guard.h). */
 #include "openvino/guard.h"
 
+#include <string.h>
+
+#include "vocabulary/refusals.h"
+
 /* The axes that are taken from, and how long they are (-1 unknown). */
 typedef struct taken {
   int64_t axis, n; /* axes axis .. axis + n - 1 */
@@ -67,13 +71,28 @@ static bool may_be_short(const kv_case *c) {
   return c->node->prim->traits & KV_SEQUENCE && kv_edge_output(c->node->in[0])->shape[1] < 0;
 }
 
+/* A Range whose step may be 0: the plugin divides by it. */
+static bool may_stand_still(const kv_case *c) {
+  return c->node->prim->id == KV_Range && c->in[2].low <= 0 && c->in[2].high >= 0;
+}
+
+/* A Tile that may be asked for less than no copies: the plugin makes none. */
+static bool may_repeat_less(const kv_case *c) { return c->node->prim->id == KV_Tile && c->in[1].low < 0; }
+
 bool kv_may_miss(const kv_case *c) {
   taken t;
-  if (may_be_short(c)) return true;
+  if (may_be_short(c) || may_stand_still(c) || may_repeat_less(c) ||
+      (c->node->prim->id == KV_Require && !c->node->attrs.refusal.by))
+    return true;
   return taken_from(c, &t) && t.n && (t.least < 0 || !kv_interval_within(c->in[1], -t.least, t.least - 1));
 }
 
+static bool is_told_by(const kv_case *c, const char *whom) {
+  return c->node->attrs.refusal.by && !strcmp(c->node->attrs.refusal.by, whom);
+}
+
 bool kv_refuses(const kv_case *c) {
+  if (c->node->prim->id == KV_Require) return is_told_by(c, KV_BY_FAILURE);
   return c->node->prim->id == KV_GatherElements ? kv_may_miss(c) : c->node->prim->traits & KV_PUTS;
 }
 
@@ -121,11 +140,35 @@ static kvino_tensor *guard_lengths(kv_scope *s, const kv_case *c, kvino_tensor *
   return worst_of(s, kv_subtract(s, kv_subtract(s, most, lengths), kv_int(s, dtype, 1)));
 }
 
+/* Whether an element of a condition is false. */
+static kvino_tensor *guard_condition(kv_scope *s, kvino_tensor *holds) {
+  kvino_tensor *fails = worst_of(s, kv_logical_not(s, holds));
+  return fails ? kv_subtract(s, fails, kv_number(s, KVINO_F32, 0.5)) : NULL;
+}
+
+static kvino_tensor *is_zero(kv_scope *s, kvino_tensor *x) {
+  return x ? kv_equal(s, x, kv_int(s, (kvino_dtype)x->dtype, 0)) : NULL;
+}
+
+kvino_tensors kv_sub_range(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  if (!may_stand_still(c)) return KV_KEEP;
+  kvino_tensor *step = kv_select(s, is_zero(s, in[2]), kv_int(s, (kvino_dtype)in[2]->dtype, 1), in[2]);
+  return kv_one(s, kv_range(s, in[0], in[1], step, c->node->attrs.output_type));
+}
+
+kvino_tensors kv_sub_require(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  (void)c;
+  return kv_one(s, in[0]);
+}
+
 /* The largest of i - n and -1 - n - i: both are exact in 32 bits, or wrap to what is not negative either, and float32
  * has their signs. */
 kvino_tensor *kv_guard(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
   taken t;
   if (may_be_short(c)) return guard_lengths(s, c, in);
+  if (c->node->prim->id == KV_Require) return guard_condition(s, in[1]);
+  if (may_stand_still(c)) return guard_condition(s, kv_logical_not(s, is_zero(s, in[2])));
+  if (may_repeat_less(c)) return guard_condition(s, kv_greater_equal(s, in[1], kv_int(s, in[1]->dtype, 0)));
   if (!taken_from(c, &t) || c->node->prim->id == KV_GatherElements) return NULL;
   kvino_tensor *i = as_i32(s, in[1]), *beyond = NULL, *before = NULL;
   if (!i) return NULL;

@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 #include "ops/promote.h"
 #include "run/deferred.h"
+#include "vocabulary/refusals.h"
 
 /* One tensor as a list, or several. */
 #define KV_LIST(...)                                                                                                   \
@@ -32,6 +33,11 @@ kvino_tensor *kv_broadcast_shape(kv_scope *s, kvino_tensor *x, kvino_tensor *sha
 kvino_tensor *kv_cut(kv_scope *s, kvino_tensor *x, int64_t axis, int64_t begin, int64_t end);
 /* The n slices along an axis of length n, without it. */
 kvino_tensors kv_unstack(kv_scope *s, kvino_tensor *x, int64_t axis, int64_t n);
+/* x, where every element of the condition `holds` is true; else the scope fails as vocabulary/refusals.def says, at
+ * once or, where that is not known yet, when the graph runs (Require). `number`: n for the text, as Require takes them.
+ */
+kvino_tensor *kv_demand(kv_scope *s, kv_refusal what, kvino_tensor *x, kvino_tensor *holds, size_t n,
+                        kvino_tensor *const *number);
 /* A 0-d constant of x's dtype. */
 kvino_tensor *kv_like(kv_scope *s, const kvino_tensor *x, double value);
 /* x != 0; x itself where it is bool. */

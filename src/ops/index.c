@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "ops/ops.h"
+#include "ops/common.h"
 #include "tensor/tensor.h"
 
 enum { ITEMS_MAX = 2 * KVINO_MAX_RANK + 1 };
@@ -294,18 +294,18 @@ static kvino_tensor *basic_nodes(plan *p) {
 
 /* ---- the advanced part ---- */
 
-static bool check_mask(plan *p, const kvino_tensor *mask, int axis) {
-  for (int i = 0; i < mask->rank; i++) {
+/* The mask, of the lengths of the axes that it takes. */
+static kvino_tensor *fitting_mask(plan *p, kvino_tensor *mask, int axis) {
+  kv_scope *s = p->s;
+  for (int i = 0; mask && i < mask->rank; i++) {
     int64_t n = p->x->shape[axis + i], m = mask->shape[i];
-    if (n < 0 || m <= 0 || n == m) continue; /* NumPy lets an empty mask pass for any axis */
-    kv_scope_fail(
-        p->s, KVINO_INDEX,
-        "boolean index did not match indexed array along axis %d; size of axis is %lld but size of corresponding "
-        "boolean axis is %lld",
-        axis + i, (long long)n, (long long)m);
-    return false;
+    if (!m || (n == m && n >= 0)) continue; /* NumPy lets an empty mask pass for any axis */
+    kvino_tensor *size = kv_dimension(s, p->x, axis + i), *length = kv_dimension(s, mask, i);
+    kvino_tensor *fits = kv_equal(s, size, length), *at = kv_int(s, KVINO_I64, axis + i);
+    if (m < 0) fits = kv_logical_or(s, fits, kv_equal(s, length, kv_int(s, KVINO_I64, 0)));
+    mask = kv_demand(s, KV_REFUSAL_mask_length, mask, fits, 3, (kvino_tensor *[]){at, size, length});
   }
-  return true;
+  return mask;
 }
 
 static void add_pick(plan *p, kvino_tensor *index, int axis, int source_axis) {
@@ -315,7 +315,7 @@ static void add_pick(plan *p, kvino_tensor *index, int axis, int source_axis) {
 /* Where the mask is true, one vector for each of its axes. */
 static void pick_mask(plan *p, kvino_tensor *mask, int axis, int source_axis) {
   kv_scope *s = p->s;
-  if (!check_mask(p, mask, source_axis)) return;
+  if (!(mask = fitting_mask(p, mask, source_axis))) return;
   if (!mask->rank) mask = kv_unsqueeze(s, mask, KV_VECTOR(s, 0));
   kvino_tensor *found = kv_non_zero(s, mask, (kv_output_type_attrs){.output_type = KVINO_I64});
   if (!found) return;
@@ -337,7 +337,7 @@ static bool known_shape(const kvino_tensor *t) {
 static kvino_tensor *pick_merged(plan *p, kvino_tensor *y, kvino_tensor *mask, int axis, int source_axis) {
   kv_scope *s = p->s;
   int64_t shape[KVINO_MAX_RANK];
-  if (!check_mask(p, mask, source_axis)) return NULL;
+  if (!(mask = fitting_mask(p, mask, source_axis))) return NULL;
   int rank = 0;
   for (int i = 0; i < axis; i++) shape[rank++] = y->shape[i];
   shape[rank++] = mask->size;

@@ -174,9 +174,19 @@ static bool all_equal_to(const kvino_tensor *t, int64_t wanted) {
   return true;
 }
 
+static bool is_true(const kvino_tensor *t) {
+  int n;
+  int64_t v[KV_KNOWN_MAX];
+  bool all = kv_all_known(t, &n, v);
+  for (int i = 0; all && i < n; i++) all = v[i];
+  return all;
+}
+
 static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const *in) {
   const kv_output *y = &node->out[0];
   switch (node->prim->id) {
+  case KV_Require:
+    return is_true(in[1]) ? in[0] : NULL;
   case KV_Identity:
   case KV_StopGradient:
     return in[0];

@@ -99,8 +99,9 @@ static void infer_known(kv_call *c) {
   kvino_dtype dtype = (kvino_dtype)c->in[0]->dtype;
   int64_t value[3][KV_KNOWN_MAX], y[KV_KNOWN_MAX], n = c->spec[0].rank ? c->spec[0].shape[0] : 1;
   int count[3];
-  if ((dtype != KVINO_I64 && dtype != KVINO_I32) || c->spec[0].dtype != dtype || c->spec[0].rank > 1 || c->n_in > 3 ||
-      n < 0 || n > KV_KNOWN_MAX)
+  bool truth = c->spec[0].dtype == KVINO_BOOL;
+  if ((dtype != KVINO_I64 && dtype != KVINO_I32) || (c->spec[0].dtype != dtype && !truth) || c->spec[0].rank > 1 ||
+      c->n_in > 3 || n < 0 || n > KV_KNOWN_MAX)
     return;
   for (size_t i = 0; i < c->n_in; i++)
     if (!kv_known_values(c->in[i], &count[i], value[i])) return;
@@ -114,7 +115,7 @@ static void infer_known(kv_call *c) {
   attributes(c, &params);
   kv_elementwise(loop_of(c), c->n_in, views, 1, &n, y, &params);
   for (int64_t k = 0; k < n; k++) {
-    c->known[k] = dtype == KVINO_I32 ? (int32_t)y[k] : y[k];
+    c->known[k] = truth ? ((const char *)y)[k] : dtype == KVINO_I32 ? (int32_t)y[k] : y[k];
     for (size_t i = 0; i < c->n_in; i++)
       if (value[i][count[i] == 1 ? 0 : k] == KV_UNKNOWN) c->known[k] = KV_UNKNOWN;
   }

@@ -6,6 +6,7 @@
 
 #include "graph/body.h"
 #include "run/apply.h"
+#include "vocabulary/refusals.h"
 
 /* The values of the nodes of one graph, by node and output. */
 typedef struct inference {
@@ -30,6 +31,17 @@ static kvino_tensor *constant(const inference *f, kvino_tensor *t) {
 
 static void infer_bodies(const inference *f, const kv_node *node, kvino_tensor *const *in, kvino_tensors out);
 
+/* Whether a condition does not hold for these shapes, or, where they alone are asked, may not. */
+static bool may_fail(const kv_node *require, const kvino_tensor *holds) {
+  int n;
+  int64_t v[KV_KNOWN_MAX];
+  bool asked = require->attrs.refusal.by && !strcmp(require->attrs.refusal.by, KV_BY_SHAPES);
+  if (!kv_known_values(holds, &n, v)) return asked;
+  for (int i = 0; i < n; i++)
+    if (!v[i] || (asked && v[i] == KV_UNKNOWN)) return true;
+  return false;
+}
+
 static void infer_node(const inference *f, const kv_node *node) {
   bool symbolic = false;
   kvino_tensor **in = kv_scope_alloc(f->s, node->n_in + 1, sizeof *in);
@@ -42,6 +54,8 @@ static void infer_node(const inference *f, const kv_node *node) {
   if (!symbolic && node->n_in) in[0] = constant(f, in[0]);
   kvino_tensors out = kv_apply_many(f->s, node->prim->id, &node->attrs, node->n_in, in);
   f->value[node->id] = out.v;
+  if (node->prim->id == KV_Require && in[1] && may_fail(node, in[1]))
+    kv_scope_fail(f->s, KVINO_INVALID, "what Require asks for does not hold");
   if (!f->s->status) infer_bodies(f, node, in, out);
 }
 

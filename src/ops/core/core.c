@@ -108,8 +108,8 @@ static bool read_box(kv_scope *s, const kvino_tensor *x, kvino_ints starts, kvin
       if (start < 0) start += dimension;
       if (length == -1) length = dimension - start;
       if (start < 0 || start > dimension || (length != KV_UNKNOWN && (length < 0 || length > dimension - start))) {
-        kv_scope_fail(s, KVINO_INVALID, "the box of length %lld at %lld is out of bounds for axis %d with size %lld",
-                      (long long)(length == KV_UNKNOWN ? 0 : length), (long long)given, i, (long long)dimension);
+        kv_scope_ok(s, kv_refuse(KV_REFUSAL_box, (double[KV_REFUSAL_NUMBERS]){0},
+                                 (int64_t[]){length == KV_UNKNOWN ? 0 : length, given, i, dimension}, s->err));
         return false;
       }
     }
@@ -131,6 +131,30 @@ static kvino_tensor *cut(kv_scope *s, kvino_tensor *x, kvino_tensor *start, kvin
   return kv_slice(s, 5, (kvino_tensor *[]){x, start, stop, kv_vector(s, n, ones), kv_vector(s, n, axes)});
 }
 
+/* An entry as a 0-d int64 tensor. */
+static kvino_tensor *entry(kv_scope *s, kvino_ints values, int i) {
+  kvino_tensor *t = values.symbolic ? values.symbolic[i] : NULL;
+  return t ? kv_reshape_to(s, kv_cast(s, t, KVINO_I64), 0, NULL) : kv_int(s, KVINO_I64, values.v[i]);
+}
+
+/* x, where the box lies in it on every axis on which that is not known yet. */
+static kvino_tensor *demand_box(kv_scope *s, kvino_tensor *x, kvino_ints starts, kvino_ints lengths, const box *b,
+                                const char *by) {
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *y = x;
+  for (int i = 0; y && i < x->rank; i++) {
+    bool checked = x->shape[i] >= 0 && b->start[i] != KV_UNKNOWN && b->length[i] != KV_UNKNOWN;
+    if (checked) continue;
+    kvino_tensor *size = kv_dimension(s, x, i), *given = entry(s, starts, i), *start = given;
+    if (b->start[i] < 0) start = kv_select(s, kv_less(s, given, zero), kv_add(s, given, size), given);
+    kvino_tensor *rest = kv_subtract(s, size, start), *length = b->length[i] == -1 ? rest : entry(s, lengths, i);
+    /* the least of what must not be negative: the start, the length, and what is left of the axis */
+    kvino_tensor *room = kv_minimum(s, kv_minimum(s, start, length), kv_subtract(s, rest, length));
+    kvino_tensor *in[] = {y, kv_greater_equal(s, room, zero), length, given, kv_int(s, KVINO_I64, i), size};
+    y = kv_require(s, 6, in, (kv_refusal_attrs){.refusal = KV_REFUSAL_box, .by = by});
+  }
+  return y;
+}
+
 /* From a start that is computed: all that follows, then the first `length` of it, without arithmetic on bounds. Where
  * every length is known, the result has them, and a box that leaves x is refused at run time. */
 static kvino_tensor *computed_slice(kv_scope *s, kvino_tensor *x, kvino_ints starts, kvino_ints lengths, const box *b) {
@@ -142,6 +166,8 @@ static kvino_tensor *computed_slice(kv_scope *s, kvino_tensor *x, kvino_ints sta
     ask[i] = b->length[i] < 0 && b->length[i] != KV_UNKNOWN ? INT64_MAX : b->length[i]; /* -1: the rest */
     sized = sized && b->length[i] >= 0;
   }
+  x = demand_box(s, x, starts, lengths, b, sized ? KV_BY_FAILURE : KV_BY_GUARD);
+  if (!x) return NULL;
   kvino_tensor *tail = cut(s, x, kv_ints_operand(s, starts), kv_vector(s, n, ends));
   kvino_tensor *stop = kv_ints_operand(s, (kvino_ints){lengths.n, ask, lengths.symbolic, true});
   kvino_tensor *y = tail ? cut(s, tail, kv_vector(s, n, zeros), stop) : NULL;
@@ -159,6 +185,8 @@ kvino_tensor *op_slice(kv_scope *s, kvino_tensor *x, kvino_ints start_indices, k
   if (!x->rank || !read_box(s, x, start_indices, shape, &b)) return x;
   if (!b.known) return computed_slice(s, x, start_indices, shape, &b);
   for (int i = 0; i < x->rank; i++) stop[i] = b.start[i] + b.length[i];
+  x = demand_box(s, x, start_indices, shape, &b, KV_BY_GUARD);
+  if (!x) return NULL;
   return cut(s, x, kv_vector(s, (size_t)x->rank, b.start), kv_vector(s, (size_t)x->rank, stop));
 }
 
@@ -177,7 +205,9 @@ kvino_tensor *op_slice_update(kv_scope *s, kvino_tensor *x, kvino_ints start_ind
     axes[i] = i;
     ones[i] = 1;
   }
-  if (!read_box(s, x, start_indices, (kvino_ints){x->rank, updates->shape, unknown, true}, &b)) return NULL;
+  kvino_ints lengths = {x->rank, updates->shape, unknown, true};
+  if (!read_box(s, x, start_indices, lengths, &b) || !(x = demand_box(s, x, start_indices, lengths, &b, KV_BY_GUARD)))
+    return NULL;
   size_t n = (size_t)x->rank;
   kvino_tensor *start = kv_ints_operand(s, start_indices), *zero = kv_int(s, KVINO_I64, 0);
   if (b.known)

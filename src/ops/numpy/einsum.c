@@ -304,8 +304,28 @@ static kvino_tensor *spread(kv_scope *s, const kv_term *t, const kv_labels *resu
   return n ? kv_unsqueeze(s, x, kv_vector(s, (size_t)n, missing)) : x;
 }
 
+/* a, where it has the length of b along every label that is summed. Of one label the product itself asks for that; of
+ * several, which become one axis, it would only see the product of their lengths. */
+static kvino_tensor *demand_lengths(kv_scope *s, const pair *p, const kv_term *a, const kv_term *b) {
+  kvino_tensor *x = a->x;
+  int several = 0;
+  for (int k = 0; k < a->labels.n; k++) several += p->role[a->labels.v[k]] == SUMMED;
+  for (int k = 0; x && several > 1 && k < a->labels.n; k++) {
+    int at = 0;
+    if (p->role[a->labels.v[k]] != SUMMED) continue;
+    while (b->labels.v[at] != a->labels.v[k]) at++;
+    if (a->x->shape[k] >= 0 && b->x->shape[at] >= 0) continue;
+    kvino_tensor *fits = kv_equal(s, kv_dimension(s, a->x, k), kv_dimension(s, b->x, at));
+    if (!fits) return NULL;
+    x = kv_require(s, 2, (kvino_tensor *[]){x, fits},
+                   (kv_refusal_attrs){.refusal = KV_REFUSAL_contraction, .by = KV_BY_SHAPES});
+  }
+  return x;
+}
+
 static bool contract(kv_scope *s, kv_einsum *e, int i, int j) {
-  const kv_term a = e->term[i], b = e->term[j];
+  kv_term a = e->term[i];
+  const kv_term b = e->term[j];
   bool last = e->n == 2, sums = false;
   pair p = {.e = e};
   int total = 0;
@@ -323,6 +343,7 @@ static bool contract(kv_scope *s, kv_einsum *e, int i, int j) {
   }
   kv_term y;
   if (sums) {
+    if (!(a.x = demand_lengths(s, &p, &a, &b))) return false;
     choose(&p, &a, &b, last ? &e->output : NULL);
     y = (kv_term){multiply_matrices(s, &p), p.result};
   } else {

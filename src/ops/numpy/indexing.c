@@ -79,19 +79,12 @@ kvino_tensor *op_select(kv_scope *s, kvino_tensors condlist, kvino_tensors choic
   return y;
 }
 
-/* Indices that are there to be read must lie within [0, size). */
-static bool indices_fit(kv_scope *s, kvino_tensor *indices, int64_t size) {
-  if (!indices || kv_unreadable(s, indices) || !indices->size) return !s->status;
-  kvino_tensor *axes = kv_axes(s, KVINO_NO_INTS, indices->rank);
-  kv_keep_dims_attrs drop = {.keep_dims = false};
-  kvino_tensor *ends[] = {kv_reduce_min(s, indices, axes, drop), kv_reduce_max(s, indices, axes, drop)};
-  for (int i = 0; i < 2 && ends[i]; i++) {
-    int64_t index = kv_tensor_get_int(ends[i], 0);
-    if (index < 0 || index >= size)
-      kv_scope_fail(s, KVINO_INVALID, "index %lld is out of bounds for array with size %lld", (long long)index,
-                    (long long)size);
-  }
-  return !s->status;
+/* Indices, all of which must lie within [0, size). */
+static kvino_tensor *fitting(kv_scope *s, kvino_tensor *indices, int64_t size) {
+  if (!indices) return NULL;
+  kvino_tensor *zero = kv_like(s, indices, 0), *end = kv_int(s, (kvino_dtype)indices->dtype, size);
+  kvino_tensor *holds = kv_logical_and(s, kv_greater_equal(s, indices, zero), kv_less(s, indices, end));
+  return kv_demand(s, KV_REFUSAL_flat_index, indices, holds, 2, (kvino_tensor *[]){indices, end});
 }
 
 kvino_tensors op_unravel_index(kv_scope *s, kvino_tensor *indices, kvino_ints shape) {
@@ -115,7 +108,8 @@ kvino_tensors op_unravel_index(kv_scope *s, kvino_tensor *indices, kvino_ints sh
   bool narrow = kvino_dtype_size(dtype) <= 4 && dtype != KVINO_U32 && size <= INT32_MAX;
   indices = kv_cast(s, indices, narrow ? KVINO_I32 : KVINO_I64);
   kvino_tensor **coordinate = kv_scope_alloc(s, (size_t)n, sizeof *coordinate);
-  if (!coordinate || !indices_fit(s, indices, size)) return KV_NO_TENSORS;
+  indices = fitting(s, indices, size);
+  if (!coordinate || !indices) return KV_NO_TENSORS;
   for (int i = n; i-- > 0;) {
     kvino_tensor *length = kv_int(s, (kvino_dtype)indices->dtype, v[i] ? v[i] : 1);
     coordinate[i] = kv_cast(s, kv_floor_mod(s, indices, length), dtype);

@@ -142,20 +142,17 @@ static method method_of(kv_scope *s, const char *name) {
   return METHODS;
 }
 
-/* The fractions as [m]: in their own float dtype, as NumPy computes the ranks, otherwise in float64. Values that are
- * known are checked. */
+/* The fractions as [m]: in their own float dtype, as NumPy computes the ranks, otherwise in float64. */
 static kvino_tensor *fractions(kv_scope *s, kvino_tensor *q, double scale) {
   if (!q) return NULL;
   kvino_dtype own = (kvino_dtype)q->dtype;
   if (q->rank > 2) return kv_scope_fail(s, KVINO_INVALID, "q must be a scalar or 1d");
   if (kvino_dtype_is_complex(own)) return kv_scope_fail(s, KVINO_TYPE, "q must be real");
-  for (int64_t i = 0; !kv_unreadable(s, q) && i < q->size; i++) {
-    double v = kv_tensor_get_number(q, i);
-    if (!(v >= 0 && v <= scale))
-      return kv_scope_fail(s, KVINO_INVALID, "%s must be in the range [0, %g]",
-                           scale == 1 ? "Quantiles" : "Percentiles", scale);
-  }
-  q = kv_cast(s, kv_flatten(s, q), kvino_dtype_is_float(own) && !q->weak ? kv_work_dtype(own) : KVINO_F64);
+  kvino_tensor *within =
+      kv_logical_and(s, kv_greater_equal(s, q, kv_like(s, q, 0)), kv_less_equal(s, q, kv_like(s, q, scale)));
+  bool weak = q->weak;
+  q = kv_demand(s, scale == 1 ? KV_REFUSAL_quantile : KV_REFUSAL_percentile, q, within, 0, NULL);
+  q = kv_cast(s, kv_flatten(s, q), kvino_dtype_is_float(own) && !weak ? kv_work_dtype(own) : KVINO_F64);
   return scale == 1 ? q : kv_divide(s, q, kv_like(s, q, scale));
 }
 

@@ -45,14 +45,14 @@ kvino_tensor *op_searchsorted(kv_scope *s, kvino_tensor *sorted, kvino_tensor *v
 
 /* ---- digitize ---- */
 
-/* 1 where the values never fall, -1 where they never rise and fall somewhere, 0 where they do both. */
-static int direction(kv_scope *s, kvino_tensor *bins) {
+/* Whether the values fall somewhere: then they must not rise anywhere, else the scope fails, or the run does. */
+static kvino_tensor *fall(kv_scope *s, kvino_tensor *bins) {
   kvino_tensor *before = kv_cut(s, bins, 0, 0, -1), *after = kv_cut(s, bins, 0, 1, INT64_MAX), *axis = KV_VECTOR(s, 0);
   kv_keep_dims_attrs drop = {.keep_dims = false};
   kvino_tensor *rises = kv_reduce_logical_or(s, kv_greater(s, after, before), axis, drop);
   kvino_tensor *falls = kv_reduce_logical_or(s, kv_less(s, after, before), axis, drop);
-  if (!rises || !falls || kv_unreadable(s, rises)) return 0;
-  return !*falls->data ? 1 : *rises->data ? 0 : -1;
+  kvino_tensor *one_way = kv_logical_not(s, kv_logical_and(s, rises, falls));
+  return kv_demand(s, KV_REFUSAL_digitize_bins, falls, one_way, 0, NULL);
 }
 
 static kvino_tensor *from_behind(kv_scope *s, kvino_tensor *bins, kvino_tensor *x) {
@@ -70,15 +70,10 @@ kvino_tensor *op_digitize(kv_scope *s, kvino_tensor *x, kvino_tensor *bins) {
                          kv_shape_text(bins->rank, bins->shape, text));
   comparable(s, &x, &bins);
   if (!bins) return NULL;
-  if (!kv_unreadable(s, bins)) {
-    int way = bins->size > 1 ? direction(s, bins) : 1;
-    if (!way) return kv_scope_fail(s, KVINO_INVALID, "bins must be monotonically increasing or decreasing");
-    return way > 0 ? places(s, bins, x, true, KVINO_I32) : from_behind(s, bins, x);
-  }
   if (bins->shape[0] >= 0 && bins->shape[0] < 2) return places(s, bins, x, true, KVINO_I32);
-  /* The first and the last edge tell the direction when the graph runs; an empty vector has neither. */
-  kvino_tensor *first = kv_cut(s, bins, 0, 0, 1), *last = kv_cut(s, bins, 0, -1, INT64_MAX);
-  kvino_tensor *falls = kv_reduce_logical_or(s, kv_greater(s, first, last), KV_VECTOR(s, 0), (kv_keep_dims_attrs){0});
+  kvino_tensor *falls = fall(s, bins);
+  if (!falls) return NULL;
+  if (!kv_unreadable(s, falls)) return *falls->data ? from_behind(s, bins, x) : places(s, bins, x, true, KVINO_I32);
   return kv_select(s, falls, from_behind(s, bins, x), places(s, bins, x, true, KVINO_I32));
 }
 

@@ -74,18 +74,14 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
   if (!x) return NULL;
   if (x->size)
     length = kv_maximum(s, kv_add(s, kv_cast(s, largest_of(s, x), KVINO_I64), kv_int(s, KVINO_I64, 1)), least);
-  if (x->size && !kv_unreadable(s, x)) {
-    kvino_tensor *lowest = least_of(s, x);
-    if (lowest && kv_tensor_get_int(lowest, 0) < 0)
-      return kv_scope_fail(s, KVINO_INVALID, "'list' argument must have no negative elements");
-  }
+  kvino_tensor *natural = x->size ? kv_greater_equal(s, least_of(s, x), kv_like(s, x, 0)) : NULL;
+  if (natural) x = kv_demand(s, KV_REFUSAL_negative_count, x, natural, 0, NULL);
+  if (!x) return NULL;
   if (x->rank == 1) return kv_cast(s, count_places(s, x, weights, length), dtype);
   /* Each row counts in a stretch of its own. */
   kvino_tensor *rows = kv_dimension(s, x, 0), *zero = kv_int(s, KVINO_I64, 0), *one = kv_int(s, KVINO_I64, 1);
   kvino_tensor *row = kv_range(s, zero, rows, one, (kv_output_type_attrs){.output_type = KVINO_I64});
-  kvino_tensor *nowhere = kv_int(s, KVINO_I64, -1);
   kvino_tensor *places = kv_add(s, x, kv_unsqueeze(s, kv_multiply(s, row, length), KV_VECTOR(s, 1)));
-  if (kv_is_traced(s, x)) places = kv_select(s, kv_less(s, x, zero), nowhere, places);
   kvino_tensor *y = count_places(s, kv_flatten(s, places), weights, kv_multiply(s, rows, length));
   kvino_tensor *shape =
       kv_concat(s, 2, (kvino_tensor *[]){kv_flatten(s, rows), kv_flatten(s, length)}, (kv_axis_attrs){.axis = 0});
@@ -94,13 +90,12 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
 
 /* ---- histogram ---- */
 
-static bool finite_range(kv_scope *s, kvino_tensor *low, kvino_tensor *high, const char *what) {
-  if (!low || !high) return false;
-  if (kv_unreadable(s, low) || kv_unreadable(s, high)) return true;
-  double a = kv_tensor_get_number(low, 0), b = kv_tensor_get_number(high, 0);
-  if (a > b) kv_scope_fail(s, KVINO_INVALID, "max must be larger than min in range parameter.");
-  if (!isfinite(a) || !isfinite(b)) kv_scope_fail(s, KVINO_INVALID, "%s range of [%g, %g] is not finite", what, a, b);
-  return !s->status;
+/* The lower end of a range that is one. */
+static kvino_tensor *sound_low(kv_scope *s, kvino_tensor *low, kvino_tensor *high, kv_refusal infinite) {
+  kvino_tensor *rises = kv_logical_not(s, kv_greater(s, low, high));
+  kvino_tensor *finite = kv_logical_and(s, kv_is_finite(s, low), kv_is_finite(s, high));
+  kvino_tensor *y = kv_demand(s, KV_REFUSAL_histogram_range, low, rises, 0, NULL);
+  return kv_demand(s, infinite, y, finite, 2, (kvino_tensor *[]){low, high});
 }
 
 /* n + 1 edges from the range given, or that of x, in the dtype that x is compared in. */
@@ -117,7 +112,7 @@ static kvino_tensor *even_edges(kv_scope *s, kvino_tensor *x, int64_t n, kvino_t
     low = x->size ? least_of(s, x) : zero;
     high = x->size ? largest_of(s, x) : one;
   }
-  if (!finite_range(s, low, high, range ? "supplied" : "autodetected")) return NULL;
+  low = sound_low(s, low, high, range ? KV_REFUSAL_supplied_range : KV_REFUSAL_autodetected_range);
   kvino_tensor *same = kv_equal(s, low, high), *half = kv_number(s, dtype, 0.5);
   low = kv_select(s, same, kv_subtract(s, low, half), low);
   high = kv_select(s, same, kv_add(s, high, half), high);
@@ -132,10 +127,8 @@ static kvino_tensor *given_edges(kv_scope *s, kvino_tensor *bins, kvino_dtype dt
   bins = kv_cast(s, bins, dtype);
   if (!bins) return NULL;
   if (bins->rank != 1) return kv_scope_fail(s, KVINO_INVALID, "`bins` must be 1d, when an array");
-  for (int64_t i = 1; !kv_unreadable(s, bins) && i < bins->size; i++)
-    if (kv_tensor_get_number(bins, i - 1) > kv_tensor_get_number(bins, i))
-      return kv_scope_fail(s, KVINO_INVALID, "`bins` must increase monotonically, when an array");
-  return bins;
+  kvino_tensor *falls = kv_greater(s, kv_cut(s, bins, 0, 0, -1), kv_cut(s, bins, 0, 1, INT64_MAX));
+  return kv_demand(s, KV_REFUSAL_histogram_bins, bins, kv_logical_not(s, falls), 0, NULL);
 }
 
 kvino_tensors op_histogram(kv_scope *s, kvino_tensor *x, kvino_tensor *bins, kvino_tensor *range) {

@@ -1,0 +1,27 @@
+/* The texts of what operators refuse at run time. */
+#ifndef KVINO_VOCABULARY_REFUSALS_H
+#define KVINO_VOCABULARY_REFUSALS_H
+
+#include "base/error.h"
+
+typedef enum kv_refusal {
+#define REFUSAL(name, status, text) KV_REFUSAL_##name,
+#include "vocabulary/refusals.def"
+#undef REFUSAL
+  KV_REFUSAL_COUNT
+} kv_refusal;
+
+/* Who tells that a condition of a segment of OpenVINO's does not hold: */
+#define KV_BY_GUARD NULL /* a number beside its outputs (openvino/guard.h) */
+#define KV_BY_SHAPES                                                                                                   \
+  "shapes" /* inference of its shapes before a run (run/shapes.h): the condition follows from them                     \
+            */
+#define KV_BY_FAILURE "failure" /* OpenVINO, whose run fails then anyway */
+
+enum { KV_REFUSAL_NUMBERS = 4 }; /* the most in a text */
+
+/* Fails with the text, the numbers put in. */
+kvino_status kv_refuse(kv_refusal what, const double number[KV_REFUSAL_NUMBERS],
+                       const int64_t integer[KV_REFUSAL_NUMBERS], kvino_error *err);
+
+#endif
