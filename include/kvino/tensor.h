@@ -44,6 +44,7 @@ KVINO_API kvino_tensor *kvino_tensor_retain(kvino_tensor *t); /* t itself; NULL 
 KVINO_API void kvino_tensor_release(kvino_tensor *t);         /* NULL is allowed */
 KVINO_API void kvino_tensors_clear(kvino_tensors *list);
 
+/* NULL has rank and size 0, no shape, no data, and KVINO_DTYPE_COUNT for a dtype. */
 KVINO_API kvino_dtype kvino_tensor_dtype(const kvino_tensor *t);
 KVINO_API int kvino_tensor_rank(const kvino_tensor *t);
 KVINO_API const int64_t *kvino_tensor_shape(const kvino_tensor *t);   /* rank values; borrowed */

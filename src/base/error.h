@@ -8,6 +8,12 @@
 kvino_status kv_fail(kvino_error *err, kvino_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 
+/* Answers NULL: fails the enclosing public function unless all that must be given is. */
+#define KV_NOT_NULL(err, all)                                                                                          \
+  do {                                                                                                                 \
+    if (!(all)) return kv_fail((err), KVINO_INVALID, "%s: an argument that must be given is NULL", __func__);          \
+  } while (0)
+
 /* Returns the status of `call` from the enclosing function where it is not KVINO_OK. */
 #define KV_TRY(call)                                                                                                   \
   do {                                                                                                                 \

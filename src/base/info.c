@@ -35,6 +35,7 @@ static void read_features(void) {
 
 void kvino_info_get(kvino_info *info) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (!info) return;
   pthread_once(&once, read_features);
   *info = (kvino_info) {
     .processor = kv_cpu_name(), .features = features, .kernels = kv_isa_name(kv_cpu_isa()),

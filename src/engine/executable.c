@@ -139,8 +139,10 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
  * native kernels compute them on the same processor. On another device the error is the caller's to know. */
 static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, const char *device, size_t n,
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
-  kvino_status status = compile_segment(x, device, n, properties, stage, err);
-  if (status != KVINO_DEVICE || !is_cpu(device)) return status;
+  kvino_error why;
+  kvino_status status = compile_segment(x, device, n, properties, stage, &why);
+  if (status && (status != KVINO_DEVICE || !is_cpu(device))) return kv_fail(err, status, "%s", why.text);
+  if (!status) return KVINO_OK;
   kv_segment *s = &e->partition->segment[stage - e->stage];
   s->external = false;
   kv_views_join(e->partition, (size_t)(stage - e->stage));
@@ -197,8 +199,7 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, const char *de
 
 kvino_status kvino_compile(kvino_graph *g, const char *device, size_t n_properties, const kvino_property *properties,
                            kvino_executable **out, kvino_error *err) {
-  if (!g || !out)
-    return kv_fail(err, KVINO_INVALID, "kvino_compile needs a graph and a place for the executable, not NULL");
+  KV_NOT_NULL(err, g && out && (properties || !n_properties));
   KV_TRY(check_device(device, n_properties, properties, err));
   kvino_executable *e = kv_calloc(1, sizeof *e);
   if (!e) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for an executable");
@@ -262,6 +263,7 @@ static void put_reasons(kv_text *t, const kvino_executable *e, const kv_segment 
 }
 
 kvino_status kvino_executable_describe(const kvino_executable *e, char **text, kvino_error *err) {
+  KV_NOT_NULL(err, e && text);
   kv_text t = {0};
   for (size_t k = 0; k < e->partition->n; k++) {
     const kv_segment *s = &e->partition->segment[k];

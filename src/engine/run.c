@@ -168,10 +168,11 @@ static bool is_empty_shape(const kv_ov_output *shape) {
 static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native, bool *failed) {
   const kv_segment *s = stage->segment;
   for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
-  kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, r->err);
+  kvino_error why;
+  kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, &why);
   if (status) {
     *native = *failed = status == KVINO_DEVICE && stage->refuses;
-    return *native ? KVINO_OK : status;
+    return *native ? KVINO_OK : kv_fail(r->err, status, "%s", why.text);
   }
   for (size_t i = 0; i < stage->n_shapes; i++) *native |= is_empty_shape(&p->out[s->n_out + i]);
   if (stage->guarded) *native |= *(const float *)p->out[p->n_out - 1].data >= 0;
@@ -248,6 +249,7 @@ static kvino_status check_inputs(const kv_graph *g, size_t n, kvino_tensor *cons
 
 kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                   kvino_error *err) {
+  KV_NOT_NULL(err, e && out && (in || !n));
   const kv_graph *g = e->graph;
   kvino_tensor *few[FEW_VALUES];
   KV_TRY(check_inputs(g, n, in, err));

@@ -148,6 +148,12 @@ void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor 
 
 /* ---- the public calls ---- */
 
+static bool check_values(kv_scope *s, const char *call, size_t n, kvino_tensor *const *y) {
+  for (size_t i = 0; i < n; i++)
+    if (!y[i]) return kv_scope_fail(s, KVINO_INVALID, "%s: y[%zu] is NULL", call, i);
+  return true;
+}
+
 static bool check_sources(kv_scope *s, const char *call, size_t n, kvino_tensor *const *x) {
   for (size_t i = 0; i < n; i++) {
     if (!x[i] || !kv_is_symbolic(x[i]))
@@ -182,7 +188,8 @@ kvino_status kvino_gradients(size_t n_y, kvino_tensor *const *y, kvino_tensor *c
   kv_scope s;
   kvino_tensors v = KV_NO_TENSORS;
   kv_scope_enter(&s, err);
-  if (check_sources(&s, "kvino_gradients", n_x, x)) v = gradients(&s, n_y, y, cotangents, n_x, x);
+  if (check_values(&s, "kvino_gradients", n_y, y) && check_sources(&s, "kvino_gradients", n_x, x))
+    v = gradients(&s, n_y, y, cotangents, n_x, x);
   return kv_scope_leave_many(&s, v, out);
 }
 
@@ -224,7 +231,7 @@ kvino_status kvino_jvp(size_t n_y, kvino_tensor *const *y, size_t n_x, kvino_ten
   kv_scope s;
   kvino_tensors v = KV_NO_TENSORS;
   kv_scope_enter(&s, err);
-  if (check_sources(&s, "kvino_jvp", n_x, x)) {
+  if (check_values(&s, "kvino_jvp", n_y, y) && check_sources(&s, "kvino_jvp", n_x, x)) {
     for (size_t i = 0; i < n_x; i++)
       if (!tangents[i] || tangents[i]->dtype != x[i]->dtype)
         kv_scope_fail(&s, KVINO_TYPE, "kvino_jvp: tangent %zu must be %s as what it belongs to", i,

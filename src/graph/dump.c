@@ -194,5 +194,6 @@ kvino_status kv_graph_dump(const kv_graph *g, char **out, kvino_error *err) {
 }
 
 kvino_status kvino_graph_dump(const kvino_graph *g, char **text_out, kvino_error *err) {
+  KV_NOT_NULL(err, g && text_out);
   return kv_graph_dump(g, text_out, err);
 }

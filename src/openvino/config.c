@@ -80,7 +80,7 @@ static const kvino_property_info infos[] = {
 #define ROWS (sizeof infos / sizeof *infos)
 
 const kvino_property_info *kvino_properties_list(size_t *n) {
-  *n = ROWS;
+  if (n) *n = ROWS;
   return infos;
 }
 
@@ -259,6 +259,7 @@ fail:
 }
 
 kvino_status kvino_properties_check(const char *device, size_t n, const kvino_property *properties, kvino_error *err) {
+  KV_NOT_NULL(err, properties || !n);
   kv_ov_config *config;
   KV_TRY(kv_ov_config_new(device, properties, n, &config, err));
   kv_ov_config_free(config);

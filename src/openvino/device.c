@@ -198,6 +198,7 @@ void kvino_devices_free(kvino_device *devices, size_t n) {
 }
 
 kvino_status kvino_devices_list(kvino_device **out, size_t *n, kvino_error *err) {
+  KV_NOT_NULL(err, out && n);
   ov_devices devices;
   KV_TRY(kv_ov_runtime(err));
   KV_TRY(available(&devices, err));

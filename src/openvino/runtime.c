@@ -140,6 +140,7 @@ kvino_status kv_ov_runtime(kvino_error *err) {
 ov_core *kv_ov_core(void) { return runtime.core; }
 
 kvino_status kvino_openvino_get_info(kvino_openvino_info *info, kvino_error *err) {
+  KV_NOT_NULL(err, info);
   KV_TRY(kv_ov_runtime(err));
   *info = (kvino_openvino_info){.library = runtime.path,
                                 .version = runtime.version,

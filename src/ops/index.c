@@ -513,6 +513,7 @@ static bool all_concrete(const plan *p) {
 
 kvino_status kvino_tensor_index(kvino_tensor *t, size_t n_items, const kvino_item *items, kvino_tensor **out,
                                 kvino_error *err) {
+  KV_NOT_NULL(err, t && out && (items || !n_items));
   kv_scope s;
   plan p;
   kvino_tensor *y = NULL;

@@ -22,18 +22,21 @@ kvino_dtype kvino_floatx(void) { return (kvino_dtype)floatx; }
 /* ---- weak numbers ---- */
 
 kvino_status kvino_tensor_weak_i64(int64_t value, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, out);
   KV_TRY(kvino_tensor_scalar_i64(KVINO_I64, value, out, err));
   (*out)->weak = true;
   return KVINO_OK;
 }
 
 kvino_status kvino_tensor_weak_f64(double value, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, out);
   KV_TRY(kvino_tensor_scalar_f64(KVINO_F64, value, out, err));
   (*out)->weak = true;
   return KVINO_OK;
 }
 
 kvino_status kvino_tensor_weak_bool(bool value, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, out);
   return kvino_tensor_scalar_i64(KVINO_BOOL, value, out, err); /* Keras gives a Python bool no weaker type than bool */
 }
 

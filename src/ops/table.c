@@ -106,18 +106,25 @@ static bool any_null(kvino_tensors list) {
   MISSES_13(a, b, c, d, e, f, g, h, i, j, k, l, m) || MISSES_##n(a14)
 #define MISSES(...) KVINO_CAT(MISSES_, KVINO_COUNT(__VA_ARGS__))(__VA_ARGS__)
 
+/* The record of a formula that may be called twice (run/deferred.c) is its own: only how the second ends is told. */
+static kvino_status failed(kvino_status status, const kvino_error *own, kvino_error *err) {
+  return status ? kv_fail(err, status, "%s", own->text) : KVINO_OK;
+}
+
 #define OP(space, name, kinds, signature, doc)                                                                         \
   kvino_status kvino_##name(PARAMS kinds, kvino_tensor **out, kvino_error *err) {                                      \
     kv_scope s;                                                                                                        \
-    if (MISSES kinds) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                             \
-    kv_scope_enter(&s, err);                                                                                           \
+    kvino_error first;                                                                                                 \
+    if (MISSES kinds || !out) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                     \
+    kv_scope_enter(&s, &first);                                                                                        \
     s.may_defer = true;                                                                                                \
     kvino_tensor *y;                                                                                                   \
     do y = op_##name(&s, NAMES kinds);                                                                                 \
     while (s.deferred && !kv_scope_finish(&s, 1, &y));                                                                 \
-    return kv_scope_leave(&s, y, out);                                                                                 \
+    return failed(kv_scope_leave(&s, y, out), &first, err);                                                            \
   }                                                                                                                    \
   static kvino_status call_##name(const kvino_arg *v, kvino_tensors *out, kvino_error *err) {                          \
+    if (!out) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                                     \
     kvino_tensor **one = kv_malloc(sizeof *one);                                                                       \
     if (!one) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");                                                   \
     kvino_status status = kvino_##name(GETS kinds, one, err);                                                          \
@@ -130,13 +137,14 @@ static bool any_null(kvino_tensors list) {
 #define OP_LIST(space, name, kinds, signature, doc)                                                                    \
   kvino_status kvino_##name(PARAMS kinds, kvino_tensors *out, kvino_error *err) {                                      \
     kv_scope s;                                                                                                        \
-    if (MISSES kinds) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                             \
-    kv_scope_enter(&s, err);                                                                                           \
+    kvino_error first;                                                                                                 \
+    if (MISSES kinds || !out) return kv_fail(err, KVINO_INVALID, "%s: an operand is NULL", #name);                     \
+    kv_scope_enter(&s, &first);                                                                                        \
     s.may_defer = true;                                                                                                \
     kvino_tensors y;                                                                                                   \
     do y = op_##name(&s, NAMES kinds);                                                                                 \
     while (s.deferred && !kv_scope_finish(&s, y.v ? y.n : 0, y.v));                                                    \
-    return kv_scope_leave_many(&s, y, out);                                                                            \
+    return failed(kv_scope_leave_many(&s, y, out), &first, err);                                                       \
   }                                                                                                                    \
   static kvino_status call_##name(const kvino_arg *v, kvino_tensors *out, kvino_error *err) {                          \
     return kvino_##name(GETS kinds, out, err);                                                                         \
@@ -277,11 +285,14 @@ const kvino_op *kvino_op_get(size_t i) {
 
 const kvino_op *kvino_op_find(const char *space, const char *name) {
   pthread_once(&once, fill_table);
-  for (size_t i = 0; i < table_size; i++)
+  for (size_t i = 0; name && i < table_size; i++)
     if (!strcmp(table[i].name, name) && (!space || !strcmp(table[i].space, space))) return &table[i];
   return NULL;
 }
 
 kvino_status kvino_op_call(const kvino_op *op, const kvino_arg *args, kvino_tensors *out, kvino_error *err) {
+  if (!op || !out || (op->n_parameters && !args))
+    return kv_fail(err, KVINO_INVALID,
+                   "kvino_op_call: the operator, its arguments or the place for the result is NULL");
   return op->call(args, out, err);
 }

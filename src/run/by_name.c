@@ -48,11 +48,13 @@ static kvino_status set_field(const kv_attr_field *f, kv_attrs *a, const char *t
 
 kvino_status kvino_primitive_call(const char *name, size_t n, kvino_tensor *const *in, size_t n_attributes,
                                   const kvino_property *attributes, kvino_tensors *out, kvino_error *err) {
+  KV_NOT_NULL(err, name && out && (in || !n) && (attributes || !n_attributes));
   const kv_prim *prim = kv_prim_find(name);
   if (!prim) return kv_fail(err, KVINO_UNSUPPORTED, "there is no primitive %s", name);
   kv_attrs attrs;
   memset(&attrs, 0, sizeof attrs);
   for (size_t i = 0; i < n_attributes; i++) {
+    KV_NOT_NULL(err, attributes[i].name && attributes[i].value);
     const kv_attr_field *f = prim->fields();
     while (f->name && strcmp(f->name, attributes[i].name)) f++;
     if (!f->name) return kv_fail(err, KVINO_INVALID, "%s has no attribute '%s'", name, attributes[i].name);

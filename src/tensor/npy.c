@@ -147,6 +147,7 @@ static const char *why_file(void *context) {
 }
 
 kvino_status kvino_npy_read(const char *path, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, path && out);
   if (!path) return kv_fail(err, KVINO_INVALID, "the path of a file is NULL");
   FILE *file = fopen(path, "rbe");
   struct stat status;
@@ -171,6 +172,7 @@ static int64_t read_bytes(void *context, void *to, size_t n) {
 }
 
 kvino_status kvino_npy_parse(const void *data, size_t length, const char *name, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, (data || !length) && out);
   if (!data && length) return kv_fail(err, KVINO_INVALID, "the bytes of an .npy file are NULL");
   bytes b = {data, (const char *)data + length};
   kv_source source = {read_bytes, NULL, &b, (int64_t)length, name ? name : "memory"};
@@ -225,6 +227,7 @@ static kvino_status write_image(const kv_npy_image *image, const char *target, c
 }
 
 kvino_status kvino_npy_write(const char *path, const kvino_tensor *t, kvino_error *err) {
+  KV_NOT_NULL(err, path && t);
   kv_npy_image image = {.data = NULL};
   kv_new_file file;
   KV_TRY(kv_npy_image_make(t, &image, err));

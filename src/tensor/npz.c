@@ -141,6 +141,7 @@ static kvino_status read_source(zip_source_t *source, const char *name, char ***
 }
 
 kvino_status kvino_npz_read(const char *path, char ***names, kvino_tensors *out, kvino_error *err) {
+  KV_NOT_NULL(err, path && names && out);
   if (!path) return kv_fail(err, KVINO_INVALID, "the path of a file is NULL");
   FILE *file = fopen(path, "rbe"); /* for the system's own words: libzip's are vague */
   if (!file) return kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
@@ -156,6 +157,7 @@ kvino_status kvino_npz_read(const char *path, char ***names, kvino_tensors *out,
 
 kvino_status kvino_npz_parse(const void *bytes, size_t length, const char *name, char ***names, kvino_tensors *out,
                              kvino_error *err) {
+  KV_NOT_NULL(err, (bytes || !length) && names && out);
   if (!bytes && length) return kv_fail(err, KVINO_INVALID, "the bytes of an .npz file are NULL");
   zip_error_t error;
   zip_error_init(&error);
@@ -266,6 +268,8 @@ static kvino_status write_empty(const char *target, const char *path, kvino_erro
 
 kvino_status kvino_npz_write(const char *path, size_t n, const char *const *names, kvino_tensor *const *tensors,
                              kvino_error *err) {
+  KV_NOT_NULL(err, path && (!n || (names && tensors)));
+  for (size_t i = 0; i < n; i++) KV_NOT_NULL(err, names[i] && tensors[i]);
   KV_TRY(check_names(n, names, err));
   kv_npy_image *images = kv_calloc(n, sizeof *images);
   if (!images) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu arrays", n);

@@ -103,6 +103,7 @@ kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, 
 
 kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape, const void *data, kvino_tensor **out,
                               kvino_error *err) {
+  KV_NOT_NULL(err, out);
   if (dtype == KVINO_STRING) return kv_fail(err, KVINO_UNSUPPORTED, "tensors of dtype string are not supported yet");
   kvino_tensor *t = NULL;
   KV_TRY(kv_tensor_empty(dtype, rank, shape, &t, err));
@@ -135,7 +136,8 @@ kvino_status kvino_tensor_wrap(kvino_dtype dtype, int rank, const int64_t *shape
                                const void *data, void (*release)(void *), void *context, kvino_tensor **out,
                                kvino_error *err) {
   int64_t size = 0;
-  kvino_status status = measure(dtype, rank, shape, false, &size, err);
+  kvino_status status = out ? measure(dtype, rank, shape, false, &size, err)
+                            : kv_fail(err, KVINO_INVALID, "kvino_tensor_wrap: the place for the tensor is NULL");
   if (!status && !data && size)
     status = kv_fail(err, KVINO_INVALID, "data is NULL for a tensor of %lld elements", (long long)size);
   kvino_tensor *t = NULL;
@@ -198,6 +200,7 @@ kvino_status kv_tensor_ints(size_t n, const int64_t *values, kvino_tensor **out,
 }
 
 kvino_status kvino_tensor_scalar_f64(kvino_dtype dtype, double value, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, out);
   kvino_tensor *t;
   if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "a number cannot have dtype string");
   KV_TRY(kv_tensor_empty(dtype, 0, NULL, &t, err));
@@ -207,6 +210,7 @@ kvino_status kvino_tensor_scalar_f64(kvino_dtype dtype, double value, kvino_tens
 }
 
 kvino_status kvino_tensor_scalar_i64(kvino_dtype dtype, int64_t value, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, out);
   kvino_tensor *t;
   if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "a number cannot have dtype string");
   KV_TRY(kv_tensor_empty(dtype, 0, NULL, &t, err));
@@ -239,16 +243,17 @@ void kvino_tensors_clear(kvino_tensors *list) {
   *list = (kvino_tensors){0, NULL};
 }
 
-kvino_dtype kvino_tensor_dtype(const kvino_tensor *t) { return (kvino_dtype)t->dtype; }
-int kvino_tensor_rank(const kvino_tensor *t) { return t->rank; }
-const int64_t *kvino_tensor_shape(const kvino_tensor *t) { return t->shape; }
-const int64_t *kvino_tensor_strides(const kvino_tensor *t) { return t->strides; }
-bool kvino_tensor_is_symbolic(const kvino_tensor *t) { return kv_is_symbolic(t); }
-int64_t kvino_tensor_size(const kvino_tensor *t) { return t->size; }
-const void *kvino_tensor_data(const kvino_tensor *t) { return t->data; }
-bool kvino_tensor_is_contiguous(const kvino_tensor *t) { return t->contiguous; }
+kvino_dtype kvino_tensor_dtype(const kvino_tensor *t) { return t ? (kvino_dtype)t->dtype : KVINO_DTYPE_COUNT; }
+int kvino_tensor_rank(const kvino_tensor *t) { return t ? t->rank : 0; }
+const int64_t *kvino_tensor_shape(const kvino_tensor *t) { return t ? t->shape : NULL; }
+const int64_t *kvino_tensor_strides(const kvino_tensor *t) { return t ? t->strides : NULL; }
+bool kvino_tensor_is_symbolic(const kvino_tensor *t) { return t && kv_is_symbolic(t); }
+int64_t kvino_tensor_size(const kvino_tensor *t) { return t ? t->size : 0; }
+const void *kvino_tensor_data(const kvino_tensor *t) { return t ? t->data : NULL; }
+bool kvino_tensor_is_contiguous(const kvino_tensor *t) { return t && t->contiguous; }
 
 kvino_status kvino_tensor_contiguous(kvino_tensor *t, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, t && out);
   if (t->contiguous || kv_is_symbolic(t)) {
     *out = kvino_tensor_retain(t);
     return KVINO_OK;

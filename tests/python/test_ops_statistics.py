@@ -390,3 +390,26 @@ def test_correlate_refuses():
         kvino.ops.correlate(x, x.astype("complex64"))
     with pytest.raises(ValueError, match="at most 2 dimensions"):
         kvino.ops.cov(np.zeros((1, 1, 1), "float32"))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("name", ["median", "nanmedian", "quantile", "percentile", "nanquantile", "nanpercentile"])
+def test_order_statistics_over_an_axis_that_turns_out_to_be_empty(name, device):
+    q = () if "median" in name else (0.5,)
+    f = kvino.function(lambda x: getattr(kvino.ops, name)(x, *q, axis=0), device=device, dynamic=True)
+    for dtype in ("float32", "int32"):
+        for n in (0, 3, 0):
+            x = values(dtype, (n, 3), 1)
+            agree(f(x), getattr(kvino.ops, name)(x, *q, axis=0))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("name", ["cov", "corrcoef"])
+def test_covariance_of_a_row_that_turns_out_to_be_the_only_one(name, device):
+    """Its result would have other dimensions than that of several."""
+    f = kvino.function(getattr(kvino.ops, name), device=device, dynamic=True)
+    x = values("float32", (3, 5), 1)
+    for _ in range(2):
+        agree(f(x), getattr(np, name)(x).astype("float32"), rtol=1e-5)
+        with pytest.raises(NotImplementedError, match="the number of rows must be known when the graph is built"):
+            f(x[:1])

@@ -11,7 +11,22 @@ typedef struct rows {
   kvino_tensor *n;     /* how many elements of each row there are: int64, 0-d, or [kept..., 1] without NaN */
   kvino_tensor *shape; /* of the result: 1-D, with ones where dimensions were kept as such */
   bool empty;          /* known to have no elements in a row */
+  kvino_tensor *none;  /* where only a run knows that: whether there are none, a bool number; else NULL */
 } rows;
+
+/* Rows of unknown length, with an element where they have none: there is something at every rank then. */
+static kvino_tensor *with_an_element(kv_scope *s, kvino_tensor *x, kvino_tensor *length) {
+  int64_t zeros[KVINO_MAX_RANK] = {0};
+  kvino_tensor *lacks = kv_subtract(s, kv_int(s, KVINO_I64, 1), kv_minimum(s, length, kv_int(s, KVINO_I64, 1)));
+  kvino_tensor *none = kv_vector(s, (size_t)x->rank, zeros), *before = kv_vector(s, (size_t)x->rank - 1, zeros);
+  kvino_tensor *end = kv_concat(s, 2, (kvino_tensor *[]){before, kv_flatten(s, lacks)}, (kv_axis_attrs){.axis = 0});
+  return kv_pad(s, 4, (kvino_tensor *[]){x, none, end, kv_like(s, x, 0)}, (kv_pad_attrs){.pad_mode = "constant"});
+}
+
+/* NaN in place of what was computed from rows without elements. */
+static kvino_tensor *unless_none(kv_scope *s, const rows *r, kvino_tensor *y) {
+  return r->none && y ? kv_select(s, r->none, kv_like(s, y, NAN), y) : y;
+}
 
 static bool merge_axes(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims, rows *out) {
   int64_t axes[KVINO_MAX_RANK], perm[KVINO_MAX_RANK];
@@ -51,6 +66,11 @@ static bool merge_axes(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepd
   if (last != 1)
     x = kv_reshape(s, x, kv_concat(s, (size_t)n_left, left, (kv_axis_attrs){.axis = 0}),
                    (kv_reshape_attrs){.special_zero = false});
+  out->none = NULL;
+  if (x && x->rank && x->shape[x->rank - 1] < 0) {
+    out->none = kv_equal(s, length, kv_int(s, KVINO_I64, 0));
+    x = with_an_element(s, x, length);
+  }
   out->x = x;
   return x != NULL;
 }
@@ -119,6 +139,7 @@ static kvino_tensor *median(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool 
             within(s, kv_bitwise_right_shift(s, n, one), last), &a, &b);
   kvino_tensor *sum = kv_add(s, a, b), *y = kv_multiply(s, sum, kv_like(s, sum, 0.5));
   if (!skip_nans) y = with_nans(s, &r, y);
+  y = unless_none(s, &r, y);
   return kv_cast(s, kv_reshape(s, y, r.shape, (kv_reshape_attrs){.special_zero = false}), dtype);
 }
 
@@ -186,6 +207,7 @@ static kvino_tensor *quantile(kv_scope *s, kvino_tensor *x, kvino_tensor *q, kvi
   if (r.empty) return nothing(s, &r, q, dtype);
   kvino_tensor *y = points(s, &r, m, how), *shape = r.shape;
   if (!skip_nans) y = with_nans(s, &r, y);
+  y = unless_none(s, &r, y);
   if (!y) return NULL;
   if (q->rank) { /* fractions in front */
     int64_t perm[KVINO_MAX_RANK] = {y->rank - 1};

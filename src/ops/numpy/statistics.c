@@ -178,6 +178,12 @@ static kvino_tensor *covariance(kv_scope *s, kvino_tensor *x) {
                          kv_shape_text(x->rank, x->shape, text));
   bool complex_x = kvino_dtype_is_complex((kvino_dtype)x->dtype), single = x->rank < 2 || x->shape[0] == 1;
   x = kv_cast(s, x, complex_x ? KVINO_C128 : KVINO_F64);
+  if (x && x->rank == 2 && x->shape[0] < 0) { /* the number of dimensions of the result cannot wait for a run */
+    kvino_tensor *several = kv_not_equal(s, kv_dimension(s, x, 0), kv_int(s, KVINO_I64, 1));
+    if (s->status) return NULL;
+    x = kv_require(s, 2, (kvino_tensor *[]){x, several},
+                   (kv_refusal_attrs){.refusal = KV_REFUSAL_single_row, .by = KV_BY_SHAPES});
+  }
   if (x && x->rank < 2) x = kv_unsqueeze(s, kv_flatten(s, x), KV_VECTOR(s, 0));
   if (!x) return NULL;
   kvino_tensor *gap = kv_subtract(s, x, kv_reduce_mean(s, x, KV_VECTOR(s, 1), keep));
