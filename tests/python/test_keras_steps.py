@@ -3,6 +3,8 @@ frozen since."""
 
 import gc
 import os
+import pathlib
+import re
 import threading
 import warnings
 
@@ -627,3 +629,13 @@ def test_devices_are_a_threads_own():
 def test_formats_that_cannot_be_exported_say_so(name, format, tmp_path):
     with pytest.raises(NotImplementedError, match="kvino: .*cannot be exported"):
         small().export(str(tmp_path / name), format=format)
+
+
+def test_the_steps_of_the_documentation():
+    """docs/training.md runs as it stands, one page after the other."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
+    pages = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(pages) == 3
+    names = {"__name__": "training"}
+    for page in pages:
+        exec(page, names)
