@@ -105,14 +105,14 @@ kvino_tensor *op_i0(kv_scope *s, kvino_tensor *x) {
   return kv_bessel_i0(s, is_wide ? kv_cast(s, x, KVINO_F64) : kv_to_float(s, x));
 }
 
-/* sin(x) / x for |x| < 1/2 as 1 - x^2 / 3! + x^4 / 5! - ...: the quotient's derivative, cos(x) / x - sin(x) / x^2, has
+/* sin(x) / x for x^2 < 1/4 as 1 - x^2 / 3! + x^4 / 5! - ...: the quotient's derivative, cos(x) / x - sin(x) / x^2, has
  * no digits near 0. */
-static kvino_tensor *sinc_series(kv_scope *s, kvino_tensor *x) {
-  if (!x) return NULL;
-  int terms = x->dtype == KVINO_F32 || x->dtype == KVINO_C64 ? 4 : 7; /* to half an ulp */
-  kvino_tensor *square = kv_multiply(s, x, x), *one = kv_like(s, x, 1), *y = one;
-  for (int k = terms; k > 0; k--) /* y = 1 - square / ((2 k) (2 k + 1)) y */
-    y = kv_subtract(s, one, kv_multiply(s, kv_multiply(s, square, kv_like(s, x, 1.0 / (2 * k * (2 * k + 1)))), y));
+static kvino_tensor *sinc_series(kv_scope *s, kvino_tensor *square) {
+  if (!square) return NULL;
+  int terms = square->dtype == KVINO_F32 || square->dtype == KVINO_C64 ? 4 : 7; /* to half an ulp */
+  kvino_tensor *one = kv_like(s, square, 1), *y = one;
+  for (int k = terms; k > 0; k--) /* in place: y = 1 - y / ((2 k) (2 k + 1)) square */
+    y = kv_subtract(s, one, kv_multiply(s, kv_multiply(s, y, kv_like(s, square, 1.0 / (2 * k * (2 * k + 1)))), square));
   return y;
 }
 
@@ -122,11 +122,10 @@ kvino_tensor *op_sinc(kv_scope *s, kvino_tensor *x) {
   kvino_dtype dtype = (kvino_dtype)x->dtype;
   x = kv_cast(s, x, kv_work_dtype(dtype));
   x = kv_multiply(s, x, kv_like(s, x, M_PI));
-  kvino_tensor *zero = kv_like(s, x, 0), *size = kv_abs(s, x);
-  kvino_tensor *near = kv_less(s, size, kv_like(s, size, 0.5));
-  kvino_tensor *away = kv_select(s, near, kv_like(s, x, 1), x), *little = kv_select(s, near, x, zero);
-  kvino_tensor *y = kv_select(s, near, sinc_series(s, little), kv_divide(s, kv_sin(s, away), away));
-  return kv_cast(s, y, dtype);
+  kvino_tensor *size = kv_abs(s, x), *near = kv_less(s, size, kv_like(s, size, 0.5));
+  kvino_tensor *y = sinc_series(s, kv_select(s, near, kv_multiply(s, x, x), kv_like(s, x, 0)));
+  kvino_tensor *away = kv_select(s, near, kv_like(s, x, 1), x);
+  return kv_cast(s, kv_select(s, near, y, kv_divide(s, kv_sin(s, away), away)), dtype);
 }
 
 kvino_tensor *op_trunc(kv_scope *s, kvino_tensor *x) {
