@@ -43,20 +43,42 @@ static bool has_property(size_t n, const kvino_property *properties, const char 
   return false;
 }
 
+/* Whether one compilation serves several shapes. */
+static bool is_dynamic(const kv_graph *g) {
+  for (size_t i = 0; i < g->n_parameters; i++)
+    for (int k = 0; k < g->parameter[i]->out[0].rank; k++)
+      if (g->parameter[i]->out[0].shape[k] < 0) return true;
+  return false;
+}
+
+/* For every node, kernels for so many shapes; never more than OpenVINO's own limit, which is one for all models and
+ * lets a small one keep those of thousands of shapes, half a megabyte for each. */
+enum { SHAPES_KEPT = 32, MOST_KERNELS = 5000 };
+
+static size_t kernels_kept(const kv_graph *lowered) {
+  size_t most = MOST_KERNELS / SHAPES_KEPT;
+  return (lowered->n_nodes < most ? lowered->n_nodes : most) * SHAPES_KEPT;
+}
+
 /* What a segment is compiled with. A model costs two threads while it lives and 2 us per run for waking them: a small
  * one on the CPU runs in the calling thread instead, unless the user has said how. */
 static kvino_status choose_config(const kv_graph *lowered, const char *device, size_t n,
                                   const kvino_property *properties, kv_ov_config **config, kvino_error *err) {
   bool cpu = !device || !strcasecmp(device, "CPU");
-  if (!cpu || has_property(n, properties, "streams", "NUM_STREAMS") ||
-      has_property(n, properties, "threads", "INFERENCE_NUM_THREADS") ||
-      has_property(n, properties, "performance_hint", "PERFORMANCE_HINT") || !kv_is_small_work(lowered))
-    return kv_ov_config_new(device, properties, n, config, err);
-  kvino_property *all = kv_malloc((n + 1) * sizeof *all);
+  bool inline_run = cpu && !has_property(n, properties, "streams", "NUM_STREAMS") &&
+                    !has_property(n, properties, "threads", "INFERENCE_NUM_THREADS") &&
+                    !has_property(n, properties, "performance_hint", "PERFORMANCE_HINT") && kv_is_small_work(lowered);
+  bool bounded =
+      cpu && is_dynamic(lowered) && !has_property(n, properties, "shape_cache", "CPU_RUNTIME_CACHE_CAPACITY");
+  if (!inline_run && !bounded) return kv_ov_config_new(device, properties, n, config, err);
+  kvino_property *all = kv_malloc((n + 2) * sizeof *all);
+  char kernels[24];
   if (!all) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu properties", n);
   if (n) memcpy(all, properties, n * sizeof *all);
-  all[n] = (kvino_property){"streams", "0"};
-  kvino_status status = kv_ov_config_new(device, all, n + 1, config, err);
+  if (inline_run) all[n++] = (kvino_property){"streams", "0"};
+  snprintf(kernels, sizeof kernels, "%zu", kernels_kept(lowered));
+  if (bounded) all[n++] = (kvino_property){"shape_cache", kernels};
+  kvino_status status = kv_ov_config_new(device, all, n, config, err);
   kv_free(all);
   return status;
 }

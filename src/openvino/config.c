@@ -45,6 +45,7 @@ typedef enum taker {
   ROW("hyper_threading", "ENABLE_HYPER_THREADING", SWITCH, "", DEVICE, "use both threads of a core")                   \
   ROW("core_type", "SCHEDULING_CORE_TYPE", CHOICE, "any_core|pcore_only|ecore_only", DEVICE, "kind of core to use")    \
   ROW("denormals", "CPU_DENORMALS_OPTIMIZATION", SWITCH, "", DEVICE, "treat denormal numbers as zero")                 \
+  ROW("shape_cache", "CPU_RUNTIME_CACHE_CAPACITY", COUNT, "", CORE, "kernels the CPU keeps for shapes met before")     \
   ROW("kv_cache_precision", "KV_CACHE_PRECISION", CHOICE, "f32|f16|bf16|u8|i8|u4|dynamic", DEVICE,                     \
       "precision of attention caches")                                                                                 \
   ROW("quantization_group", "DYNAMIC_QUANTIZATION_GROUP_SIZE", COUNT, "", DEVICE,                                      \

@@ -134,9 +134,22 @@ static bool matches(const char *wanted, const char *present) {
   return !strncmp(wanted, present, m) && !strchr(present, '.') && !strcmp(wanted + m, ".0");
 }
 
+/* Every OpenVINO has a CPU: where it is not there something else is missing, and OpenVINO's own error says what. */
+static kvino_status cpu_fails(kvino_error *err) {
+  kvino_status status;
+  char *value = NULL;
+  kv_ov_lock();
+  KV_OV_CALL(status, err, kv_ov.core_get_property(kv_ov_core(), "CPU", "FULL_DEVICE_NAME", &value),
+             "OpenVINO cannot use the CPU");
+  kv_ov_unlock();
+  if (!status && value) kv_ov.free(value);
+  return status;
+}
+
 static kvino_status absent(const char *name, const ov_devices *devices, kvino_error *err) {
   char list[KVINO_ERROR_TEXT / 2] = "none";
   size_t n = 0;
+  if (!strcmp(name, "CPU")) KV_TRY(cpu_fails(err));
   for (size_t i = 0; i < devices->n && n < sizeof list; i++) {
     char *full = kv_ov_device_property(devices->names[i], "FULL_DEVICE_NAME");
     n += (size_t)snprintf(list + n, sizeof list - n, "%s%s (%s)", i ? ", " : "", devices->names[i], full ? full : "?");

@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import re
 import threading
 import weakref
 
@@ -370,3 +371,12 @@ def test_a_static_nan_is_traced_once():
     for _ in range(3):
         f(np.float32([1]), float("nan"))
     assert len(seen) == 1
+
+
+def test_kernels_kept_for_shapes_are_bounded():
+    def kept(**options):
+        f = kvino.function(lambda x: x @ np.ones((3, 2), "float32"), device="CPU", **options)
+        return re.findall(r"CPU_RUNTIME_CACHE_CAPACITY=(\d+)", f.describe(np.ones((4, 3), "float32")))
+
+    assert kept() == [] and kept(shape_cache=7) == kept(dynamic=True, shape_cache=7) == ["7"]
+    assert len(kept(dynamic=True)) == 1 and 32 <= int(kept(dynamic=True)[0]) <= 320

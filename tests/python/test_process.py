@@ -51,3 +51,17 @@ except MemoryError as error:
 def test_the_number_of_threads(text, threads):
     code = "import kvino; print(kvino.info()['threads'])"
     assert python(code, KVINO_THREADS=text) == [threads or str(min(len(os.sched_getaffinity(0)), 256))]
+
+
+def test_a_cpu_without_threads_is_not_called_absent(tmp_path):
+    source, library = tmp_path / "none.c", tmp_path / "none.so"
+    source.write_text("int pthread_create(void *t, void *a, void *f, void *x) { return 11; } /* EAGAIN */\n")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, source], check=True)
+    code = """
+import numpy as np, kvino
+try:
+    kvino.function(lambda x: x * 2 + 1, device="CPU")(np.ones(3, "float32"))
+except RuntimeError as error:
+    print("cannot use the CPU" in str(error), "not available" in str(error))
+"""
+    assert python(code, LD_PRELOAD=str(library), OPENBLAS_NUM_THREADS="1") == ["True", "False"]
