@@ -1,7 +1,10 @@
-"""Dependencies between the folders of src/ run one way. Reads every #include.
+"""Dependencies between the folders of src/ run one way, and files stand in no circle. Reads every #include.
 
 A folder may include what stands before it in LAYERS, and itself; folders on one line do not know each other. Whoever stands
 outside the library (the command, the Python extension) sees include/ alone.
+
+A file of C and the header of its name are one here. Such a pair must not include another one that includes the first, by whatever
+way; headers by themselves (tables, types, what several files of one idea share) are followed from who includes them no further.
 """
 
 import pathlib
@@ -16,6 +19,13 @@ OUTSIDE = ["src/cli", "python"]
 
 # Libraries that one folder alone may know.
 ONLY_IN = {"openvino/c/": "src/openvino/", "sleef.h": "src/kernels/", "zip.h": "src/tensor/", "dlfcn.h": "src/openvino/"}
+
+# Circles that there may be, with the reason.
+CIRCLES = {
+    ("graph/body", "graph/graph"): "a node has graphs among its attributes",
+    ("kernels/window/conv", "kernels/window/conv_depthwise"): "one way to compute a convolution, which conv.h describes",
+    ("openvino/exactness", "openvino/guard", "openvino/lower"): "bodies are judged and lowered as the graphs around them are",
+}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)
 
@@ -44,8 +54,45 @@ def problems(path):
             yield f'{name}: "{target}" points up'
 
 
+def pairs():
+    """What each pair of a file and its header includes of other pairs."""
+    src = ROOT / "src"
+    own = {path.relative_to(src).with_suffix("").as_posix(): path for path in src.rglob("*.c")}
+    for name, path in own.items():
+        files = [path, path.with_suffix(".h")]
+        targets = {target for file in files if file.exists() for _, target in INCLUDE.findall(file.read_text())}
+        yield name, sorted({target.removesuffix(".h") for target in targets} & own.keys() - {name})
+
+
+def circles(uses):
+    """The strongly connected parts of more than one (Tarjan's algorithm)."""
+    number, low, stack, found = {}, {}, [], []
+
+    def visit(name):
+        number[name] = low[name] = len(number)
+        stack.append(name)
+        for other in uses[name]:
+            if other not in number:
+                visit(other)
+            if other in stack:
+                low[name] = min(low[name], low[other])
+        if low[name] == number[name]:
+            part = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(part) > 1:
+                found.append(tuple(sorted(part)))
+
+    for name in uses:
+        if name not in number:
+            visit(name)
+    return found
+
+
 def main():
     found = []
+    standing = circles(dict(pairs()))
+    found += ["a circle: " + ", ".join(circle) for circle in standing if circle not in CIRCLES]
+    found += ["a circle that is none any more: " + ", ".join(circle) for circle in CIRCLES if circle not in standing]
     for base in ("src", "python"):
         for path in sorted((ROOT / base).rglob("*")):
             if path.suffix in (".c", ".h", ".def"):

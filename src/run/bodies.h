@@ -5,10 +5,6 @@
 #include "graph/body.h"
 #include "tensor/scope.h"
 
-/* What a body's results would be, of the values that it takes (NULL: nothing is known but what was recorded); -1 where
- * a dimension depends on more than shapes. out has room for n_results. */
-kvino_status kv_body_shapes(const kv_graph *body, kvino_tensor *const *in, kv_spec *out, kvino_error *err);
-
 /* The values that a body takes while it is recorded (n_captures), as tensors of the graph around it; they belong to the
  * scope. */
 void kv_put_captures(kv_scope *s, const kv_graph *body, kvino_tensor **in);

@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "graph/body.h"
-#include "run/bodies.h"
 #include "run/runner.h"
+#include "run/shapes.h"
 
 kvino_status kv_eval_if_else(kv_call *c) {
   bool yes = kv_tensor_get_int(c->in[0], 0) != 0;

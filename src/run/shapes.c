@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "graph/body.h"
 #include "run/apply.h"
 #include "vocabulary/refusals.h"
 
@@ -12,6 +11,7 @@
 typedef struct inference {
   kv_scope *s;
   kv_graph *record; /* where inference is recorded, so that known values are carried on */
+  bool values;      /* lists of integers that are given count as values */
   kvino_tensor ***value;
 } inference;
 
@@ -61,19 +61,24 @@ static void infer_node(const inference *f, const kv_node *node) {
 
 /* ---- bodies ---- */
 
-static bool begin(inference *f, kv_scope *s, kv_graph *record, size_t n_nodes) {
-  *f = (inference){s, record, kv_scope_alloc(s, n_nodes + 1, sizeof *f->value)};
+static bool begin(inference *f, kv_scope *s, kv_graph *record, bool values, size_t n_nodes) {
+  *f = (inference){s, record, values, kv_scope_alloc(s, n_nodes + 1, sizeof *f->value)};
   if (f->value) memset(f->value, 0, (n_nodes + 1) * sizeof *f->value);
   return f->value != NULL;
+}
+
+static bool is_list(const kvino_tensor *t) {
+  return kvino_dtype_is_integer((kvino_dtype)t->dtype) && t->rank <= 1 && t->size <= KV_KNOWN_MAX;
 }
 
 /* The body with Parameter i of the shape of given[i] (NULL: of that it was recorded with). */
 static bool infer_body(const inference *outer, const kv_graph *body, kvino_tensor *const *given, inference *f) {
   kvino_tensor **in = kv_scope_alloc(outer->s, body->n_parameters + 1, sizeof *in);
-  if (!in || !begin(f, outer->s, outer->record, body->n_nodes)) return false;
+  if (!in || !begin(f, outer->s, outer->record, outer->values, body->n_nodes)) return false;
   for (size_t i = 0; i < body->n_parameters && !f->s->status; i++) {
     const kv_output *o = kv_body_parameter(body, i);
-    in[i] = parameter(f, o, given[i] ? given[i]->shape : o->shape);
+    bool value = f->values && given[i] && is_list(given[i]);
+    in[i] = value ? given[i] : parameter(f, o, given[i] ? given[i]->shape : o->shape);
     f->value[body->parameter[i]->id] = &in[i];
   }
   for (size_t i = 0; i < body->n_nodes && !f->s->status; i++)
@@ -119,7 +124,35 @@ static void infer_bodies(const inference *f, const kv_node *node, kvino_tensor *
     if (!infer_body(f, body[i], in + KV_IF_OPERANDS, &inside)) return;
 }
 
+static void take_results(const inference *f, const kv_graph *body, kv_spec *out) {
+  for (size_t i = 0; i < body->n_results; i++) {
+    kv_edge e = body->result[i].value;
+    const kvino_tensor *t = e.node->constant ? e.node->constant : f->value[e.node->id][e.output];
+    out[i].dtype = (kvino_dtype)t->dtype;
+    out[i].rank = t->rank;
+    memcpy(out[i].shape, t->shape, (size_t)t->rank * sizeof *t->shape);
+  }
+}
+
 /* ---- the whole ---- */
+
+static kvino_status leave(kv_scope *s, kv_graph *record) {
+  kvino_status status = s->status;
+  s->err = NULL;
+  kv_scope_leave(s, NULL, &(kvino_tensor *){NULL});
+  kv_graph_release(record);
+  return status;
+}
+
+kvino_status kv_body_shapes(const kv_graph *body, kvino_tensor *const *in, kv_spec *out, kvino_error *err) {
+  kv_scope s;
+  kv_graph *record;
+  inference f;
+  KV_TRY(kv_graph_new(&record, err));
+  kv_scope_enter(&s, err);
+  if (infer_body(&(inference){.s = &s, .record = record, .values = true}, body, in, &f)) take_results(&f, body, out);
+  return leave(&s, record);
+}
 
 kvino_status kv_shapes_fit(size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
                            kvino_tensor *const *given, kvino_error *err) {
@@ -129,16 +162,12 @@ kvino_status kv_shapes_fit(size_t n_nodes, kv_node *const *node, size_t n_in, co
   if (!n_nodes) return KVINO_OK;
   KV_TRY(kv_graph_new(&record, err));
   kv_scope_enter(&s, err);
-  bool begun = begin(&f, &s, record, node[0]->graph->n_nodes);
+  bool begun = begin(&f, &s, record, false, node[0]->graph->n_nodes);
   for (size_t i = 0; begun && i < n_in && !s.status; i++) {
     kvino_tensor ***outputs = &f.value[in[i].node->id];
     if (!*outputs) *outputs = kv_scope_alloc(&s, in[i].node->n_out, sizeof **outputs);
     if (*outputs) (*outputs)[in[i].output] = parameter(&f, kv_edge_output(in[i]), given[i]->shape);
   }
   for (size_t i = 0; begun && i < n_nodes && !s.status; i++) infer_node(&f, node[i]);
-  kvino_status status = s.status;
-  s.err = NULL;
-  kv_scope_leave(&s, NULL, &(kvino_tensor *){NULL});
-  kv_graph_release(record);
-  return status;
+  return leave(&s, record);
 }

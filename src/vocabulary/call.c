@@ -4,33 +4,14 @@
 
 #include "base/memory.h"
 
-void kv_call_begin(kv_call *c, kv_prim_id id, const kv_attrs *attrs, size_t n, kvino_tensor *const *in,
-                   kvino_error *err) {
-  static const kv_attrs nothing;
-  c->prim = kv_prim_get(id);
-  c->attrs = attrs ? attrs : &nothing;
-  c->n_in = n;
-  c->in = in;
-  c->n_out = 1;
-  c->spec = &c->one_spec;
-  c->out = &c->one_out;
-  c->one_out = NULL;
-  c->tracing = false;
-  c->spare = 0;
-  c->n_known = -1;
-  c->err = err;
-}
-
-void kv_call_end(kv_call *c) {
+void kv_call_free_outputs(kv_call *c) {
   for (size_t i = 0; i < c->n_out; i++) kvino_tensor_release(c->out[i]);
   if (c->spec != &c->one_spec) kv_free(c->spec);
   if (c->out != &c->one_out) kv_free(c->out);
 }
 
-kvino_status kv_call_infer(kv_call *c) {
-  if (c->prim->n_in >= 0 && c->n_in != (size_t)c->prim->n_in)
-    return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, c->prim->n_in, c->n_in);
-  return c->prim->infer(c);
+kvino_status kv_call_wrong_number(const kv_call *c) {
+  return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, c->prim->n_in, c->n_in);
 }
 
 kvino_status kv_compute(kv_prim_id id, const kv_attrs *attrs, size_t n, kvino_tensor *const *in, kvino_tensor **out,
@@ -93,3 +74,9 @@ void kv_call_spec(kv_call *c, size_t i, kvino_dtype dtype, int rank, const int64
   c->spec[i].rank = rank;
   for (int k = 0; k < rank; k++) c->spec[i].shape[k] = shape[k];
 }
+
+/* Structural primitives. */
+kvino_status kv_infer_none(kv_call *c) {
+  return kv_fail(c->err, KVINO_INVALID, "%s cannot be called: it stands for data of a graph", c->prim->name);
+}
+kvino_status kv_eval_none(kv_call *c) { return kv_infer_none(c); }

@@ -33,13 +33,34 @@ typedef struct kv_call {
 
 /* ---- for whoever calls ---- */
 
-/* `attrs` may be NULL; operands and attributes are borrowed until kv_call_end. */
-void kv_call_begin(kv_call *c, kv_prim_id id, const kv_attrs *attrs, size_t n, kvino_tensor *const *in,
-                   kvino_error *err);
+/* `attrs` may be NULL; operands and attributes are borrowed until kv_call_end. (Inline: of the time that an operator
+ * takes for a few numbers, calls are a part.) */
+static inline void kv_call_begin(kv_call *c, kv_prim_id id, const kv_attrs *attrs, size_t n, kvino_tensor *const *in,
+                                 kvino_error *err) {
+  static const kv_attrs nothing;
+  c->prim = kv_prim_get(id);
+  c->attrs = attrs ? attrs : &nothing;
+  c->n_in = n;
+  c->in = in;
+  c->n_out = 1;
+  c->spec = &c->one_spec;
+  c->out = &c->one_out;
+  c->one_out = NULL;
+  c->tracing = false;
+  c->spare = 0;
+  c->n_known = -1;
+  c->err = err;
+}
+void kv_call_free_outputs(kv_call *c);
 /* Frees what the call made; outputs that were taken are NULL by then. */
-void kv_call_end(kv_call *c);
+static inline void kv_call_end(kv_call *c) {
+  if (c->out != &c->one_out || c->one_out) kv_call_free_outputs(c);
+}
+kvino_status kv_call_wrong_number(const kv_call *c);
 /* The number of operands, then the primitive's infer. */
-kvino_status kv_call_infer(kv_call *c);
+static inline kvino_status kv_call_infer(kv_call *c) {
+  return c->prim->n_in >= 0 && c->n_in != (size_t)c->prim->n_in ? kv_call_wrong_number(c) : c->prim->infer(c);
+}
 /* The whole for a primitive of one output, on concrete operands: a new reference. */
 kvino_status kv_compute(kv_prim_id id, const kv_attrs *attrs, size_t n, kvino_tensor *const *in, kvino_tensor **out,
                         kvino_error *err);

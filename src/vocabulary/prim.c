@@ -1,9 +1,9 @@
 /* The table of primitives. */
 #include <string.h>
 
-#include "vocabulary/call.h"
+#include "vocabulary/prim.h"
 
-static const kv_prim registry[KV_PRIM_COUNT] = {
+const kv_prim kv_prims[KV_PRIM_COUNT] = {
 #define COUNT_0 0
 #define COUNT_1 1
 #define COUNT_2 2
@@ -28,15 +28,8 @@ static const kv_prim registry[KV_PRIM_COUNT] = {
 #undef PRIM
 };
 
-const kv_prim *kv_prim_get(kv_prim_id id) { return &registry[id]; }
-
 const kv_prim *kv_prim_find(const char *name) {
   for (int i = 0; i < KV_PRIM_COUNT; i++)
-    if (!strcmp(registry[i].name, name)) return &registry[i];
+    if (!strcmp(kv_prims[i].name, name)) return &kv_prims[i];
   return NULL;
 }
-
-kvino_status kv_infer_none(kv_call *c) {
-  return kv_fail(c->err, KVINO_INVALID, "%s cannot be called: it stands for data of a graph", c->prim->name);
-}
-kvino_status kv_eval_none(kv_call *c) { return kv_infer_none(c); }

@@ -50,7 +50,8 @@ typedef struct kv_prim {
   kvino_status (*eval)(struct kv_call *);
 } kv_prim;
 
-const kv_prim *kv_prim_get(kv_prim_id id);
+extern const kv_prim kv_prims[KV_PRIM_COUNT]; /* by id */
+static inline const kv_prim *kv_prim_get(kv_prim_id id) { return &kv_prims[id]; }
 /* By OpenVINO's name; NULL where there is none. */
 const kv_prim *kv_prim_find(const char *name);
 
