@@ -92,6 +92,10 @@ enum { KV_UNROLLED = 16 };
 #define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, ...) DECLARE_##openvino
 #include "vocabulary/prims.def"
 #undef PRIM
+/* Two operands of floats, one of which may be a constant (substitute_chain.c). */
+kvino_tensors kv_sub_chain(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
+/* x, which OpenVINO does not merge with what comes after: a power of 1 (substitute_chain.c). */
+kvino_tensor *kv_kept_apart(kv_scope *s, kvino_tensor *x);
 /* a << b or a >> b of int32, whatever b is (substitute_math.c). */
 kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor *b);
 

@@ -96,6 +96,7 @@ SUBSTITUTE(arithmetic) {
   kvino_dtype dtype = dtype_of(in[0]);
   kv_prim_id id = c->node->prim->id, logic = logic_of(id);
   if (c->kind == KV_KIND_BOOL && logic != id) return kv_one(s, kv_apply(s, logic, NULL, c->node->n_in, in));
+  if (c->kind == KV_KIND_FLOAT && c->node->n_in == 2 && id != KV_CumSum) return kv_sub_chain(s, c, in);
   if (c->kind != KV_KIND_NARROW) return KV_KEEP;
   kvino_tensor *wide[2] = {to(s, in[0], KVINO_I32), c->node->n_in > 1 ? in[1] : NULL};
   if (wide[1] && dtype_of(wide[1]) == dtype) wide[1] = to(s, wide[1], KVINO_I32); /* CumSum's axis stays */
@@ -119,25 +120,34 @@ static bool has_no_nan(const kvino_tensor *x) {
   return true;
 }
 
+/* Whether the plugin computes x in one kernel with what follows it elementwise. A product's bias belongs to it. */
+static bool is_joined(const kvino_tensor *x) {
+  if (!kv_is_symbolic(x) || x->node->prim->id == KV_Parameter) return false;
+  const kv_node *node = x->node;
+  if (node->prim->id == KV_Add && node->in[1].node->constant) node = node->in[0].node;
+  return !(node->prim->traits & KV_PRODUCT);
+}
+
+/* ---- extremes ---- */
+
 /* The plugin's Maximum and Minimum give the second operand where either is NaN. With a first one that is never NaN that
- * is right as it is; but a pair of them with constants is fused into a Clamp, which loses NaN, and where dimensions are
- * unknown, one of them is fused into the operation before it, the operands exchanged. */
-static bool is_fused(const kvino_tensor *b, bool max) {
-  if (!kv_is_symbolic(b)) return false;
-  kv_prim_id id = b->node->prim->id;
-  return id == (max ? KV_Minimum : KV_Maximum) || (b->size < 0 && id != KV_Parameter);
+ * is right as it is; but a Maximum of a Minimum of constants is merged into a Clamp, which loses NaN, and where
+ * dimensions are unknown, they are computed with what is before them, the operands exchanged: comparisons do what they
+ * say. */
+static kvino_tensor *bounded(kv_scope *s, bool max, kvino_tensor *bound, kvino_tensor *x) {
+  if (!bound || !x) return NULL;
+  if (x->size < 0 && is_joined(x)) return kv_select(s, max ? kv_less(s, x, bound) : kv_less(s, bound, x), bound, x);
+  if (kv_is_symbolic(x) && x->node->prim->id == (max ? KV_Minimum : KV_Maximum)) x = kv_kept_apart(s, x);
+  return max ? kv_maximum(s, bound, x) : kv_minimum(s, bound, x);
 }
 
 static kvino_tensor *extreme(kv_scope *s, bool max, kvino_tensor *a, kvino_tensor *b) {
   if (!a || !b) return NULL;
-  if (has_no_nan(b)) {
-    kvino_tensor *swap = a;
-    a = b;
-    b = swap;
-  }
+  if (has_no_nan(a)) return bounded(s, max, a, b);
+  if (has_no_nan(b)) return bounded(s, max, b, a);
   kvino_tensor *y = max ? kv_maximum(s, a, b) : kv_minimum(s, a, b);
-  if (is_fused(b, max)) y = kv_select(s, kv_not_equal(s, b, b), b, y);
-  return has_no_nan(a) ? y : kv_select(s, kv_not_equal(s, a, a), a, y);
+  if (b->size < 0 && is_joined(b)) y = kv_select(s, kv_not_equal(s, b, b), b, y);
+  return kv_select(s, kv_not_equal(s, a, a), a, y);
 }
 
 SUBSTITUTE(maximum) {
@@ -153,18 +163,17 @@ SUBSTITUTE(minimum) {
 /* The plugin's ReLU gives 0 for NaN, and computes integers in float32. Maximum is fused into convolutions as ReLU is.
  */
 SUBSTITUTE(relu) {
-  (void)c;
-  return kv_one(s, kv_maximum(s, number_like(s, in[0], 0), in[0]));
+  kvino_tensor *zero = number_like(s, in[0], 0);
+  return kv_one(s, c->kind == KV_KIND_FLOAT ? bounded(s, true, zero, in[0]) : kv_maximum(s, zero, in[0]));
 }
 
-/* The same for Clamp; and an infinite bound is none (in the IR it would be the largest float). Trap: a Minimum of a
- * Maximum is fused into a Clamp again, unless something stands between: what never changes anything there. */
+/* The same for Clamp; and an infinite bound is none (in the IR it would be the largest float). A Minimum of a Maximum
+ * would be a Clamp again: between them stands what never changes anything there. */
 static kvino_tensor *clamp_floats(kv_scope *s, kvino_tensor *x, double low, double high) {
-  if (low != -INFINITY) x = kv_maximum(s, number_like(s, x, low), x);
-  if (high == INFINITY) return x;
-  if (low == -INFINITY) return kv_minimum(s, number_like(s, x, high), x);
+  if (low != -INFINITY) x = bounded(s, true, number_like(s, x, low), x);
+  if (!x || high == INFINITY) return x;
+  if (low == -INFINITY || x->size < 0) return bounded(s, false, number_like(s, x, high), x);
   if (low >= 0) return kv_minimum(s, number_like(s, x, high), kv_abs(s, x));
-  if (x && x->size < 0) return extreme(s, false, number_like(s, x, high), x);
   return kv_negative(s, kv_maximum(s, number_like(s, x, -high), kv_negative(s, x)));
 }
 
@@ -192,10 +201,28 @@ static bool is_power_of_two(const kvino_tensor *x) {
   return true;
 }
 
-/* The plugin computes a * (1 / b): off by up to 1.5 ulp, x / x is not 1 for 14% of x. One correction of the quotient by
- * its remainder makes x / x exactly 1 and costs some 10% of a division in memory; where it is not finite (b is 0 or
- * infinite, or NaN) there is none. */
+/* Whether b is 0, or its reciprocal a number: a sum with a constant is a multiple of the constant's last bit. */
+static bool has_reciprocal(const kvino_tensor *b) {
+  if (is_constant(b) || b->dtype == KVINO_F16) return true; /* constants: exactness.c */
+  const kv_node *node = b->node;
+  if (node->prim->id != KV_Add || !node->in[1].node->constant) return false;
+  const kvino_tensor *c = node->in[1].node->constant;
+  for (int64_t i = 0; i < c->size; i++)
+    if (!(fabs(kv_tensor_get_number(c, i)) >= 0x1p-100)) return false;
+  return true;
+}
+
+/* The plugin computes a * (1 / b): off by up to 1.5 ulp, x / x is not 1 for 14% of x, and the reciprocals of the
+ * smallest numbers are infinite, so that both are enlarged. One correction of the quotient by its remainder makes x / x
+ * exactly 1 and costs some 10% of a division in memory; where it is not finite (b is 0 or infinite, or NaN) there is
+ * none. */
 static kvino_tensor *divide_floats(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  if (!has_reciprocal(b)) {
+    kvino_tensor *tiny = kv_less(s, kv_abs(s, b), number_like(s, b, 0x1p-100));
+    kvino_tensor *scale = kv_select(s, tiny, number_like(s, b, 0x1p64), number_like(s, b, 1));
+    a = kv_multiply(s, a, scale);
+    b = kv_multiply(s, b, scale);
+  }
   kvino_tensor *q = kv_divide(s, a, b);
   kvino_tensor *r = kv_divide(s, kv_subtract(s, a, kv_multiply(s, q, b)), b);
   kvino_tensor *finite = kv_less(s, kv_abs(s, r), number_like(s, r, 3e38));
@@ -236,7 +263,7 @@ static kvino_tensor *divide_in(kv_scope *s, const kv_case *c, kvino_tensor *cons
 
 SUBSTITUTE(divide) {
   if (c->kind != KV_KIND_FLOAT) return kv_one(s, divide_in(s, c, in, false, false));
-  return is_power_of_two(in[1]) ? KV_KEEP : kv_one(s, divide_floats(s, in[0], in[1]));
+  return is_power_of_two(in[1]) ? kv_sub_chain(s, c, in) : kv_one(s, divide_floats(s, in[0], in[1]));
 }
 SUBSTITUTE(floor_divide) { return kv_one(s, divide_in(s, c, in, true, false)); }
 SUBSTITUTE(mod) { return kv_one(s, divide_in(s, c, in, false, true)); }
@@ -307,11 +334,35 @@ static kvino_tensor *unless_nan(kv_scope *s, kvino_tensor *x, kvino_tensor *y) {
   return kv_select(s, kv_not_equal(s, x, x), x, y);
 }
 
-/* The plugin's Exp gives infinity for NaN. */
-SUBSTITUTE(exp) { return kv_one(s, unless_nan(s, in[0], again(s, c, in))); }
+/* The plugin's Exp gives infinity for NaN, and from 88.4 on instead of 88.7. */
+SUBSTITUTE(exp) {
+  (void)c;
+  kvino_tensor *x = in[0], *one = number_like(s, x, 1), *large = kv_less(s, number_like(s, x, 88), x);
+  kvino_tensor *y = kv_exp(s, kv_select(s, large, kv_subtract(s, x, one), x));
+  y = kv_multiply(s, y, kv_select(s, large, number_like(s, x, M_E), one));
+  return kv_one(s, unless_nan(s, x, y));
+}
 
 /* The plugin's HSigmoid gives 0 for NaN, and what spells it out is fused into it. */
 SUBSTITUTE(h_sigmoid) { return kv_one(s, unless_nan(s, in[0], again(s, c, in))); }
+
+/* The plugin's IsFinite takes the smallest numbers for none. */
+SUBSTITUTE(is_finite) {
+  (void)c;
+  return kv_one(s, kv_less(s, kv_abs(s, in[0]), number_like(s, in[0], INFINITY)));
+}
+
+/* The plugin's powers of 1/2 and -1/2 are roots: NaN of -inf, and -0 of -0. */
+SUBSTITUTE(power) {
+  (void)c;
+  kvino_tensor *x = in[0];
+  bool root = false;
+  if (!is_constant(in[1]) || is_constant(x)) return KV_KEEP;
+  for (int64_t i = 0; i < in[1]->size; i++) root |= fabs(kv_tensor_get_number(in[1], i)) == 0.5;
+  if (!root) return KV_KEEP;
+  x = kv_select(s, kv_equal(s, kv_add(s, x, x), x), kv_abs(s, x), x); /* 0 and infinity are twice themselves */
+  return kv_one(s, kv_power(s, x, in[1]));
+}
 
 SUBSTITUTE(hard_sigmoid) {
   (void)c;
@@ -471,23 +522,19 @@ SUBSTITUTE(reduce_prod) {
   return kv_one(s, c->kind == KV_KIND_NARROW ? narrow(s, y, dtype) : y);
 }
 
-/* The plugin loses NaN in ReduceMax and ReduceMin. */
-static kvino_tensor *reduce_floats(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
-  kvino_tensor *nan =
-      kv_apply(s, KV_ReduceLogicalOr, &c->node->attrs, 2, (kvino_tensor *[]){kv_not_equal(s, in[0], in[0]), in[1]});
-  return kv_select(s, nan, number_like(s, in[0], NAN), again(s, c, in));
+/* The plugin's extremes of floats begin with the largest number instead of infinity, and lose NaN: what there is is
+ * looked at beside them, 0 for the infinity that counts least, 2 for NaN, 1 for the rest. */
+static kvino_tensor *extreme_of(kv_scope *s, const kv_case *c, kvino_tensor *const *in, bool max, kv_prim_id ranking) {
+  kvino_dtype dtype = dtype_of(in[0]);
+  kvino_tensor *x = in[0], *least = number_like(s, x, max ? -INFINITY : INFINITY),
+               *of[2] = {NULL, in[c->node->n_in - 1]};
+  of[0] = kv_add(s, to(s, kv_not_equal(s, x, least), dtype), to(s, kv_not_equal(s, x, x), dtype));
+  kvino_tensor *rank = kv_apply(s, ranking, &c->node->attrs, c->node->n_in, of);
+  kvino_tensor *y = kv_select(s, kv_equal(s, rank, number_like(s, x, 0)), least, again(s, c, in));
+  return kv_select(s, kv_equal(s, rank, number_like(s, x, 2)), number_like(s, x, NAN), y);
 }
 
-/* In MaxPool it loses -inf as well, where a window has nothing larger: what the windows have is pooled beside them, 0
- * for -inf, 2 for NaN, 1 for the rest. */
-SUBSTITUTE(max_pool) {
-  kvino_dtype dtype = dtype_of(in[0]);
-  kvino_tensor *x = in[0], *bottom = number_like(s, x, -INFINITY);
-  kvino_tensor *rank = kv_add(s, to(s, kv_not_equal(s, x, bottom), dtype), to(s, kv_not_equal(s, x, x), dtype));
-  rank = again(s, c, &rank);
-  kvino_tensor *y = kv_select(s, kv_equal(s, rank, number_like(s, x, 0)), bottom, again(s, c, in));
-  return kv_one(s, kv_select(s, kv_equal(s, rank, number_like(s, x, 2)), number_like(s, x, NAN), y));
-}
+SUBSTITUTE(max_pool) { return kv_one(s, extreme_of(s, c, in, true, KV_MaxPool)); }
 
 /* All of 32 bits: the extreme of the upper halves, which float32 has exactly, then among those that have it of the
  * lower. */
@@ -505,7 +552,7 @@ static kvino_tensor *reduce_integers(kv_scope *s, const kv_case *c, kvino_tensor
 static kvino_tensors reduce_extreme(kv_scope *s, const kv_case *c, kvino_tensor *const *in, bool max) {
   if (c->kind == KV_KIND_BOOL)
     return kv_one(s, kv_apply(s, max ? KV_ReduceLogicalOr : KV_ReduceLogicalAnd, &c->node->attrs, 2, in));
-  if (c->kind == KV_KIND_FLOAT) return kv_one(s, reduce_floats(s, c, in));
+  if (c->kind == KV_KIND_FLOAT) return kv_one(s, extreme_of(s, c, in, max, KV_ReduceMax));
   if (c->kind == KV_KIND_NARROW || kv_interval_within(c->in[0], -KV_F32_EXACT, KV_F32_EXACT)) return KV_KEEP;
   return kv_one(s, reduce_integers(s, c, in, max));
 }

@@ -28,19 +28,6 @@ void kv_weights_clear(kv_weights *w) {
   *w = (kv_weights){0};
 }
 
-static bool has_weights(kv_prim_id id) {
-  switch (id) {
-  case KV_MatMul:
-  case KV_Convolution:
-  case KV_GroupConvolution:
-  case KV_ConvolutionBackpropData:
-  case KV_GroupConvolutionBackpropData:
-    return true;
-  default:
-    return false;
-  }
-}
-
 static reading reading_of(const kv_node *node, uint32_t operand, const kvino_tensor *t) {
   reading how;
   memset(&how, 0, sizeof how); /* compared as bytes */
@@ -90,7 +77,7 @@ static kvino_tensor *apart(kv_scope *s, kv_weights *w, kvino_tensor *t, const re
 
 kvino_tensor *const *kv_weights_apart(kv_scope *s, kv_weights *w, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensor **changed = NULL;
-  if (!has_weights(node->prim->id)) return in;
+  if (!(node->prim->traits & KV_PRODUCT)) return in;
   for (uint32_t i = 0; i < node->n_in && i < 2; i++) {
     if (!in[i] || kv_is_symbolic(in[i])) continue;
     reading how = reading_of(node, i, in[i]);

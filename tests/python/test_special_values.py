@@ -58,7 +58,82 @@ def test_the_gradient_of_a_frozen_convolution():
     kernel, x = normal(3, 3, 8, 8), normal(1, 9, 9, 8, seed=1)
     def f(v):
         y = K.conv(v, kernel, padding="same")
-        return y, *kvino.gradients(K.sum(y * y), [v])
+        return y, kvino.gradients((K.sum(y * y),), (None,), (v,))[0]
     got, want = both(f, x)
     for a, b in zip(got, want):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+
+
+# ---- special values ----
+
+SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, -1e-40, 1e-38, 1.2e-38, 3e38, -3e38, 3.4e38, 1, -1, .4, -.4, .5, -.5,
+                      2.5, -2.5, 6, 7, -7, 87.5, 88.3, 88.5, 88.7, -87, 100, -100, 1000.0001, 12345.678, .1])[None]
+
+
+def check(f, x=SPECIAL, dynamic=False, absolute=3e-6):
+    got, want = both(f, x, dynamic=dynamic)
+    for a, b in zip(got, want):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        a, b = a.astype("float64"), b.astype("float64")
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=absolute)
+
+
+SINGLE = {
+    "relu6": K.relu6, "relu": K.relu, "clip": lambda x: K.clip(x, 0.0, 1.0), "hard_sigmoid": K.hard_sigmoid, "hard_tanh": K.hard_tanh,
+    "hard_silu": K.hard_silu, "maximum": lambda x: K.maximum(x, 0.5), "minimum": lambda x: K.minimum(0.5, x), "isfinite": K.isfinite,
+    "isinf": K.isinf, "isnan": K.isnan, "exp": K.exp, "sinc": K.sinc, "ratio": lambda x: x / x, "third": lambda x: x / 3.0,
+    "reciprocal": K.reciprocal, "divide_no_nan": lambda x: K.divide_no_nan(x, x), "tiny ratio": lambda x: (x * 1e-20) / (x * 1e-20),
+    "root": lambda x: K.power(x, 0.5), "inverse root": lambda x: K.power(x, -0.5), "square": lambda x: K.power(x, 2.0),
+    "max of one": lambda x: K.max(K.reshape(x, (-1, 1)), 1), "min of one": lambda x: K.min(K.reshape(x, (-1, 1)), 1),
+    "largest divisors": lambda x: x / np.float32([[3e38]]), "subnormal divisors": lambda x: x / np.float32([[1e-39]]),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", SINGLE)
+def test_special_values(name, dynamic):
+    check(SINGLE[name], dynamic=dynamic)
+
+
+def test_extremes_of_infinities_alone():
+    x = np.float32([[-np.inf, -np.inf], [np.inf, np.inf], [np.inf, -np.inf], [np.nan, -np.inf], [-3.4028235e38, -np.inf]])
+    check(lambda v: (K.max(v, 1), K.min(v, 1), K.amax(v), K.min(v, 0)), x)
+
+
+CLAMPS = {"relu": K.relu, "relu6": K.relu6, "clip": lambda x: K.clip(x, -1.0, 2.0), "unit": lambda x: K.clip(x, 0.0, 1.0),
+          "least": lambda x: K.maximum(x, -1.0), "most": lambda x: K.minimum(x, 2.0), "hard_sigmoid": K.hard_sigmoid,
+          "add": lambda x: x + 0.25, "abs": K.abs, "negative": K.negative, "multiply": lambda x: x * 3.0}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("first", CLAMPS)
+def test_clamps_after_clamps_keep_nan(first, dynamic):
+    check(lambda x: tuple(second(CLAMPS[first](x)) for second in CLAMPS.values()), dynamic=dynamic)
+    check(lambda x: tuple(K.relu6(second(CLAMPS[first](x))) for second in CLAMPS.values()), dynamic=dynamic)
+
+
+# ---- constants one after another ----
+
+M = 12582912.0  # 1.5 * 2^23
+CHAINS = {
+    "rounding": lambda t: (t + M) - M, "rounding from the left": lambda t: M - (M - t), "rounding, reversed": lambda t: (M + t) + -M,
+    "overflow": lambda t: t * 1e20 * 1e20, "overflow and back": lambda t: t * 1e10 * 1e-10, "underflow": lambda t: t * 1e-30 * 1e-30,
+    "overflow in three": lambda t: t * 1e15 * 1e15 * 1e15, "sum, then scale": lambda t: (t - 1000.0) * 1e6,
+    "sum, then two scales": lambda t: (t - 1000.0) * 1e3 * 1e3, "scale by powers of two": lambda t: t * 2.0**100 / 2.0**-100,
+    "zero scale": lambda t: t * 1e38 * 0.0, "infinite sums": lambda t: (t + np.inf) - 1.0, "vector": lambda t: (t + np.full(1, M, "f")) - M,
+    "quotients": lambda t: t / 1e20 / 1e20, "quotient of a product": lambda t: (t * 1e20) / 1e20,
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", CHAINS)
+def test_constants_are_not_put_together_at_a_loss(name, dynamic):
+    check(CHAINS[name], dynamic=dynamic)
+
+
+def test_scales_do_not_overflow_in_weights():
+    w, x = np.full((4, 4), 1e30, "float32"), np.zeros((2, 4), "float32")
+    kernel, image = np.full((1, 1, 4, 4), 1e30, "float32"), np.zeros((1, 2, 2, 4), "float32")
+    check(lambda v: K.matmul(v, w) * 1e20, x)
+    check(lambda v: (K.matmul(v, w) + 1.0) * 1e20, x)
+    check(lambda v: K.conv(v, kernel) * 1e20, image)
