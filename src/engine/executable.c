@@ -134,6 +134,7 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
+  stage->nan = lowered.nan;
   stage->by_values = lowered.refuses;
   stage->refuses = lowered.refuses || is_cpu(device);
   kvino_status status = choose_config(lowered.graph, device, n, properties, &config, err);
@@ -245,6 +246,7 @@ void kvino_executable_release(kvino_executable *e) {
     kv_ov_model_release(e->stage[k].model);
     kv_free(e->stage[k].check);
     kv_free(e->stage[k].range);
+    kv_free(e->stage[k].nan);
     kv_free(e->stage[k].seen);
     kv_free(e->stage[k].config);
   }

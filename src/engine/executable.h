@@ -29,6 +29,7 @@ typedef struct kv_stage {
   kv_interval *range; /* by input */
   size_t n_shapes;    /* further outputs of the model: shapes without a 0, or the run does not count (lower.h) */
   bool guarded;       /* its last output: a negative number, or the run does not count */
+  bool *nan;          /* by output: with a NaN the run does not count */
   bool refuses;       /* a run that fails does not count: native kernels say what is wrong, or compute it */
   bool by_values;     /* whether one fails depends on values, too */
   bool dynamic;       /* an input has an unknown dimension */

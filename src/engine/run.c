@@ -7,6 +7,7 @@
 #include "engine/executable.h"
 #include "openvino/infer.h"
 #include "openvino/lower.h"
+#include "openvino/nan_guard.h"
 #include "run/runner.h"
 #include "run/shapes.h"
 
@@ -176,6 +177,9 @@ static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native,
   }
   for (size_t i = 0; i < stage->n_shapes; i++) *native |= is_empty_shape(&p->out[s->n_out + i]);
   if (stage->guarded) *native |= *(const float *)p->out[p->n_out - 1].data >= 0;
+  for (size_t i = 0; i < s->n_out && !*native; i++)
+    if (stage->nan[i])
+      *native = kv_has_nan(p->out[i].dtype, p->out[i].bytes / kvino_dtype_size(p->out[i].dtype), p->out[i].data);
   for (size_t i = 0; i < p->n_out; i++) {
     if (!status && !*native && i < s->n_out)
       status = take_output(r, p, i, value_at(r, s->out[i]));

@@ -4,6 +4,7 @@
 #include "graph/body.h"
 #include "openvino/avoid.h"
 #include "openvino/exactness.h"
+#include "openvino/nan_guard.h"
 
 /* ---- judging ---- */
 
@@ -120,10 +121,14 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
   kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights},
                           {.exactness = j->body[1], .weights = l->weights}};
+  bool *nan[2] = {NULL, NULL};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
-  for (size_t i = 0; i < n && !s->status; i++)
-    kv_scope_ok(s, kv_rewrite(body[i], lower_node, &inner[i], &lowered[i], s->err));
+  for (size_t i = 0; i < n && !s->status; i++) {
+    inner[i].nan = nan[i] = kv_scope_alloc(s, body[i]->n_nodes + 1, sizeof *nan[i]);
+    if (nan[i] && kv_scope_ok(s, kv_nan_sites(body[i]->n_nodes, body[i]->node, 0, NULL, NULL, nan[i], s->err)))
+      kv_scope_ok(s, kv_rewrite(body[i], lower_node, &inner[i], &lowered[i], s->err));
+  }
   bool guard = inner[0].guard || inner[1].guard;
   for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
   for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], s->err));

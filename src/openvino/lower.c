@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "openvino/avoid.h"
 #include "openvino/guard.h"
+#include "openvino/nan_guard.h"
 
 /* The segment copied: nodes and edges of its own. */
 typedef struct copy {
@@ -121,7 +122,14 @@ void kv_lowering_guard(kv_scope *s, kv_lowering *l, kvino_tensor *guard) {
   l->guard = kvino_tensor_retain(guard);
 }
 
-kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+/* The operands of what drops NaN. */
+static void guard_against_nan(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+  if (!kv_drops_nan(node)) return;
+  for (uint32_t i = 0; i < node->n_in && in[i]; i++)
+    if (kvino_dtype_is_float((kvino_dtype)in[i]->dtype)) kv_lowering_guard(s, l, kv_nan_guard_before(s, node, in[i]));
+}
+
+static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
   const kv_exact_row *row = kv_exact_row_of(node->prim->id);
   kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
   const kv_judged *bodies = kv_exactness_bodies(l->exactness, node);
@@ -130,9 +138,18 @@ kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kv
   kv_case c = kv_case_of(l->exactness, node, room);
   if (kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
+  guard_against_nan(s, l, node, in);
   if (row->substitute) return row->substitute(s, &c, in);
   kvino_tensor *const *apart = kv_weights_apart(s, l->weights, node, in);
   return apart == in ? KV_KEEP : kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, apart));
+}
+
+kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+  kvino_tensors v = lowered(s, l, node, in);
+  if (!l->nan[node->id]) return v;
+  if (!v.v) v = kv_apply_many(s, node->prim->id, &node->attrs, node->n_in, in);
+  if (v.v) kv_lowering_guard(s, l, kv_nan_guard(s, v.v[0]));
+  return v;
 }
 
 /* The rewriting of a segment. */
@@ -147,9 +164,9 @@ static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node
   return origin ? kv_lower_node(s, &g->lowering, origin, in) : KV_KEEP;
 }
 
-static kvino_status rewrite(const kv_exactness *x, const copy *k, kv_lowered *out, kvino_error *err) {
+static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, kv_lowered *out, kvino_error *err) {
   kv_weights weights = {0};
-  segment g = {.lowering = {.exactness = x, .weights = &weights}, .copy = k};
+  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan}, .copy = k};
   kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
   out->refuses = g.lowering.refuses;
   out->guarded = g.lowering.guard != NULL;
@@ -174,11 +191,17 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
     status = add_shape(&k, node[i], err);
     lowered->n_shapes++;
   }
-  if (!status) status = rewrite(x, &k, lowered, err);
+  bool *inside = kv_calloc(node[0]->graph->n_nodes + 1, sizeof *inside);
+  lowered->nan = kv_calloc(n_out + 1, sizeof *lowered->nan);
+  if (!status && (!inside || !lowered->nan)) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
+  if (!status) status = kv_nan_sites(n_nodes, node, n_out, out, lowered->nan, inside, err);
+  if (!status) status = rewrite(x, &k, inside, lowered, err);
+  kv_free(inside);
   copy_end(&k);
   if (status) {
     kv_graph_release(lowered->graph);
-    lowered->graph = NULL;
+    kv_free(lowered->nan);
+    *lowered = (kv_lowered){0};
   }
   return status;
 }

@@ -36,6 +36,7 @@ typedef struct kv_lowered {
   size_t n_shapes; /* further outputs, 1-D i64: where one has a 0 */
   bool guarded;    /* the last output, a float32 number: where it is not negative */
   bool refuses;    /* where the run fails */
+  bool *nan;       /* by output of the segment: where it has a NaN. Belongs to the caller */
 } kv_lowered;
 
 /* A graph that computes the outputs `out` from the inputs `in` of a segment, in which every node means on OpenVINO what

@@ -137,3 +137,36 @@ def test_scales_do_not_overflow_in_weights():
     check(lambda v: K.matmul(v, w) * 1e20, x)
     check(lambda v: (K.matmul(v, w) + 1.0) * 1e20, x)
     check(lambda v: K.conv(v, kernel) * 1e20, image)
+
+
+# ---- what NaN and infinities do to their neighbours ----
+
+ROWS = np.float32([[np.nan, 1, 2], [1, np.inf, 2], [np.inf, np.inf, 0], [-np.inf, 1, 2], [-np.inf, -np.inf, -np.inf],
+                   [-np.inf, np.nan, 1], [1, 2, 3]])
+SPREADING = {
+    "softmax": K.softmax, "log_softmax": K.log_softmax, "compared": lambda x: K.softmax(x) > 0.5,
+    "largest of softmax": lambda x: K.argmax(K.softmax(x), -1), "marked": lambda x: K.where(K.isnan(K.softmax(x)), 0.0, 1.0),
+    "a column": lambda x: K.softmax(x)[:, 1], "product": lambda x: K.matmul(K.softmax(x), K.ones((3, 2))),
+    "row of a product": lambda x: K.matmul(K.softmax(x), K.ones((3, 2)))[3], "gelu": lambda x: K.gelu(x, approximate=False),
+    "relu of gelu": lambda x: K.relu(K.gelu(x, approximate=False)), "approximate gelu": K.gelu,
+    "top_k": lambda x: K.top_k(x, 2), "sorted": lambda x: K.sort(x, -1),
+    "segment_max": lambda x: K.segment_max(x, np.int32([0, 0, 1, 1, 2, 2, 2]), 3), "fft": lambda x: K.fft((x[:, :2], x[:, 1:])),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", SPREADING)
+def test_nan_and_infinities_spread_as_they_do_natively(name, dynamic):
+    check(SPREADING[name], ROWS, dynamic=dynamic)
+    check(SPREADING[name], np.float32(ROWS[[3, 6, 6, 3, 6, 3, 3]]), dynamic=dynamic)  # -inf masks
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("conv", [K.conv, K.conv_transpose])
+def test_convolutions_of_bfloat16_with_nan(conv, dynamic):
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 4)).astype("float32")
+    x[0, 2, 2, 1], x[0, 5, 5, 0] = np.nan, np.inf
+    kernel = K.cast(normal(3, 3, 4, 4), "bfloat16")
+    got, want = both(lambda v: K.cast(conv(K.cast(v, "bfloat16"), kernel, padding="same"), "float32"), x, dynamic=dynamic)
+    np.testing.assert_array_equal(np.isnan(got[0]), np.isnan(want[0]))
+    np.testing.assert_allclose(got[0], want[0], rtol=0.02, atol=0.05)
