@@ -113,6 +113,13 @@ static kvino_status check_outputs(const kv_ov_model *model, const kv_graph *lowe
   return KVINO_OK;
 }
 
+/* With float32 as the precision of computation, which is the default, the CPU has no other float16. */
+static kv_float16 float16_of(const char *device, size_t n, const kvino_property *properties) {
+  bool other = has_property(n, properties, "precision", "INFERENCE_PRECISION_HINT") ||
+               has_property(n, properties, "execution_mode", "EXECUTION_MODE_HINT");
+  return is_cpu(device) && !other ? KV_FLOAT16_AS_FLOAT32 : KV_FLOAT16_AS_IT_LIKES;
+}
+
 static kvino_status compile_segment(const kv_exactness *x, const char *device, size_t n,
                                     const kvino_property *properties, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
@@ -131,7 +138,8 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   for (size_t i = 0; i < s->n_nodes; i++) /* what shapes alone answer for, here or in a body */
     stage->dynamic |=
         s->node[i]->prim->id == KV_Require || s->node[i]->prim->id == KV_If || s->node[i]->prim->id == KV_Loop;
-  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, &lowered, err));
+  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(device, n, properties), &lowered,
+                  err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
   stage->nan = lowered.nan;

@@ -1,9 +1,12 @@
 /* If and Loop for OpenVINO: whether everything in their bodies is exact there, and the bodies lowered (exactness.h). */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "graph/body.h"
 #include "openvino/avoid.h"
 #include "openvino/exactness.h"
+#include "openvino/float16.h"
 #include "openvino/nan_guard.h"
 
 /* ---- judging ---- */
@@ -89,6 +92,22 @@ static kvino_tensors lower_node(kv_scope *s, kv_rewriter *w, const kv_node *node
   return kv_lower_node(s, w->context, node, in);
 }
 
+/* A flag for each node of the body, not set; NULL on failure. */
+static bool *flags(kv_scope *s, const kv_graph *body) {
+  bool *flag = kv_scope_alloc(s, body->n_nodes + 1, sizeof *flag);
+  return flag ? memset(flag, 0, (body->n_nodes + 1) * sizeof *flag) : NULL;
+}
+
+static void lower_body(kv_scope *s, const kv_lowering *outer, kv_graph *body, kv_lowering *l, kv_graph **lowered) {
+  bool *nan = flags(s, body), *rounded = outer->rounded ? flags(s, body) : NULL;
+  if (s->status) return;
+  if (rounded) kv_float16_results(body->n_nodes, body->node, false, rounded);
+  l->rounded = rounded;
+  l->nan = nan;
+  if (kv_scope_ok(s, kv_nan_sites(body->n_nodes, body->node, 0, NULL, NULL, nan, s->err)))
+    kv_scope_ok(s, kv_rewrite(body, lower_node, l, lowered, s->err));
+}
+
 /* The guard of a body as a result of it: a number for a branch, for a Loop of length 1, to be stacked. A branch that
  * has none while the other one has gives -1. */
 static void add_guard(kv_scope *s, kv_graph *body, kvino_tensor *guard, bool loop) {
@@ -121,14 +140,9 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
   kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights},
                           {.exactness = j->body[1], .weights = l->weights}};
-  bool *nan[2] = {NULL, NULL};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
-  for (size_t i = 0; i < n && !s->status; i++) {
-    inner[i].nan = nan[i] = kv_scope_alloc(s, body[i]->n_nodes + 1, sizeof *nan[i]);
-    if (nan[i] && kv_scope_ok(s, kv_nan_sites(body[i]->n_nodes, body[i]->node, 0, NULL, NULL, nan[i], s->err)))
-      kv_scope_ok(s, kv_rewrite(body[i], lower_node, &inner[i], &lowered[i], s->err));
-  }
+  for (size_t i = 0; i < n && !s->status; i++) lower_body(s, l, body[i], &inner[i], &lowered[i]);
   bool guard = inner[0].guard || inner[1].guard;
   for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
   for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], s->err));

@@ -68,6 +68,7 @@ typedef struct kv_lowering {
   kvino_tensor *guard; /* of the indices so far (guard.h); NULL: none. A reference */
   bool refuses;        /* the plugin refuses indices out of range, and they may be */
   kv_weights *weights; /* of the model, bodies included */
+  const bool *rounded; /* by node: whether its result is rounded to float16; NULL: none */
   const bool *nan;     /* by node: whether its output 0 is looked at (nan_guard.h) */
 } kv_lowering;
 /* One node, and on lowered bodies. What guards it is added to that of the lowering. */

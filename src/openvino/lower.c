@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "openvino/avoid.h"
+#include "openvino/float16.h"
 #include "openvino/guard.h"
 #include "openvino/nan_guard.h"
 
@@ -146,9 +147,11 @@ static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, k
 
 kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensors v = lowered(s, l, node, in);
-  if (!l->nan[node->id]) return v;
+  bool rounded = l->rounded && l->rounded[node->id];
+  if (!l->nan[node->id] && !rounded) return v;
   if (!v.v) v = kv_apply_many(s, node->prim->id, &node->attrs, node->n_in, in);
-  if (v.v) kv_lowering_guard(s, l, kv_nan_guard(s, v.v[0]));
+  if (v.v && rounded) v = kv_one(s, kv_round_float16(s, v.v[0]));
+  if (v.v && l->nan[node->id]) kv_lowering_guard(s, l, kv_nan_guard(s, v.v[0]));
   return v;
 }
 
@@ -164,9 +167,10 @@ static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node
   return origin ? kv_lower_node(s, &g->lowering, origin, in) : KV_KEEP;
 }
 
-static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, kv_lowered *out, kvino_error *err) {
+static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, const bool *rounded, kv_lowered *out,
+                            kvino_error *err) {
   kv_weights weights = {0};
-  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan}, .copy = k};
+  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan, .rounded = rounded}, .copy = k};
   kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
   out->refuses = g.lowering.refuses;
   out->guarded = g.lowering.guard != NULL;
@@ -178,7 +182,7 @@ static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *na
 }
 
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_lowered *lowered, kvino_error *err) {
+                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_lowered *lowered, kvino_error *err) {
   copy k = {0};
   *lowered = (kv_lowered){0};
   kvino_status status = copy_begin(&k, node[0]->graph, n_nodes, err);
@@ -191,11 +195,15 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
     status = add_shape(&k, node[i], err);
     lowered->n_shapes++;
   }
-  bool *inside = kv_calloc(node[0]->graph->n_nodes + 1, sizeof *inside);
+  size_t n_ids = node[0]->graph->n_nodes;
+  bool *inside = kv_calloc(n_ids + 1, sizeof *inside), *rounded = kv_calloc(n_ids + 1, sizeof *rounded);
   lowered->nan = kv_calloc(n_out + 1, sizeof *lowered->nan);
-  if (!status && (!inside || !lowered->nan)) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
+  if (!status && (!inside || !rounded || !lowered->nan))
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   if (!status) status = kv_nan_sites(n_nodes, node, n_out, out, lowered->nan, inside, err);
-  if (!status) status = rewrite(x, &k, inside, lowered, err);
+  if (!status && float16 == KV_FLOAT16_AS_FLOAT32) kv_float16_results(n_nodes, node, true, rounded);
+  if (!status) status = rewrite(x, &k, inside, float16 == KV_FLOAT16_AS_FLOAT32 ? rounded : NULL, lowered, err);
+  kv_free(rounded);
   kv_free(inside);
   copy_end(&k);
   if (status) {

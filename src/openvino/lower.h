@@ -39,6 +39,12 @@ typedef struct kv_lowered {
   bool *nan;       /* by output of the segment: where it has a NaN. Belongs to the caller */
 } kv_lowered;
 
+/* What the device is told to do with floats, where it is not left to itself. */
+typedef enum kv_float16 {
+  KV_FLOAT16_AS_FLOAT32, /* float16 is computed in float32: results in between are rounded here (float16.h) */
+  KV_FLOAT16_AS_IT_LIKES
+} kv_float16;
+
 /* A graph that computes the outputs `out` from the inputs `in` of a segment, in which every node means on OpenVINO what
  * the primitives of `node` mean natively. out->graph belongs to the caller.
  *
@@ -46,6 +52,6 @@ typedef struct kv_lowered {
  * reduced dimension is unknown, the shape of what is reduced is a further output. And it takes something for an index
  * out of range, where natively there is an error: one further output says whether there was one (guard.h). */
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_lowered *lowered, kvino_error *err);
+                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_lowered *lowered, kvino_error *err);
 
 #endif

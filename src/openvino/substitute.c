@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "openvino/exactness.h"
+#include "openvino/float16.h"
 
 /* ---- words of this file ---- */
 
@@ -96,6 +97,8 @@ SUBSTITUTE(arithmetic) {
   kvino_dtype dtype = dtype_of(in[0]);
   kv_prim_id id = c->node->prim->id, logic = logic_of(id);
   if (c->kind == KV_KIND_BOOL && logic != id) return kv_one(s, kv_apply(s, logic, NULL, c->node->n_in, in));
+  if (id == KV_CumSum && dtype == KVINO_BF16) /* it would be rounded at each step */
+    return kv_one(s, to(s, again(s, c, (kvino_tensor *[]){to(s, in[0], KVINO_F32), in[1]}), dtype));
   if (c->kind == KV_KIND_FLOAT && c->node->n_in == 2 && id != KV_CumSum) return kv_sub_chain(s, c, in);
   if (c->kind != KV_KIND_NARROW) return KV_KEEP;
   kvino_tensor *wide[2] = {to(s, in[0], KVINO_I32), c->node->n_in > 1 ? in[1] : NULL};
@@ -217,6 +220,8 @@ static bool has_reciprocal(const kvino_tensor *b) {
  * exactly 1 and costs some 10% of a division in memory; where it is not finite (b is 0 or infinite, or NaN) there is
  * none. */
 static kvino_tensor *divide_floats(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
+  if (a && b && a->dtype == KVINO_BF16) /* of which the plugin loses subnormal reciprocals */
+    return to(s, divide_floats(s, to(s, a, KVINO_F32), to(s, b, KVINO_F32)), KVINO_BF16);
   if (!has_reciprocal(b)) {
     kvino_tensor *tiny = kv_less(s, kv_abs(s, b), number_like(s, b, 0x1p-100));
     kvino_tensor *scale = kv_select(s, tiny, number_like(s, b, 0x1p64), number_like(s, b, 1));
@@ -352,6 +357,17 @@ SUBSTITUTE(is_finite) {
   return kv_one(s, kv_less(s, kv_abs(s, in[0]), number_like(s, in[0], INFINITY)));
 }
 
+/* Its IsInf finds none in what it computes together with it where dimensions are unknown. */
+SUBSTITUTE(is_inf) {
+  (void)c;
+  return kv_one(s, kv_equal(s, kv_abs(s, in[0]), number_like(s, in[0], INFINITY)));
+}
+
+SUBSTITUTE(is_nan) {
+  (void)c;
+  return kv_one(s, kv_not_equal(s, in[0], in[0]));
+}
+
 /* The plugin's powers of 1/2 and -1/2 are roots: NaN of -inf, and -0 of -0. */
 SUBSTITUTE(power) {
   (void)c;
@@ -416,12 +432,19 @@ SUBSTITUTE(trunc) {
 
 /* ---- conversion ---- */
 
+/* The plugin cuts the bits of integers off, and where dimensions are unknown those of floats. */
+static kvino_tensor *to_bfloat16(kv_scope *s, kvino_tensor *x) {
+  kvino_tensor *y = to(s, x, KVINO_F32);
+  return to(s, y && (y != x || y->size < 0) ? kv_round_bfloat16(s, y) : y, KVINO_BF16);
+}
+
 SUBSTITUTE(convert) {
   kvino_dtype wanted = c->node->out[0].dtype;
   kv_kind kind = kv_kind_of(wanted);
   if (wanted == dtype_of(in[0])) return kv_one(s, in[0]);
   if (kind == KV_KIND_BOOL && c->kind != KV_KIND_NARROW) /* the plugin takes NaN and the least i32 for false */
     return kv_one(s, kv_not_equal(s, in[0], number_like(s, in[0], 0)));
+  if (wanted == KVINO_BF16) return kv_one(s, to_bfloat16(s, in[0]));
   if (kind != KV_KIND_NARROW || c->kind == KV_KIND_BOOL) return KV_KEEP;
   return kv_one(s, narrow(s, to(s, in[0], KVINO_I32), wanted));
 }

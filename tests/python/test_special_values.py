@@ -100,6 +100,12 @@ def test_extremes_of_infinities_alone():
     check(lambda v: (K.max(v, 1), K.min(v, 1), K.amax(v), K.min(v, 0)), x)
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_what_is_not_a_number_is_found_behind_other_nodes(dynamic):
+    check(lambda x: tuple(test(f(x)) for test in (K.isnan, K.isinf, K.isfinite)
+                          for f in (lambda v: v * 2.0, K.abs, lambda v: v + v, K.relu, K.negative, lambda v: 1.0 / v)), dynamic=dynamic)
+
+
 CLAMPS = {"relu": K.relu, "relu6": K.relu6, "clip": lambda x: K.clip(x, -1.0, 2.0), "unit": lambda x: K.clip(x, 0.0, 1.0),
           "least": lambda x: K.maximum(x, -1.0), "most": lambda x: K.minimum(x, 2.0), "hard_sigmoid": K.hard_sigmoid,
           "add": lambda x: x + 0.25, "abs": K.abs, "negative": K.negative, "multiply": lambda x: x * 3.0}
@@ -170,3 +176,68 @@ def test_convolutions_of_bfloat16_with_nan(conv, dynamic):
     got, want = both(lambda v: K.cast(conv(K.cast(v, "bfloat16"), kernel, padding="same"), "float32"), x, dynamic=dynamic)
     np.testing.assert_array_equal(np.isnan(got[0]), np.isnan(want[0]))
     np.testing.assert_allclose(got[0], want[0], rtol=0.02, atol=0.05)
+
+
+# ---- small floats ----
+
+HALVES = np.float16([np.nan, np.inf, -np.inf, 0, -0.0, 6e-8, -6e-8, 6.2e-5, 65504, -65504, 40000, 1, -1, .4, -.4, 2.5, 1.1, 1234.5])[None]
+ROUNDED = {
+    "overflow": lambda x: K.isinf(x * 2.0), "overflow and back": lambda x: (x + x) - x, "halves": lambda x: (x * 2.0) / 2.0,
+    "rounding": lambda x: (x + 2048.0) - 2048.0, "underflow": lambda x: K.where(x * 1e-4 > 0.0, 1.0, 0.0), "squares": lambda x: K.sqrt(x * x),
+    "in float32": lambda x: K.cast(x * 1.1, "float32") * 3.0, "signs": lambda x: 1.0 / (x * 1.0),
+    "hard_silu": lambda x: x * K.relu6(x + 3.0) / 6.0,
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", ROUNDED)
+def test_float16_is_rounded_between_nodes(name, dynamic):
+    got, want = both(ROUNDED[name], HALVES, dynamic=dynamic)
+    np.testing.assert_allclose(got[0].astype("float64"), want[0].astype("float64"), rtol=2e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_casts_to_float16_and_back_give_what_numpy_gives(dynamic):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2**32, 100000, dtype="uint64").astype("uint32").view("float32")
+    x = np.concatenate([x, np.float32([1.1, 1e6, -1e6, 65519, 65520, -65520, 2**-24, 2**-25, 1.5 * 2**-25, 0, np.inf, -np.inf, np.nan])])
+    got, _ = both(lambda v: (K.cast(K.cast(v, "float16"), "float32"), K.isinf(K.cast(v, "float16"))), x, dynamic=dynamic)
+    with np.errstate(all="ignore"):
+        want = x.astype("float16").astype("float32")
+    np.testing.assert_array_equal(got[0], want)
+    np.testing.assert_array_equal(got[1], np.isinf(want))
+
+
+def test_a_product_of_float16_overflows():
+    x, w = np.full((2, 4), 200, "float16"), np.full((4, 3), 100, "float16")
+    got, want = both(lambda v: (K.matmul(v, w) - 40000.0, K.isinf(K.matmul(v, w))), x)
+    assert np.isinf(got[0]).all() and np.isinf(want[0]).all() and got[1].all()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("back", ["float32", "float16"])
+def test_casts_to_bfloat16_and_back(back, dynamic):
+    x = np.random.default_rng(0).integers(0, 2**32, 100000, dtype="uint64").astype("uint32").view("float32")
+    x = x[~(np.abs(x) < 2e-38)] if back == "float32" else np.float16([.4, -.4, 1.1, .1, 1234.5, -0.0, np.inf, np.nan])
+    got, want = both(lambda v: K.cast(K.cast(v, "bfloat16"), back), x, dynamic=dynamic)
+    np.testing.assert_array_equal(got[0], want[0])
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "int16"])
+def test_integers_to_bfloat16_are_rounded_to_even(dtype, dynamic):
+    x = np.array([515, 513, 514, 129, -515, 1000, 32767], "int64").astype(dtype)
+    got, want = both(lambda v: K.cast(K.cast(v, "bfloat16"), "float32"), x, dynamic=dynamic)
+    np.testing.assert_array_equal(got[0], want[0])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_running_sums_of_small_floats_are_rounded_once(dtype):
+    got, want = both(lambda v: K.cast(K.cumsum(K.cast(v, dtype)), "float32"), np.ones(600, "float32"))
+    np.testing.assert_array_equal(got[0], want[0])
+
+
+def test_searchsorted_of_unknown_length_gives_int32():
+    got, want = both(K.searchsorted, np.int32([1, 3, 5]), np.int32([0, 4, 9]), dynamic=True)
+    assert got[0].dtype == want[0].dtype == np.int32
+    np.testing.assert_array_equal(got[0], [0, 2, 3])

@@ -1,0 +1,17 @@
+/* float16 on OpenVINO's CPU plugin: it computes float16 in float32 and rounds what leaves the model alone, so that in
+ * between 1e6 is not infinite and 2049 is not 2048. Natively each primitive rounds its result: so do models, by
+ * arithmetic that no transformation takes out. */
+#ifndef KVINO_OPENVINO_FLOAT16_H
+#define KVINO_OPENVINO_FLOAT16_H
+
+#include "run/apply.h"
+
+/* Marks (by node id; false beforehand) the nodes whose result must be rounded: float16 that is computed, not picked,
+ * and that other nodes of the list use; in a body (outer false) also where none does. */
+void kv_float16_results(size_t n_nodes, kv_node *const *node, bool outer, bool *rounded);
+/* x of float16 rounded to float16, overflow to infinity with it. */
+kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x);
+/* x of float32 rounded to what bfloat16 has; stays float32. */
+kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x);
+
+#endif
