@@ -89,7 +89,7 @@ static uint8_t checks(const kv_exactness *x, kv_edge edge) {
   uint8_t check = kv_exactness_assumed(x, edge) ? KV_CHECK_RANGE : 0;
   if (o->dtype == KVINO_BOOL) check |= KV_CHECK_BOOL;
   for (int k = 0; k < o->rank; k++)
-    if (o->shape[k] < 0) check |= KV_CHECK_EMPTY;
+    if (o->shape[k] < 0) check |= KV_CHECK_SIZE;
   return check;
 }
 
@@ -132,7 +132,7 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   for (size_t i = 0; i < s->n_in; i++) {
     stage->check[i] = checks(x, s->in[i]);
-    stage->dynamic |= stage->check[i] & KV_CHECK_EMPTY;
+    stage->dynamic |= stage->check[i] & KV_CHECK_SIZE;
     stage->range[i] = kv_exactness_interval(x, s->in[i]);
   }
   for (size_t i = 0; i < s->n_nodes; i++) /* what shapes alone answer for, here or in a body */

@@ -10,7 +10,7 @@
 /* What an input of an OpenVINO segment may need before each run. */
 enum {
   KV_CHECK_RANGE = 1, /* its values must lie in a range, or the segment runs natively */
-  KV_CHECK_EMPTY = 2, /* it may have no elements: then the segment runs natively */
+  KV_CHECK_SIZE = 2,  /* of no elements, or more than KV_DIMENSION_MAX, the segment runs natively */
   KV_CHECK_BOOL = 4   /* its bytes must be 0 and 1 */
 };
 

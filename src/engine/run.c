@@ -31,7 +31,7 @@ static kvino_tensor **value_at(const run *r, kv_edge edge) { return &r->value[kv
 static uint64_t fingerprint(const run *r, const kv_stage *stage) {
   uint64_t h = 0;
   for (size_t i = 0; stage->dynamic && i < stage->segment->n_in; i++) {
-    if (!(stage->check[i] & KV_CHECK_EMPTY)) continue;
+    if (!(stage->check[i] & KV_CHECK_SIZE)) continue;
     const kvino_tensor *t = value_of(r, stage->segment->in[i]);
     for (int k = 0; k < t->rank; k++) h = kv_mix(h, (uint64_t)t->shape[k]);
   }
@@ -117,7 +117,7 @@ static kvino_status take_input(run *r, const kv_stage *stage, ports *p, size_t i
   uint8_t check = stage->check[i];
   KV_TRY(kvino_tensor_contiguous(t, &p->held[i], r->err));
   if (check) {
-    if (check & KV_CHECK_EMPTY && !t->size) *native = true;
+    if (check & KV_CHECK_SIZE && (!t->size || t->size > KV_DIMENSION_MAX)) *native = true;
     if (check & KV_CHECK_RANGE && !kv_values_within(p->held[i], stage->range[i])) *native = true;
     if (check & KV_CHECK_BOOL) KV_TRY(normalise_bool(&p->held[i], r->err));
   }

@@ -38,7 +38,7 @@ static kvino_status judge_loop(kv_judged *j, const kv_node *node, kv_graph *body
   size_t n = body->n_parameters, carried = (size_t)node->attrs.loop.carried;
   kv_interval *p = kv_malloc(n * sizeof *p);
   if (!p) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body that takes %zu values", n);
-  p[0] = (kv_interval){0, KV_INDEX_MAX, false};
+  p[0] = (kv_interval){0, KV_INDEX_MAX};
   if (in[0].low > 0 && in[0].high < KV_INDEX_MAX) p[0].high = in[0].high - 1;
   for (size_t i = 1; i < n; i++) p[i] = in[kv_body_operand(KV_Loop, i)];
   kvino_status status = KVINO_OK;

@@ -248,7 +248,8 @@ static const char *arg_reduction(const kv_case *c) {
 static const char *sequences(const kv_case *c) {
   int64_t steps = kv_edge_output(c->node->in[0])->shape[1];
   kv_interval lengths = c->in[c->node->n_in - 4];
-  if (steps >= 0 ? lengths.low < steps : !lengths.dimension) return "sequences of different lengths";
+  if (steps >= 0 ? lengths.low < steps : !kv_is_dimension(c->node->in[c->node->n_in - 4]))
+    return "sequences of different lengths";
   for (uint32_t i = c->node->n_in - 3; i < c->node->n_in; i++)
     if (!c->node->in[i].node->constant) return "its weights are computed";
   return kv_edge_output(c->node->in[0])->dtype == KVINO_F32 ? NULL : "other floats than float32";
@@ -367,9 +368,17 @@ static void assume_within(value *v, int64_t low, int64_t high) {
   v->assumed = true;
 }
 
+/* Natively a dimension may be larger than intervals take it to be. */
+static bool measures_unknown(const kv_output *o) {
+  for (int k = 0; k < o->rank; k++)
+    if (o->shape[k] < 0) return true;
+  return false;
+}
+
 /* The values of an output that comes from outside of OpenVINO are taken to be small, and indices to be in range. */
 static void assume(const kv_exactness *x, const kv_node *node, uint32_t output, value *v) {
   kvino_dtype dtype = node->out[output].dtype;
+  for (uint32_t i = 0; i < node->n_in; i++) v->assumed |= measures_unknown(kv_edge_output(node->in[i]));
   if (kv_kind_of(dtype) == KV_KIND_WIDE) assume_within(v, KV_INDEX_MIN, KV_INDEX_MAX);
   if (x->demand && !output && kvino_dtype_is_integer(dtype))
     assume_within(v, x->demand[node->id].low, x->demand[node->id].high);

@@ -56,11 +56,11 @@ static void meet(kv_interval *demand, kv_edge e, kv_interval wanted) {
 
 void kv_index_demands(const kv_graph *g, kv_interval *demand) {
   taken t;
-  for (size_t i = 0; i < g->n_nodes; i++) demand[i] = (kv_interval){INT64_MIN, INT64_MAX, false};
+  for (size_t i = 0; i < g->n_nodes; i++) demand[i] = (kv_interval){INT64_MIN, INT64_MAX};
   for (size_t i = g->n_nodes; i-- > 0;) { /* operands stand before their users */
     const kv_node *node = g->node[i];
     if (taken_from(&(kv_case){.node = node}, &t) && t.n && t.least > 0)
-      meet(demand, node->in[1], (kv_interval){-t.least, t.least - 1, false});
+      meet(demand, node->in[1], (kv_interval){-t.least, t.least - 1});
     else if (moves_indices(node))
       meet(demand, node->in[0], demand[i]);
   }

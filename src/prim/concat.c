@@ -1,6 +1,7 @@
 /* Joining and dividing along an axis: Concat (one strided copy for each operand), Split and VariadicSplit (views). */
 #include <string.h>
 
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -152,4 +153,10 @@ kvino_status kv_eval_concat(kv_call *c) {
     to += x->shape[axis] * y->strides[axis];
   }
   return KVINO_OK;
+}
+
+kv_interval kv_interval_concat(const kv_bounds *b) {
+  kv_interval i = b->in[0];
+  for (uint32_t k = 1; k < b->node->n_in; k++) i = kv_interval_union(i, b->in[k]);
+  return i;
 }

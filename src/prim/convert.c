@@ -1,5 +1,6 @@
 /* Convert: the same elements in another dtype. */
 #include "kernels/elementwise/convert.h"
+#include "prim/interval.h"
 #include "prim/prim.h"
 
 static bool is_integer(int dtype) { return kvino_dtype_is_integer((kvino_dtype)dtype); }
@@ -44,4 +45,9 @@ kvino_status kv_eval_convert(kv_call *c) {
   else if (x->size)
     kv_convert_view(&view, to, c->out[0]->data);
   return KVINO_OK;
+}
+
+kv_interval kv_interval_convert(const kv_bounds *b) {
+  if (kv_bounds_dtype(b) == KVINO_BOOL) return kv_interval_of_dtype(KVINO_BOOL);
+  return kv_interval_fit(kv_bounds_dtype(b), b->in[0].low, kv_interval_top(b->in[0])); /* else it wraps */
 }

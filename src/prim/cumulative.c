@@ -2,6 +2,7 @@
  * recurrences (a, b, axis). */
 #include "kernels/reduce/accumulate.h"
 #include "kernels/recurrence/recurrence.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 
 kvino_status kv_infer_cumulative(kv_call *c) {
@@ -29,6 +30,10 @@ kvino_status kv_eval_cumulative(kv_call *c) {
           c->attrs->cumsum.reverse, outer, x->shape[axis], inner, x->data, c->out[0]->data);
   kvino_tensor_release(x);
   return KVINO_OK;
+}
+
+kv_interval kv_interval_cum_sum(const kv_bounds *b) {
+  return kv_bounds_sum(b, kv_bounds_along(b, 1), b->in[0].low, kv_interval_top(b->in[0]));
 }
 
 /* ---- LinearRecurrence: y[k] = a[k] y[k - 1] + b[k] ---- */

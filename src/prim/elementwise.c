@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "prim/interval.h"
 #include "prim/prim.h"
 
 /* A primitive's loop has its name. */
@@ -36,6 +37,22 @@ static void whole_range(kvino_dtype dtype, double low, double high, int64_t out[
     uint64_t wrapped = v >= beyond ? largest : v < 0 ? (uint64_t)(int64_t)fmax(v, least) : (uint64_t)v;
     out[i] = v < least ? (int64_t)least : (int64_t)wrapped;
   }
+}
+
+static kv_wide as_wide(kvino_dtype dtype, int64_t v) { return dtype == KVINO_U64 ? (kv_wide)(uint64_t)v : v; }
+
+/* a < min ? min : a > max ? max : a, also where min is above max. */
+kv_interval kv_interval_clamp(const kv_bounds *b) {
+  const kv_clamp_attrs *clamp = &b->node->attrs.clamp;
+  kvino_dtype dtype = kv_bounds_dtype(b);
+  int64_t range[2];
+  if (!kvino_dtype_is_integer(dtype)) return kv_interval_of_dtype(dtype);
+  whole_range(dtype, clamp->min, clamp->max, range);
+  kv_wide min = as_wide(dtype, range[0]), max = as_wide(dtype, range[1]), low = b->in[0].low,
+          high = kv_interval_top(b->in[0]);
+  if (min > max) return kv_interval_fit(dtype, max, min);
+  if (kvino_dtype_is_signed(dtype) && high > INT64_MAX) high = INT64_MAX;
+  return kv_interval_fit(dtype, low < min ? min : low > max ? max : low, high < min ? min : high > max ? max : high);
 }
 
 /* False where the formula has none. */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/access/positions.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -216,6 +217,9 @@ kvino_status kv_eval_gather(kv_call *c) {
   kvino_tensor_release(indices);
   return status;
 }
+
+/* Of any way of gathering; OpenVINO gives 0 for indices out of range. */
+kv_interval kv_interval_gather(const kv_bounds *b) { return kv_interval_union(b->in[0], (kv_interval){0, 0}); }
 
 /* ---- GatherElements: x, indices of x's rank and, but for the axis, shape ---- */
 

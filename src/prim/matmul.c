@@ -6,6 +6,7 @@
 #include "kernels/linalg/blas.h"
 #include "kernels/linalg/gemm.h"
 #include "prim/floats.h"
+#include "prim/interval.h"
 
 /* Rows and columns of an operand as a matrix; a vector is a row on the left and a column on the right. */
 typedef struct sides {
@@ -82,6 +83,14 @@ kvino_status kv_infer_mat_mul(kv_call *c) {
   y->rank = rank;
   y->dtype = (kvino_dtype)a->dtype;
   return KVINO_OK;
+}
+
+kv_interval kv_interval_mat_mul(const kv_bounds *b) {
+  const kv_output *x = kv_bounds_operand(b, 0);
+  bool second = b->node->attrs.matmul.transpose_a && x->rank > 1;
+  kv_wide low, high;
+  kv_interval_product(b->in[0], b->in[1], &low, &high);
+  return kv_bounds_sum(b, x->rank ? x->shape[x->rank - (second ? 2 : 1)] : -1, low, high);
 }
 
 /* ---- eval ---- */

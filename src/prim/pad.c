@@ -2,6 +2,7 @@
  * forth where a pad is longer than the axis. */
 #include <string.h>
 
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -158,4 +159,8 @@ kvino_status kv_eval_pad(kv_call *c) {
     s.shape[i] = y->shape[i];
   }
   return KVINO_OK;
+}
+
+kv_interval kv_interval_pad(const kv_bounds *b) {
+  return kv_interval_union(b->in[0], b->node->n_in > 3 ? b->in[3] : (kv_interval){0, 0});
 }

@@ -5,6 +5,7 @@
 #include "base/convert.h"
 #include "base/threads.h"
 #include "prim/index.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -135,6 +136,11 @@ kvino_status kv_eval_range(kv_call *c) {
   return KVINO_OK;
 }
 
+kv_interval kv_interval_range(const kv_bounds *b) {
+  kv_interval i = kv_interval_union(b->in[0], b->in[1]);
+  return kv_interval_fit(kv_bounds_dtype(b), i.low, kv_interval_top(i));
+}
+
 /* ---- Eye: rows, columns, diagonal [, batch shape] ---- */
 
 kvino_status kv_infer_eye(kv_call *c) {
@@ -184,6 +190,11 @@ kvino_status kv_eval_eye(kv_call *c) {
   for (char *p = y->data; p < y->data + y->size * size; p += plane)
     for (int64_t i = 0; i < n; i++) memcpy(p + ((row + i) * columns + column + i) * size, one, (size_t)size);
   return KVINO_OK;
+}
+
+kv_interval kv_interval_eye(const kv_bounds *b) {
+  (void)b;
+  return (kv_interval){0, 1};
 }
 
 /* ---- OneHot: indices, depth, on, off; an index outside gives a row of `off` ---- */
@@ -237,3 +248,5 @@ kvino_status kv_eval_one_hot(kv_call *c) {
   kvino_tensor_release(order);
   return KVINO_OK;
 }
+
+kv_interval kv_interval_one_hot(const kv_bounds *b) { return kv_interval_union(b->in[2], b->in[3]); }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "kernels/nonzero/nonzero.h"
+#include "prim/interval.h"
 #include "prim/prim.h"
 
 static kv_view view_of(const kvino_tensor *x) {
@@ -118,6 +119,24 @@ kvino_status kv_eval_reduce(kv_call *c) {
   KV_TRY(kv_axes_operand(c->in[1], x.rank, reduced, c->err));
   KV_TRY(kv_call_alloc(c, 0));
   return kv_reduce(operation(c), &x, reduced, c->out[0]->data, c->err);
+}
+
+kv_interval kv_interval_reduce_sum(const kv_bounds *b) {
+  return kv_bounds_sum(b, kv_bounds_along(b, 1), b->in[0].low, kv_interval_top(b->in[0]));
+}
+
+kv_interval kv_interval_reduce_prod(const kv_bounds *b) {
+  int64_t n = kv_bounds_along(b, 1);
+  kv_wide low = 1, high = 1, bound = 1;
+  kv_interval x = b->in[0];
+  if (n < 0 || n > 64) return kv_interval_of_dtype(kv_bounds_dtype(b));
+  for (int64_t i = 0; i < n; i++) { /* the magnitude grows or ends at 0 */
+    kv_wide top = kv_interval_top(x);
+    bound = kv_wide_product(bound, -(kv_wide)x.low > top ? -(kv_wide)x.low : top);
+    if (bound > high) high = bound;
+    if (x.low <= 0) low = x.low < 0 ? -high : 0;
+  }
+  return kv_interval_fit(kv_bounds_dtype(b), low, high);
 }
 
 /* ---- indices and counts ---- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "prim/interval.h"
 #include "prim/known.h"
 
 /* ---- Reshape: operand 1 is the shape ---- */
@@ -240,4 +241,16 @@ kvino_status kv_eval_shape_of(kv_call *c) {
     }
   }
   return KVINO_OK;
+}
+
+/* An unknown dimension is no larger than the number of elements, divided by the dimensions that are known. */
+kv_interval kv_interval_shape_of(const kv_bounds *b) {
+  const kv_output *x = kv_bounds_operand(b, 0);
+  kv_interval all = {x->rank ? INT64_MAX : 0, 0};
+  int64_t most = KV_DIMENSION_MAX;
+  for (int k = 0; k < x->rank; k++)
+    if (x->shape[k] > 0) most /= x->shape[k];
+  for (int k = 0; k < x->rank; k++)
+    all = kv_interval_union(all, x->shape[k] < 0 ? (kv_interval){0, most} : (kv_interval){x->shape[k], x->shape[k]});
+  return all;
 }

@@ -6,6 +6,7 @@
 #include "kernels/reduce/accumulate.h"
 #include "kernels/access/positions.h"
 #include "prim/index.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 
 static kvino_status read_reduction(kv_call *c, const char *name, bool elements, kv_combination *op) {
@@ -88,6 +89,16 @@ kvino_status kv_infer_scatter_update(kv_call *c) {
   KV_TRY(check_updates(c, rank, shape));
   kv_call_spec(c, 0, (kvino_dtype)x->dtype, x->rank, x->shape);
   return KVINO_OK;
+}
+
+/* Of any way of scattering: what replaces, or the larger or smaller of both. */
+kv_interval kv_interval_scatter(const kv_bounds *b) {
+  if (b->node->prim->id != KV_ScatterUpdate) {
+    const char *how = b->node->attrs.scatter.reduction; /* the first field of both groups */
+    if (how && strcmp(how, "none") && strcmp(how, "min") && strcmp(how, "max"))
+      return kv_interval_of_dtype(kv_bounds_dtype(b));
+  }
+  return kv_interval_union(b->in[0], b->in[2]);
 }
 
 kvino_status kv_eval_scatter_update(kv_call *c) {

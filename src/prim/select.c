@@ -1,5 +1,6 @@
 /* Select: elements of one operand or the other, by a condition. */
 #include "kernels/elementwise/elementwise.h"
+#include "prim/interval.h"
 #include "prim/prim.h"
 
 static kv_view view_of(const kvino_tensor *t) {
@@ -23,3 +24,5 @@ kvino_status kv_eval_select(kv_call *c) {
     kv_select_views(&condition, &then, &otherwise, c->spec[0].rank, c->spec[0].shape, c->out[0]->data);
   return KVINO_OK;
 }
+
+kv_interval kv_interval_select(const kv_bounds *b) { return kv_interval_union(b->in[1], b->in[2]); }

@@ -1,5 +1,6 @@
 /* Slice (a view, of any step) and SliceScatter, which writes into such a slice of a copy. Bounds are Python's: negative
  * ones count from the end, those outside are clamped. */
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -146,3 +147,5 @@ kvino_status kv_eval_slice_scatter(kv_call *c) {
   kv_copy_strided(kvino_dtype_size((kvino_dtype)y->dtype), u->rank, u->shape, to, strides, u->data, u->strides);
   return KVINO_OK;
 }
+
+kv_interval kv_interval_slice_scatter(const kv_bounds *b) { return kv_interval_union(b->in[0], b->in[1]); }

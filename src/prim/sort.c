@@ -8,6 +8,7 @@
 #include "kernels/access/positions.h"
 #include "kernels/order/radix.h"
 #include "kernels/order/sort.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 
 static kvino_status check_index_dtype(kv_call *c, kvino_dtype dtype) {
@@ -215,6 +216,8 @@ kvino_status kv_infer_topk(kv_call *c) {
   }
   return KVINO_OK;
 }
+
+kv_interval kv_interval_top_k(const kv_bounds *b) { return b->output ? kv_interval_places(b) : b->in[0]; }
 
 static bool is_max(const kv_call *c) { return !c->attrs->topk.mode || !strcmp(c->attrs->topk.mode, "max"); }
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "kernels/order/order.h"
 #include "kernels/order/sort.h"
+#include "prim/interval.h"
 #include "prim/known.h"
 #include "tensor/copy.h"
 
@@ -36,6 +37,8 @@ kvino_status kv_infer_unique(kv_call *c) {
   kv_call_spec(c, 3, a->count_element_type, 1, &unknown);
   return KVINO_OK;
 }
+
+kv_interval kv_interval_unique(const kv_bounds *b) { return b->output ? kv_interval_positions(b) : b->in[0]; }
 
 /* n items of m elements each, contiguous. */
 typedef struct items {

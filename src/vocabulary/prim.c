@@ -20,10 +20,14 @@ const kv_prim kv_prims[KV_PRIM_COUNT] = {
 #define OPSET_COMPOSED(...) NULL
 #define OPSET_NATIVE(...) NULL
 #define OPSET_ABSENT NULL
+#define INTERVAL_INTERVAL(function) kv_interval_##function
+#define INTERVAL_ANY NULL
 #define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, layout, gradient, traits) \
-  [KV_##Name] = {KV_##Name,      #Name,  OPSET_##openvino,    COUNT_##operands,                                        \
-                 MANY_##outputs, traits, FIELDS_##attributes, kv_infer_##infer,                                        \
-                 kv_eval_##eval},
+  [KV_##Name] = {KV_##Name,           #Name,                                                                           \
+                 OPSET_##openvino,    COUNT_##operands,                                                                \
+                 MANY_##outputs,      traits,                                                                          \
+                 FIELDS_##attributes, kv_infer_##infer,                                                                \
+                 kv_eval_##eval,      INTERVAL_##interval},
 #include "vocabulary/prims.def"
 #undef PRIM
 };

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "vocabulary/attrs.h"
+#include "vocabulary/interval.h"
 
 struct kv_call; /* call.h */
 
@@ -48,6 +49,7 @@ typedef struct kv_prim {
   const kv_attr_field *(*fields)(void);
   kvino_status (*infer)(struct kv_call *);
   kvino_status (*eval)(struct kv_call *);
+  kv_interval (*interval)(const kv_bounds *); /* NULL: any value of the dtype */
 } kv_prim;
 
 extern const kv_prim kv_prims[KV_PRIM_COUNT]; /* by id */
@@ -55,12 +57,17 @@ static inline const kv_prim *kv_prim_get(kv_prim_id id) { return &kv_prims[id]; 
 /* By OpenVINO's name; NULL where there is none. */
 const kv_prim *kv_prim_find(const char *name);
 
-/* infer and eval functions: declared from the lines, so that a missing one is a link error. The primitives stand above
- * (prim/, and run/ where evaluating means running a body). */
-#define PRIM(Name, function, operands, outputs, attributes, infer, eval, ...)                                          \
+/* infer, eval and interval functions: declared from the lines, so that a missing one is a link error. The primitives
+ * stand above (prim/, and run/ where evaluating means running a body). */
+#define KV_DECLARE_INTERVAL(function) kv_interval kv_interval_##function(const kv_bounds *);
+#define KV_DECLARE_ANY
+#define PRIM(Name, function, operands, outputs, attributes, infer, eval, openvino, interval, ...)                      \
   kvino_status kv_infer_##infer(struct kv_call *);                                                                     \
-  kvino_status kv_eval_##eval(struct kv_call *);
+  kvino_status kv_eval_##eval(struct kv_call *);                                                                       \
+  KV_DECLARE_##interval
 #include "vocabulary/prims.def"
 #undef PRIM
+#undef KV_DECLARE_INTERVAL
+#undef KV_DECLARE_ANY
 
 #endif

@@ -206,27 +206,30 @@ static void test_intervals(void **state) {
   (void)state;
   build b;
   build_begin(&b);
-  kvino_tensor *x = parameter(&b, KVINO_F32, SHAPE(-1, 7));
-  kvino_tensor *shape = kv_shape_of(&b.s, x, (kv_output_type_attrs){.output_type = KVINO_I64});
-  kvino_tensor *batch =
-      kv_gather(&b.s, shape, kv_int(&b.s, KVINO_I64, 0), kv_int(&b.s, KVINO_I64, 0), (kv_gather_attrs){0});
-  kvino_tensor *size = kv_multiply(&b.s, kv_multiply(&b.s, batch, batch), kv_int(&b.s, KVINO_I64, 64));
+  kvino_tensor *x = parameter(&b, KVINO_F32, SHAPE(-1, 7, -1));
+  kvino_tensor *shape = kv_shape_of(&b.s, x, (kv_output_type_attrs){.output_type = KVINO_I64}), *dimension[2];
+  for (int i = 0; i < 2; i++)
+    dimension[i] =
+        kv_gather(&b.s, shape, kv_int(&b.s, KVINO_I64, 2 * i), kv_int(&b.s, KVINO_I64, 0), (kv_gather_attrs){0});
+  kvino_tensor *size = kv_multiply(&b.s, kv_multiply(&b.s, dimension[0], kv_int(&b.s, KVINO_I64, 7)), dimension[1]);
+  kvino_tensor *batches = kv_multiply(&b.s, dimension[0], dimension[0]);
   kvino_tensor *ids = parameter(&b, KVINO_I64, SHAPE(5));
   kvino_tensor *next = kv_add(&b.s, ids, kv_int(&b.s, KVINO_I64, 1)), *square = kv_multiply(&b.s, ids, ids);
   kvino_tensor *rest = kv_floor_mod(&b.s, square, kv_int(&b.s, KVINO_I64, 10));
-  kvino_tensor *all[] = {size, next, square, rest};
-  for (int i = 0; i < 4; i++) result(&b, all[i]);
-  kv_edge e[4];
-  for (int i = 0; i < 4; i++) e[i] = kv_tensor_edge(all[i]);
+  kvino_tensor *all[] = {size, next, square, rest, batches};
+  for (int i = 0; i < 5; i++) result(&b, all[i]);
+  kv_edge e[5];
+  for (int i = 0; i < 5; i++) e[i] = kv_tensor_edge(all[i]);
   kv_graph *g = build_end(&b);
   kv_exactness *exact = NULL;
   OK(kv_exactness_new(g, &exact, ERR));
-  assert_null(kv_exactness_native(exact, e[0].node)); /* a product of dimensions */
+  assert_null(kv_exactness_native(exact, e[0].node)); /* the number of elements */
   assert_false(kv_exactness_assumed(exact, e[0]));
   assert_null(kv_exactness_native(exact, e[1].node)); /* if the ids fit */
   assert_true(kv_exactness_assumed(exact, e[1]));
   assert_non_null(kv_exactness_native(exact, e[2].node)); /* may overflow */
   assert_null(kv_exactness_native(exact, e[3].node));     /* after its operand has been looked at */
+  assert_non_null(kv_exactness_native(exact, e[4].node)); /* dimensions multiplied, but no size of a tensor */
   kv_exactness_free(exact);
   kv_graph_release(g);
 }
@@ -235,7 +238,7 @@ static void test_values_that_fit(void **state) {
   (void)state;
   const int64_t values[] = {0,         KV_INDEX_MAX, KV_INDEX_MIN,    KV_INDEX_MAX + 1, KV_INDEX_MIN - 1,
                             INT64_MIN, INT64_MAX,    (int64_t)1 << 32};
-  const kv_interval small = {KV_INDEX_MIN, KV_INDEX_MAX, false};
+  const kv_interval small = {KV_INDEX_MIN, KV_INDEX_MAX};
   for (int i = 0; i < 8; i++) {
     kvino_tensor *t = NULL;
     OK(kv_tensor_ints(1, &values[i], &t, ERR));
