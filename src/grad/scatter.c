@@ -229,3 +229,22 @@ void kv_grad_scatter(kv_grad *g) {
   else
     multiplied(g);
 }
+
+/* Divided among all rows that equal the largest of their segment. */
+void kv_grad_segment_max(kv_grad *g) {
+  kv_scope *s = g->s;
+  kvino_tensor *x = g->in[0], *ids = g->in[1], *y = g->out[0], *d = g->d_out[0], *column = KV_VECTOR(s, 1);
+  if (!x || !y || !y->shape[0]) return;
+  kvino_tensor *n = kv_cast(s, g->in[2], (kvino_dtype)ids->dtype), *zero = kv_like(s, ids, 0);
+  kvino_tensor *inside = kv_logical_and(s, kv_greater_equal(s, ids, zero), kv_less(s, ids, n));
+  kvino_tensor *place = kv_select(s, inside, ids, zero), *first = kv_int(s, KVINO_I64, 0);
+  kvino_tensor *won = kv_equal(s, x, kv_gather(s, y, place, first, (kv_gather_attrs){.batch_dims = 0}));
+  for (int k = 1; k < x->rank; k++) inside = kv_unsqueeze(s, inside, KV_VECTOR(s, k));
+  won = kv_logical_and(s, won, inside);
+  kvino_dtype work = kv_work_dtype((kvino_dtype)x->dtype);
+  kvino_tensor *winners = kv_scatter_nd_update(s, kv_cast(s, kv_zeros_like(s, y), work), kv_unsqueeze(s, place, column),
+                                               kv_cast(s, won, work), (kv_scatter_nd_attrs){.reduction = "sum"});
+  kvino_tensor *share =
+      kv_gather(s, kv_divide(s, kv_cast(s, d, work), winners), place, first, (kv_gather_attrs){.batch_dims = 0});
+  g->d_in[0] = kv_cast(s, kv_select(s, won, share, kv_like(s, share, 0)), (kvino_dtype)x->dtype);
+}

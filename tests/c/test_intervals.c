@@ -102,6 +102,7 @@ static const example examples[KV_PRIM_COUNT] = {
     [KV_ScatterUpdate] = {{X(4), AT(0, 4, 2), X(2), AXIS(0)}, NO_ATTRIBUTES},
     [KV_ScatterElementsUpdate] = {{X(4), AT(0, 4, 2), X(2), AXIS(0)}, {.scatter = {.reduction = "max"}}},
     [KV_ScatterNDUpdate] = {{X(4), AT(0, 4, 2, 1), X(2)}, {.scatter_nd = {.reduction = "min"}}},
+    [KV_SegmentMax] = {{X(4, 2), AT(-1, 4, 4), AXIS(3)}, {.segment = {.fill_mode = "lowest"}}},
     [KV_OneHot] = {{AT(0, 3, 4), AXIS(3), ONES, ONES}, {.one_hot = {.axis = -1}}},
     [KV_Eye] = {{AXIS(3), AXIS(4), AXIS(1)}, {.output_type = {.output_type = KVINO_I32}}},
     [KV_Range] = {{AT(-9, 9), AT(-99, 99), AXIS(3)}, {.output_type = {.output_type = KVINO_I8}}},
@@ -279,7 +280,19 @@ static void test_every_interval_function(void **state) {
   }
 }
 
+/* OpenVINO 2025.0, the oldest that is supported, reads opset16. */
+static void test_every_opset_is_read_by_all(void **state) {
+  (void)state;
+  for (int id = 0; id < KV_PRIM_COUNT; id++) {
+    const char *opset = kv_prim_get((kv_prim_id)id)->opset;
+    if (!opset) continue;
+    assert_int_equal(strncmp(opset, "opset", 5), 0);
+    assert_in_range(atoi(opset + 5), 1, 16);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_interval_function)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_interval_function),
+                                     cmocka_unit_test(test_every_opset_is_read_by_all)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ ABSOLUTE = {"Erf": 1e-6, "Mish": 2e-6, "Tan": 1e-5, "Sin": 1e-6, "Cos": 1e-6, "A
             "Tanh": 1e-6, "Swish": 1e-6, "HSwish": 1e-6, "Exp": 1e-6, "Sigmoid": 1e-6}
 UNARY = """Abs Negative Sign Ceiling Floor Trunc Sqrt Rsqrt Reciprocal ReLU HSwish HSigmoid SoftSign Exp Expm1 Log Log1p Log2
 Log10 Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Erf Sigmoid Swish SoftPlus Mish IsNaN IsInf IsFinite
-LogicalNot BitwiseNot Exp2 Cbrt Angle""".split()
+LogicalNot BitwiseNot Exp2 Cbrt ErfInv Angle""".split()
 BINARY = """Add Subtract Multiply Divide Maximum Minimum SquaredDifference Equal NotEqual Less LessEqual Greater GreaterEqual
 LogicalAnd LogicalOr LogicalXor BitwiseAnd BitwiseOr BitwiseXor Power FloorDivide FloorMod Mod PReLU BitwiseLeftShift
 BitwiseRightShift FMax FMin Heaviside Hypot""".split()
@@ -73,6 +73,32 @@ BitwiseRightShift FMax FMin Heaviside Hypot""".split()
 @pytest.mark.parametrize("name", UNARY)
 def test_unary(name, dtype):
     check(lambda g, x: g.call(name, x), data(dtype, 300), absolute=ABSOLUTE.get(name, 0))
+
+
+def test_erf_inv_between_its_ends():
+    x = np.concatenate([[-1, 1, -0.0, 0.0, 1.5, 1 - 2**-24], np.linspace(-1, 1, 4001), 1 - np.logspace(-7, -1, 500), np.logspace(-30, 0, 500)])
+    check(lambda g, a: g.call("ErfInv", a), x.astype("float32"))
+
+
+@pytest.mark.parametrize("ids", ["int32", "int64"])
+@pytest.mark.parametrize("fill_mode", ["zero", "lowest"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_segment_max(dtype, fill_mode, ids):
+    """Segments of NaN, of minus infinities alone and of nothing; ids below and above those there are, in no order."""
+    x, i = data(dtype, 60).reshape(20, 3), np.random.default_rng(3).integers(-3, 12, 20).astype(ids)
+    if np.dtype(dtype).kind == "f":
+        x[i == 2], x[i == 4] = -np.inf, np.finfo(dtype).min
+        x[i == 5, 1] = np.nan
+    lowest = False if dtype == "bool" else -np.inf if x.dtype.kind == "f" else np.iinfo(dtype).min
+    expected = np.full((10, 3), 0 if fill_mode == "zero" else lowest, dtype)
+    for k in range(10):
+        if (i == k).any():
+            expected[k] = x[i == k].max(0)
+    for dynamic in (False, True):
+        check(lambda g, a, b: g.call("SegmentMax", a, b, np.array(10, "int64"), fill_mode=fill_mode), x, i, dynamic=dynamic)
+    g = Graph()
+    g.result(g.call("SegmentMax", *[g.parameter(a.dtype.name, a.shape) for a in (x, i)], np.array(10, "int64"), fill_mode=fill_mode))
+    np.testing.assert_array_equal(g.compile("native")(x, i), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -34,6 +34,10 @@ static kvino_tensor *segments(kv_scope *s, kvino_tensor *data, kvino_tensor *ids
     kvino_tensor *largest = kv_reduce_max(s, ids, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = true});
     rows = kv_add(s, largest, kv_int(s, index, 1));
   }
+  if (how[0] == 'm' && how[1] == 'a') {
+    kvino_tensor *n = kv_squeeze(s, rows, KV_VECTOR(s, 0));
+    return kv_segment_max(s, data, ids, n, (kv_segment_attrs){.fill_mode = "lowest"});
+  }
   kvino_tensor *outside = kv_logical_or(s, kv_less(s, ids, zero), kv_greater_equal(s, ids, rows));
   ids = kv_select(s, outside, rows, ids);
   kvino_tensor *more = kv_cast(s, kv_add(s, rows, kv_int(s, index, 1)), KVINO_I64);
