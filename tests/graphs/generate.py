@@ -6,7 +6,7 @@ import numpy as np
 
 import kvino
 from graphs import arguments, arrays
-from graphs.program import Body, Program, Ref, Step, call, mapped, value_of
+from graphs.program import Body, Program, Ref, Step, call, mapped, needed, value_of
 
 LARGEST = 3000  # elements of a value
 TRIES = 12  # arguments tried for a step before it is left out
@@ -190,6 +190,7 @@ class Generator:
             result = inner.step("cast", result, self.dtype(same)) or (Ref(parameters[0]) if parameters else same)
         if inner.raised:  # eager control flow may not come to the error
             return self.body(operands, 0, same)
+        inner.steps = needed(inner.steps, {result.i})
         # The numbers of a body's values are given again outside: theirs become others.
         own = set(parameters) | {o for s in inner.steps for o in s.outs}
         self.bodies += 1

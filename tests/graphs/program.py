@@ -48,14 +48,10 @@ class Program:
 
     def pruned(self):
         """Without what no result needs."""
-        needed, steps = set(self.results), []
-        for step in reversed(self.steps):
-            if needed & set(step.outs):
-                steps.append(step)
-                needed |= refs((step.args, step.kwargs))
-        keep = lambda values: {i: v for i, v in values.items() if i in needed}
-        kept = self.copy(constants=keep(self.constants), steps=steps[::-1])
-        return kept.with_inputs(keep)
+        steps = needed(self.steps, set(self.results))
+        used = set(self.results) | refs([(s.args, s.kwargs) for s in steps])
+        keep = lambda values: {i: v for i, v in values.items() if i in used}
+        return self.copy(constants=keep(self.constants), steps=steps).with_inputs(keep)
 
     def with_inputs(self, f):
         """With f applied to all that has an entry for each input."""
@@ -74,6 +70,16 @@ def mapped(f, tree):
     if isinstance(tree, slice):
         return slice(*(mapped(f, t) for t in (tree.start, tree.stop, tree.step)))
     return f(tree)
+
+
+def needed(steps, results):
+    """The steps that the values of these numbers come from: what no result needs is not computed by a graph."""
+    kept, wanted = [], set(results)
+    for step in reversed(steps):
+        if wanted & set(step.outs):
+            kept.append(step)
+            wanted |= refs((step.args, step.kwargs))
+    return kept[::-1]
 
 
 def refs(tree):

@@ -108,6 +108,11 @@ kvino_tensor *op_in_top_k(kv_scope *s, kvino_tensor *targets, kvino_tensor *pred
   kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *classes = kv_dimension(s, predictions, 1);
   kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, targets), kv_less(s, targets, classes));
   if (predictions->shape[1] == 0) return kv_squeeze(s, inside, KV_VECTOR(s, 1));
+  if (predictions->shape[1] < 0) { /* there may be no class to take: one more, which is above none */
+    kvino_tensor *least = neutral(s, (kvino_dtype)predictions->dtype, "max"), *none = KV_VECTOR(s, 0, 0);
+    kvino_tensor *operands[] = {predictions, none, KV_VECTOR(s, 0, 1), least};
+    predictions = kv_pad(s, 4, operands, (kv_pad_attrs){.pad_mode = "constant"});
+  }
   kvino_tensor *own =
       kv_gather_elements(s, predictions, kv_select(s, inside, targets, zero), (kv_axis_attrs){.axis = 1});
   kvino_tensor *more = kv_cast(s, kv_logical_not(s, kv_less_equal(s, predictions, own)), KVINO_I32);
