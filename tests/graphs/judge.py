@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 import kvino
+from graphs import numpy_check
 from graphs.arrays import FLOAT8
 from graphs.program import call, function_of, mapped, plainly
 
@@ -55,7 +56,7 @@ class Outcome:
 
 
 # (device, which lengths are known when the graph is compiled)
-MODES = [("native", "known"), ("native", "unknown"), ("CPU", "known"), ("CPU", "unknown"), ("CPU", "partly")]
+MODES = [("NumPy", "eager"), ("native", "known"), ("native", "unknown"), ("CPU", "known"), ("CPU", "unknown"), ("CPU", "partly")]
 
 
 def outcome(f, inputs):
@@ -88,15 +89,17 @@ def compiled(program, device, lengths):
 
 
 def judge(program, modes=MODES, first=False):
-    """The disagreements of a program; `first`: at most one."""
-    found = []
-    want = eager(program, program.inputs)
+    """The disagreements of a program; `first`: at most one of a compiled graph."""
+    found, otherwise = [], []
+    want = eager(program, program.inputs, numpy_check.around(otherwise))
+    if ("NumPy", "eager") in modes:
+        found += [Disagreement("NumPy eager", "value", f"{op}: {said}") for op, said in otherwise[:1]]
     others = {"unknown": program.other, "partly": program.partly}
-    for device, lengths in modes:
+    for device, lengths in [m for m in modes if m != ("NumPy", "eager")]:
         f = compiled(program, device, lengths)
         other = others.get(lengths)
         runs = [(program.inputs, want, ""), (program.inputs, want, ", again")]
-        if other:
+        if other and not want.error:  # an error while tracing comes before one of lengths
             runs.insert(1, (other, eager(program, other), ", other lengths"))
         for inputs, expected, label in runs:
             got = outcome(f, inputs.values())

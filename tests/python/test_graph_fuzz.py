@@ -72,3 +72,13 @@ def test_a_failing_program_becomes_small():
     last = program.steps[-1].op
     small = shrink(program, lambda p: any(s.op == last for s in p.steps), 20)
     assert [s.op for s in small.steps] == [last]
+
+
+def test_numpy_contradicts_a_wrong_step():
+    import kvino
+    from graphs.numpy_check import difference
+
+    x = kvino.Tensor(np.array([1.0, 4.0], "float32"))
+    assert difference("sqrt", (x,), {}, [np.array([1.0, 2.0], "float32")]) is None
+    assert "1.0 / 1.5" in difference("sqrt", (x,), {}, [np.array([1.5, 2.0], "float32")])
+    assert "shape" in difference("sum", (x,), {}, [np.array([5.0], "float32")])
