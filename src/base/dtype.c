@@ -30,7 +30,7 @@ const char *kvino_dtype_name(kvino_dtype dtype) {
 size_t kvino_dtype_size(kvino_dtype dtype) { return (unsigned)dtype < KVINO_DTYPE_COUNT ? rows[dtype].size : 0; }
 
 kvino_status kvino_dtype_from_name(const char *name, kvino_dtype *dtype, kvino_error *err) {
-  KV_NOT_NULL(err, name && dtype);
+  KV_NOT_NULL(err, dtype);
   if (!name) return kv_fail(err, KVINO_TYPE, "dtype must be a name, not NULL");
   for (int i = 0; i < KVINO_DTYPE_COUNT; i++)
     if (!strcmp(name, rows[i].name)) {
