@@ -85,6 +85,8 @@ DIFFERENT = {
         ],
         _SHORT,
     ),
+    "binary_crossentropy": "of large logits, which the NumPy backend clips",
+    "saturate_cast": "the NumPy backend's last step wraps at the upper end",
     "mod": "a Python number takes the tensor's dtype, as Keras's symbolic result says",
     "var": "the variance of complex numbers is real, as in NumPy",
     **dict.fromkeys(["dot", "tensordot"], "products of int8 are int32, as in JAX's backend"),

@@ -59,7 +59,6 @@ static kvino_tensor *saturate_float(kv_scope *s, kvino_tensor *x, kvino_dtype dt
 kvino_tensor *op_saturate_cast(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   if (dtype == KVINO_NO_DTYPE) return kv_scope_fail(s, KVINO_TYPE, "dtype must be given");
   if (!x || s->status) return NULL;
-  x = kv_strong(s, x);
   kvino_dtype from = (kvino_dtype)x->dtype;
   if (from == KVINO_BOOL || dtype == KVINO_BOOL || kvino_dtype_is_complex(from) || kvino_dtype_is_complex(dtype))
     return kv_cast(s, x, dtype);
