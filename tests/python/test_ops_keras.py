@@ -85,8 +85,6 @@ DIFFERENT = {
         ],
         _SHORT,
     ),
-    "binary_crossentropy": "of large logits, which the NumPy backend clips",
-    "saturate_cast": "the NumPy backend's last step wraps at the upper end",
     "mod": "a Python number takes the tensor's dtype, as Keras's symbolic result says",
     "var": "the variance of complex numbers is real, as in NumPy",
     **dict.fromkeys(["dot", "tensordot"], "products of int8 are int32, as in JAX's backend"),
@@ -97,6 +95,11 @@ DIFFERENT = {
     "vander": "of bool: numbers",
     **dict.fromkeys(["adaptive_average_pool", "cdist", "psnr"], _INTEGERS),
     **dict.fromkeys(["nonzero", "count_nonzero"], "int64, as NumPy's; kvino's Keras backend asks for int32"),
+}
+# Operators of which some values are others, and why.
+OTHER_VALUES = {
+    "binary_crossentropy": "of large logits, which the NumPy backend clips",
+    "saturate_cast": "the NumPy backend's last step wraps at the upper end",
 }
 # Operators of which the NumPy backend refuses some calls that kvino takes, and why.
 REFUSED = {
@@ -130,6 +133,8 @@ REFUSED = {
     "segment_prod": "ids out of range",
     "in_top_k": "targets out of range",
     "cdist": "bool",
+    "logsumexp": "no elements",
+    "saturate_cast": "bounds of 64 bits",
 }
 # Calls by which kvino means more than Keras does.
 LEFT_OUT = {
@@ -229,7 +234,7 @@ def test_as_keras(of_keras):
         for a, b in zip(ours, results):
             if (a.dtype.name != b.dtype.name and name not in DIFFERENT) or a.shape != b.shape:
                 wrong.append((key, a.dtype.name, a.shape, b.dtype.name, b.shape))
-            elif a.dtype == b.dtype and not np.allclose(
+            elif a.dtype == b.dtype and name not in OTHER_VALUES and not np.allclose(
                 opcheck.wide(a), opcheck.wide(b), rtol=2e-2, atol=2e-2, equal_nan=True
             ):
                 wrong.append((key, "values", a, b))
