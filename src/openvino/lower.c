@@ -94,7 +94,9 @@ static kvino_status copy_output(copy *k, kv_edge e, kvino_error *err) {
 }
 
 bool kv_may_reduce_nothing(const kv_node *node) {
-  if (!(node->prim->traits & KV_NEEDS_ONE)) return false;
+  kvino_dtype y = node->out[0].dtype;
+  bool counts = node->prim->traits & KV_REDUCES && kvino_dtype_is_integer(y) && y != KVINO_BOOL;
+  if (!(node->prim->traits & KV_NEEDS_ONE) && !counts) return false;
   const kv_output *x = kv_edge_output(node->in[0]);
   const kvino_tensor *axes = node->in[1].node->constant;
   for (int64_t i = 0; axes && i < axes->size; i++) {

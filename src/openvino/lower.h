@@ -48,7 +48,8 @@ typedef enum kv_float16 {
 /* A graph that computes the outputs `out` from the inputs `in` of a segment, in which every node means on OpenVINO what
  * the primitives of `node` mean natively. out->graph belongs to the caller.
  *
- * Trap: OpenVINO reduces no elements to the least float, or to 0, where natively there is an error or NaN. Where a
+ * Trap: OpenVINO reduces no elements to the least float, or to 0, where natively there is an error or NaN, and leaves
+ * the integers of such a result as they were in memory. Where a
  * reduced dimension is unknown, the shape of what is reduced is a further output. And it takes something for an index
  * out of range, where natively there is an error: one further output says whether there was one (guard.h). */
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,

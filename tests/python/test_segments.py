@@ -157,3 +157,24 @@ def test_tile_of_one_channel_among_unknown_lengths():
     same_as_eager(lambda x: [K.tile(K.reshape(x, (1, 1, 2, -1)), n) for n in [(1, 2, 1, 3), (2, 2, 2, 2), (1, 1, 2, 1), (3,)]], x,
                   dynamic=True)
     same_as_eager(lambda x: K.tile(K.expand_dims(x, 1), (2, 2, 2)), x, dynamic=True)
+
+
+# ---- values that are empty inside ----
+
+# Of a value v without rows, as only a run can tell.
+OVER_NOTHING = {
+    "sum": K.sum, "sum along": lambda v: K.sum(v, 0), "sum kept": lambda v: K.sum(v, 0, True), "prod": lambda v: K.prod(v, 0),
+    "count": K.count_nonzero, "any": lambda v: K.any(v > 0, 0), "all": lambda v: K.all(v > 0, 0),
+    "of squares": lambda v: K.sum(v * v + 1), "running": lambda v: K.sum(K.cumsum(v, 0)), "tiled": lambda v: K.sum(K.tile(v, (2, 1))),
+    "joined": lambda v: K.sum(K.concatenate([v, v])), "padded": lambda v: K.sum(K.pad(v, ((1, 1), (0, 0)))), "mean": lambda v: K.mean(v, 0),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool", "float32"])
+@pytest.mark.parametrize("name", OVER_NOTHING)
+def test_a_reduction_of_what_is_empty_inside(name, dtype):
+    x = (np.arange(8).reshape(4, 2) % 3).astype(dtype)
+    for empty in (lambda x: K.take(x, K.nonzero(x[:, 0] > 100)[0], 0), lambda x: (x + x)[9:]):
+        for dynamic in (False, True):
+            same_as_eager(lambda x: OVER_NOTHING[name](empty(x)), x, dynamic=dynamic)
