@@ -102,6 +102,7 @@ static const example examples[KV_PRIM_COUNT] = {
     [KV_ScatterUpdate] = {{X(4), AT(0, 4, 2), X(2), AXIS(0)}, NO_ATTRIBUTES},
     [KV_ScatterElementsUpdate] = {{X(4), AT(0, 4, 2), X(2), AXIS(0)}, {.scatter = {.reduction = "max"}}},
     [KV_ScatterNDUpdate] = {{X(4), AT(0, 4, 2, 1), X(2)}, {.scatter_nd = {.reduction = "min"}}},
+    [KV_Require] = {{X(3), {CONDITION, 0, {0}, 0, 0}}, NO_ATTRIBUTES},
     [KV_SegmentMax] = {{X(4, 2), AT(-1, 4, 4), AXIS(3)}, {.segment = {.fill_mode = "lowest"}}},
     [KV_OneHot] = {{AT(0, 3, 4), AXIS(3), ONES, ONES}, {.one_hot = {.axis = -1}}},
     [KV_Eye] = {{AXIS(3), AXIS(4), AXIS(1)}, {.output_type = {.output_type = KVINO_I32}}},
