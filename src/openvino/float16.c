@@ -43,10 +43,18 @@ static bool is_exact(const kv_node *node) {
   }
 }
 
+/* Whether operand i of the node is a product that it adds a constant to: both are rounded once, as biases are in
+ * what is fused. */
+static bool takes_bias(const kv_node *node, uint32_t i) {
+  const kv_node *x = node->in[i].node;
+  return node->prim->id == KV_Add && x->prim->traits & KV_PRODUCT && node->in[1 - i].node->constant;
+}
+
 void kv_float16_results(size_t n, kv_node *const *node, bool outer, bool *rounded) {
   for (size_t j = 0; j < n; j++) {
     if (!outer) rounded[node[j]->id] = true;
-    for (uint32_t i = 0; i < node[j]->n_in; i++) rounded[node[j]->in[i].node->id] = true;
+    for (uint32_t i = 0; i < node[j]->n_in; i++)
+      if (!takes_bias(node[j], i)) rounded[node[j]->in[i].node->id] = true;
   }
   for (size_t j = 0; j < n; j++) {
     bool *r = &rounded[node[j]->id];
