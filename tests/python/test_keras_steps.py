@@ -2,9 +2,12 @@
 frozen since."""
 
 import gc
+import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -15,6 +18,7 @@ if os.environ.get("KERAS_BACKEND") != "kvino":
     pytest.skip("these tests run in a process of their own with KERAS_BACKEND=kvino", allow_module_level=True)
 
 import keras  # noqa: E402
+import keras_trainings  # noqa: E402
 import kvino  # noqa: E402
 from keras import layers, ops  # noqa: E402
 from kvino.keras_backend import steps  # noqa: E402
@@ -74,6 +78,24 @@ def check_predict(model, x=X):
     np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-5)
     return expected
+
+
+# ---- whole trainings ----
+
+
+@pytest.fixture(scope="session")
+def losses_of_jax(tmp_path_factory):
+    file = tmp_path_factory.mktemp("trainings") / "losses.json"
+    subprocess.run([sys.executable, keras_trainings.__file__, str(file)], check=True, env=dict(os.environ, KERAS_BACKEND="jax"))
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("training", keras_trainings.ALL, ids=lambda f: f.__name__)
+def test_losses_are_those_of_jax(training, losses_of_jax):
+    got, expected = training(), losses_of_jax[training.__name__]
+    assert set(got) == set(expected)
+    for name in expected:
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 # ---- a changed model ----

@@ -289,34 +289,45 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_gradients_of_kinds_of_layers(name):
+    """The derivative of the loss by every weight against differences, in double precision. Keras normalizes in single precision
+    whatever the policy."""
+    shape, build = KINDS[name]
+    length, close = (1e-3, 3e-3) if "norm" in name else (1e-6, 1e-5)
+    keras.config.set_dtype_policy("float64")
+    try:
+        inputs = keras.Input(shape)
+        model = keras.Model(inputs, layers.Dense(1)(build(inputs)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x, y = RNG.normal(size=(6, *shape)), RNG.normal(size=(6, 1))
+    values = [v.value for v in model.trainable_variables]
+
+    def loss(values):
+        with keras.StatelessScope(list(zip(model.trainable_variables, values))):
+            return ops.mean(ops.square(model(x, training=True) - y))
+
+    with keras.StatelessScope():
+        gradients = gradients_of(loss, values)
+    for i, (value, gradient) in enumerate(zip(values, gradients)):
+        direction = RNG.normal(size=value.shape)
+        step = length / max(1.0, np.linalg.norm(direction))
+        ends = []
+        for sign in (1, -1):
+            moved = list(values)
+            moved[i] = values[i] + sign * step * direction
+            ends.append(float(loss(moved)))
+        difference = (ends[0] - ends[1]) / (2 * step)
+        np.testing.assert_allclose((np.asarray(gradient) * direction).sum(), difference, rtol=close, atol=close / 10)
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_kinds_of_layers_learn(name):
-    """The derivative of the loss by every weight against differences, then a few steps that lower the loss."""
     shape, build = KINDS[name]
     inputs = keras.Input(shape)
     model = keras.Model(inputs, layers.Dense(1)(build(inputs)))
     x = RNG.normal(size=(6, *shape)).astype("float32")
     y = RNG.normal(size=(6, 1)).astype("float32")
-
-    values = [kvino.Tensor(v.numpy().astype("float64")) for v in model.trainable_variables]
-    others = [v.value for v in model.non_trainable_variables]
-
-    def loss(values):
-        with keras.StatelessScope([(v, ops.cast(w, "float32")) for v, w in zip(model.trainable_variables, values)]):
-            return ops.mean(ops.square(model(x, training=True) - y))
-
-    with keras.StatelessScope():
-        gradients = gradients_of(loss, [v.value for v in model.trainable_variables])
-    assert len(others) == len(model.non_trainable_variables)
-    for i, (value, gradient) in enumerate(zip(values, gradients)):
-        direction = RNG.normal(size=value.shape)
-        step = 1e-2 / max(1.0, np.linalg.norm(direction))
-        ends = []
-        for sign in (1, -1):
-            moved = [np.asarray(v) for v in values]
-            moved[i] = moved[i] + sign * step * direction
-            ends.append(float(loss(moved)))
-        difference = (ends[0] - ends[1]) / (2 * step)
-        np.testing.assert_allclose((np.asarray(gradient) * direction).sum(), difference, rtol=5e-2, atol=2e-2)
     model.compile(keras.optimizers.Adam(0.01), "mse")
     history = model.fit(x, y, epochs=12, verbose=0).history["loss"]
     assert min(history[-3:]) < history[0]
