@@ -76,9 +76,10 @@ class CompiledStep:
         self.trace, self.device, self.patience = trace, device, PATIENCE
         assigned = {id(v) for v in trace.assigned}
         # A number is not worth a constant; it may be a learning rate, or a counter.
-        self.steady = [i for i, v in enumerate(trace.variables) if id(v) not in assigned and len(v.shape)]
+        candidates = enumerate(trace.variables) if bind != "never" else ()
+        self.steady = [i for i, v in candidates if id(v) not in assigned and len(v.shape)]
         self.general = None  # the executable with the fewest constants so far
-        self.executable = self._compile(self.steady if bind else [])
+        self.executable = self._compile(self.steady if bind == "at once" else [])
         self._look()
 
     def _compile(self, places):
@@ -141,7 +142,7 @@ class StepFunction:
     """What Keras calls train_function, test_function and predict_function: given a list of batches, what `step` gives for
     each. Keras drops it, and what is compiled with it, when the model is compiled or a function is made by force.
 
-    bind: whether variables become constants from the beginning. differentiates: the step takes derivatives, which only a
+    bind: when variables become constants: "at once", "later" or "never". differentiates: the step takes derivatives, which only a
     trace has. generalizes: whether a few shapes are followed by a graph for all lengths."""
 
     def __init__(self, model, step, bind, differentiates=False, generalizes=False):
@@ -166,7 +167,7 @@ class StepFunction:
             if x is not None  # an optional input that is not given
         ]
         if self.model.run_eagerly:  # Python's part runs each time
-            return CompiledStep(Trace(self.step, data, tensors), "native", bind=False)(tensors)
+            return CompiledStep(Trace(self.step, data, tensors), "native", bind="never")(tensors)
         with self.lock:
             compiled = self._find(data, tensors)
         if isinstance(compiled, CompiledStep):
