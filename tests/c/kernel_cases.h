@@ -70,7 +70,7 @@ static inline void cases_free(cases *c) {
 
 static inline void record(cases *c, kvino_dtype dtype, int64_t n, const void *values, double near) {
   size_t bytes = (size_t)n * kvino_dtype_size(dtype);
-  if (!c->keep) return;
+  if (!c->keep || !bytes) return;
   if (c->used + bytes > c->room) c->out = realloc(c->out, c->room = 2 * (c->used + bytes));
   c->spans = realloc(c->spans, (c->n_spans + 1) * sizeof *c->spans);
   c->spans[c->n_spans++] = (span){dtype, (size_t)n, c->used, near};
