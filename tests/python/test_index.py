@@ -571,6 +571,17 @@ def test_BinCount_values(dtype, n, values):
         check("BinCount", [x, np.array(n)], expected, constants=constants)
 
 
+@given(st.sampled_from(INDEX_TYPES), st.integers(0, 5), st.lists(st.integers(-2, 7), min_size=1, max_size=20), st.sampled_from(["zero", "lowest"]))
+def test_SegmentMax_rows(dtype, n, ids, fill_mode):
+    x, ids = np.random.default_rng(len(ids)).integers(-50, 50, (len(ids), 2)).astype("int32"), np.array(ids, dtype)
+    expected = np.full((n, 2), 0 if fill_mode == "zero" else np.iinfo("int32").min, "int32")
+    for k in range(n):
+        if (ids == k).any():
+            expected[k] = x[ids == k].max(0)
+    for constants in ((1, 2), ()):
+        check("SegmentMax", [x, ids, np.array(n)], expected, constants=constants, fill_mode=fill_mode)
+
+
 @pytest.mark.parametrize("n", [10, 1 << 17])
 def test_BinCount_on_threads(n):
     x = np.random.default_rng(1).integers(-1, n + 1, 300_000)

@@ -102,6 +102,7 @@ CASES += [
     ("Bitcast", [X], (), {"destination_type": "int32"}),
     ("BinCount", [n([[1, -1], [5, 1]], np.int32), n(4)], (1,), {}),
     ("OrderStatistics", [X, n([0, 3])], (1,), {}),
+    ("SegmentMax", [X, n([1, 0]), n(3)], (1, 2), {"fill_mode": "lowest"}),
 ]
 
 
