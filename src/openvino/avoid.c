@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "passes/layout.h"
 #include "passes/rewrite.h"
 
 static bool has_unit(const kv_output *o) {
@@ -75,8 +76,52 @@ static bool is_tile(const kv_node *node) {
   return is_short_tile(node) || (node->prim->id == KV_Tile && has_one_channel(x->rank, x->shape));
 }
 
+static bool is_elementwise(const kv_node *node) {
+  return kv_layout_habit(node->prim) == KV_ELEMENTWISE && !(node->prim->traits & KV_BY_CHANNEL);
+}
+
+/* How far back two layers are looked for. */
+#define LAYERS_REACH 10
+
+/* Whether so many products of a matrix and constant weights, one after another, end in this node, with elementwise
+ * nodes between and after: what MLPSeqTokenization may make one finished subgraph of. */
+static bool ends_layers(const kv_node *node, int products, int reach) {
+  if (!products) return true;
+  if (!reach || !node->n_in || node->out[0].rank > 2) return false;
+  if (node->prim->id == KV_MatMul)
+    return node->in[1].node->constant && ends_layers(node->in[0].node, products - 1, reach - 1);
+  if (!is_elementwise(node)) return false;
+  for (uint32_t k = 0; k < node->n_in; k++)
+    if (ends_layers(node->in[k].node, products, reach - 1)) return true;
+  return false;
+}
+
+/* Whether the operand's node may be in a subgraph. Of inputs only: y in x - y and x / y, which become x + -y and
+ * x * y^-1. */
+static bool is_computed(const kv_node *node, const kv_node *operand) {
+  if (!operand->n_in) return !operand->constant && !(node->prim->traits & KV_COMMUTATIVE);
+  return !(operand->prim->traits & KV_PRODUCT);
+}
+
+/* Operand i is such layers' result and another one is computed, too: the tokenization of elementwise nodes merges the
+ * subgraphs of all of a node's operands where it may merge one, the finished ones, of which it has no copy, too; it
+ * crashes. */
+static bool is_beside_layers(const kv_node *node, uint32_t i) {
+  bool beside = false;
+  if (node->n_in < 2 || !is_elementwise(node)) return false;
+  for (uint32_t k = 0; k < node->n_in; k++) beside |= k != i && is_computed(node, node->in[k].node);
+  return beside && ends_layers(node->in[i].node, 2, LAYERS_REACH);
+}
+
+static bool is_merged_with_layers(const kv_node *node) {
+  for (uint32_t i = 0; i < node->n_in; i++)
+    if (is_beside_layers(node, i)) return true;
+  return false;
+}
+
 static bool is_avoided(const kv_node *node) {
-  return node->n_in && (is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node));
+  return node->n_in && (is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node) ||
+                        is_merged_with_layers(node));
 }
 
 /* ---- what is written instead ---- */
@@ -145,8 +190,18 @@ static kvino_tensor *tiled(kv_scope *s, kvino_tensor *x, kvino_tensor *repeats) 
   return tiled_around_units(s, x, repeats);
 }
 
+/* Layers' results go in with an axis more: a view stands between them and the node. */
+static kvino_tensor *on_views_of_layers(kv_scope *s, const kv_node *node, kvino_tensor *const *in) {
+  kvino_tensor *x[3] = {NULL};
+  for (uint32_t i = 0; i < node->n_in; i++)
+    x[i] = is_beside_layers(node, i) ? kv_unsqueeze(s, in[i], KV_VECTOR(s, 0)) : in[i];
+  kvino_tensor *y = kv_apply(s, node->prim->id, &node->attrs, node->n_in, x);
+  return y && y->rank > node->out[0].rank ? kv_squeeze(s, y, KV_VECTOR(s, 0)) : y;
+}
+
 static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   (void)w;
+  if (node->n_in <= 3 && is_merged_with_layers(node)) return kv_one(s, on_views_of_layers(s, node, in));
   if (!node->n_in || !kv_is_symbolic(in[0])) return KV_KEEP;
   if (is_tile(node)) return kv_one(s, tiled(s, in[0], in[1]));
   if (is_sunk_abs(node)) return kv_one(s, abs_of_row(s, in[0]));

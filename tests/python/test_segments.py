@@ -2,6 +2,8 @@
 segment and of reductions beside transposes: compiled functions give what the eager calls give."""
 
 import itertools
+import subprocess
+import sys
 
 import kvino
 import numpy as np
@@ -178,3 +180,39 @@ def test_a_reduction_of_what_is_empty_inside(name, dtype):
     for empty in (lambda x: K.take(x, K.nonzero(x[:, 0] > 100)[0], 0), lambda x: (x + x)[9:]):
         for dynamic in (False, True):
             same_as_eager(lambda x: OVER_NOTHING[name](empty(x)), x, dynamic=dynamic)
+
+
+# ---- layers beside what is computed ----
+
+LAYERS = """
+import sys
+import numpy as np, kvino
+K, rng = kvino.ops, np.random.default_rng(1)
+W, V, S = (rng.standard_normal((8, 8), "float32") for _ in range(3))
+b, c = rng.standard_normal((2, 8), "float32")
+dense = lambda x: K.matmul(K.matmul(x, W) + b, V) + c
+gate = lambda x: K.matmul(K.multiply(S[0], K.sigmoid(K.matmul(x, W) + b)), V)
+mlp = lambda x: K.matmul(K.relu(K.matmul(x, W) + b), V) + c
+f = {
+    "subtract": lambda x, y: dense(x) - y,
+    "tanh": lambda x, y: dense(x) + K.tanh(y),
+    "reversed": lambda x, y: K.tanh(y) - dense(x),
+    "maximum": lambda x, y: K.maximum(mlp(x), K.exp(y)),
+    "where": lambda x, y: K.where(x < y, mlp(x), K.tanh(y)),
+    "gradient": lambda x, y: gate(x) * K.sigmoid(y),
+    "residual": lambda x, y: (lambda h: mlp(h) + h)(mlp(x) + x),
+    "more axes": lambda x, y: mlp(x) + K.tanh(K.reshape(y, (4, 1, 8))),
+}[sys.argv[1]]
+x, y = rng.standard_normal((2, 4, 8), "float32")
+want = np.asarray(f(kvino.Tensor(x), kvino.Tensor(y)))
+np.testing.assert_allclose(np.asarray(kvino.function(f)(x, y)), want, rtol=1e-4, atol=1e-4)
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["subtract", "tanh", "reversed", "maximum", "where", "gradient", "residual", "more axes"]
+)
+def test_layers_beside_what_is_computed(name):
+    """OpenVINO's CPU plugin crashed while it compiled: in a process of its own."""
+    run = subprocess.run([sys.executable, "-c", LAYERS, name], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
