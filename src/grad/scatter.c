@@ -244,6 +244,7 @@ void kv_grad_segment_max(kv_grad *g) {
   kvino_dtype work = kv_work_dtype((kvino_dtype)x->dtype);
   kvino_tensor *winners = kv_scatter_nd_update(s, kv_cast(s, kv_zeros_like(s, y), work), kv_unsqueeze(s, place, column),
                                                kv_cast(s, won, work), (kv_scatter_nd_attrs){.reduction = "sum"});
+  winners = kv_maximum(s, winners, kv_like(s, winners, 1)); /* a segment of no rows has none */
   kvino_tensor *share =
       kv_gather(s, kv_divide(s, kv_cast(s, d, work), winners), place, first, (kv_gather_attrs){.batch_dims = 0});
   g->d_in[0] = kv_cast(s, kv_select(s, won, share, kv_like(s, share, 0)), (kvino_dtype)x->dtype);
