@@ -4,6 +4,7 @@
 #   make test     every test                                                make format  clang-format and ruff
 #   make build    .venv with kvino in it                                    make lint    the checks alone
 #   make fuzz     a minute of fuzzing per target (clang)                    make clean   removes build/ and .venv*/
+#   make wheel    dist/kvino-*.whl, which needs nothing of the system
 #   make fuzz-graphs   a minute of random graphs (SECONDS_EACH=...; FUZZ="--seed 7 --operators conv")
 
 SHELL := /bin/bash
@@ -28,7 +29,7 @@ export VIRTUAL_ENV := $(VENV)
 NATIVE_SOURCES := $(shell find include src python cmake tests/c fuzz -type f -not -name '*.pyc' -not -path '*/corpus/*') \
                   CMakeLists.txt CMakePresets.json pyproject.toml
 
-.PHONY: setup venv build run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz fuzz-graphs clean
+.PHONY: setup venv build wheel test-wheel run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz fuzz-graphs clean
 .PHONY: $(STAMPS)/system
 
 # ---- set-up ----
@@ -157,6 +158,14 @@ lint: $(STAMPS)/build $(STAMPS)/lint
 format: $(STAMPS)/lint
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs $(VENV)/bin/clang-format -i
 	$(VENV)/bin/ruff check --fix --quiet python tests bench examples tools
+
+# A wheel that needs nothing of the system, in a build tree of its own: it has another OpenBLAS.
+wheel: $(STAMPS)/system $(STAMPS)/tools requirements/wheel.txt
+	$(VENV)/bin/python $(PIP) -r requirements/wheel.txt
+	$(VENV)/bin/python tools/make_wheel.py build/manylinux
+
+test-wheel: wheel
+	$(VENV)/bin/python tools/check_wheel.py
 
 bench: build peers $(STAMPS)/tests-c
 	$(VENV)/bin/python bench/run.py

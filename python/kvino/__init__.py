@@ -1,8 +1,28 @@
 """kvino: Keras 3 on OpenVINO, in C. Tensors, operators and compiled functions; all of it is kvino._core."""
 
 from kvino._core import *  # noqa: F403
-from kvino._core import __all__, __version__, ops  # noqa: F401
+from kvino._core import __version__, ops  # noqa: F401
+from kvino._core import __all__ as _core_names
 
 import kvino_keras_switch as _switch
+
+__all__ = [*_core_names, "get_include", "get_cmake_dir"]
+
+
+def _path(*names):
+    import os
+
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), *names)
+
+
+def get_include():
+    """The directory of kvino's C headers: `cc -I`."""
+    return _path("include")
+
+
+def get_cmake_dir():
+    """The directory of kvino's CMake package: `cmake -Dkvino_DIR=`; pkg-config's is beside it."""
+    return _path("lib", "cmake", "kvino")
+
 
 _switch.install_if_wanted()

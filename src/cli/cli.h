@@ -27,7 +27,4 @@ int print_help(const command *self);
  * code. */
 int no_arguments(const command *self, int argc, char **argv);
 
-/* Where kvino was installed into a Python environment, OpenVINO is its neighbour there. */
-void find_neighbours(void);
-
 #endif

@@ -19,7 +19,6 @@ static int run(const command *self, int argc, char **argv) {
   kvino_error err;
   kvino_device *devices;
   size_t n;
-  find_neighbours();
   if (kvino_devices_list(&devices, &n, &err)) return fail(self, "%s", err.text);
   int name = width(devices, n, "DEVICE", false), full = width(devices, n, "NAME", true);
   printf("%-*s  %-*s  %s\n", name, "DEVICE", full, "NAME", "CAPABILITIES");

@@ -31,7 +31,6 @@ static int run(const command *self, int argc, char **argv) {
   row("kernels", info.kernels);
   printf("%-10s %d\n", "threads", info.threads);
   printf("%-10s %zu\n", "operators", kvino_op_count());
-  find_neighbours();
   if (kvino_openvino_get_info(&openvino, &err)) {
     row("OpenVINO", err.text);
     return DONE; /* to find that out is what the command is for */

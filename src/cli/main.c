@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
-#include <glob.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,23 +40,6 @@ int no_arguments(const command *self, int argc, char **argv) {
   for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
     return c == 'h' ? print_help(self) : misuse(self, NULL);
   return optind < argc ? misuse(self, "it takes no arguments") : -1;
-}
-
-void find_neighbours(void) {
-  static const char tail[] = "/lib/python3*/site-packages/openvino/libs";
-  char pattern[PATH_MAX + sizeof tail];
-  char *self = realpath("/proc/self/exe", NULL);
-  char *slash = self ? strrchr(self, '/') : NULL; /* of <prefix>/bin/kvino, twice */
-  if (slash) *slash = 0;
-  if (slash && (slash = strrchr(self, '/'))) {
-    *slash = 0;
-    glob_t found;
-    snprintf(pattern, sizeof pattern, "%s%s", self, tail);
-    if (!glob(pattern, 0, NULL, &found))
-      for (size_t i = found.gl_pathc; i-- > 0;) kvino_openvino_add_hint(found.gl_pathv[i], NULL);
-    globfree(&found);
-  }
-  free(self);
 }
 
 static int usage(FILE *to) {
