@@ -88,6 +88,8 @@ int tensor_type_init(PyObject *module);
 PyObject *shape_tuple(int rank, const int64_t *shape);
 /* One row of the table on concrete or symbolic tensors; the GIL is released where there is much to do. */
 PyObject *call_used(used_op which, const kvino_arg *args);
+/* kvino.ops.NAME called as METH_FASTCALL | METH_KEYWORDS calls it (ops.c). */
+PyObject *call_operator(const char *name, PyObject *const *args, Py_ssize_t n, PyObject *keywords);
 /* `elements`: how much the call reads. */
 int call_op(const kvino_op *op, const kvino_arg *args, int64_t elements, kvino_tensors *out);
 /* Results that share memory with the concrete ones of these operands become copies; the list is cleared on failure. */
@@ -147,7 +149,8 @@ void deferred_release(void *context);
 /* ---- dtypes (dtype.c) ---- */
 
 int dtype_init(void);
-PyObject *dtype_object(kvino_dtype dtype); /* the name, interned; borrowed */
+PyObject *dtype_object(kvino_dtype dtype);    /* the name, interned; borrowed */
+PyObject *dtype_of_tensor(kvino_dtype dtype); /* what a tensor's attribute is: a str with attributes; borrowed */
 /* From a name, a NumPy dtype, bool/int/float, anything with .name; None: KVINO_NO_DTYPE. */
 int dtype_from_object(PyObject *o, kvino_dtype *out);
 /* The buffer protocol's format; NULL where it has none. */

@@ -13,11 +13,52 @@ static const char *const formats[KVINO_DTYPE_COUNT] = {
 };
 _Static_assert(sizeof(long) == 8, "the formats above are those of LP64");
 
-int dtype_init(void) {
-  for (int i = 0; i < KVINO_DTYPE_COUNT; i++)
-    if (!(names[i] = PyUnicode_InternFromString(kvino_dtype_name((kvino_dtype)i)))) return -1;
-  return 0;
+/* ---- the dtype of a tensor: a str, as Keras has it, with the attributes of NumPy's ---- */
+
+static PyObject *objects[KVINO_DTYPE_COUNT];
+
+static PyObject *get_name(PyObject *o, void *closure) {
+  (void)closure;
+  return PyUnicode_FromObject(o);
 }
+
+static PyObject *get_itemsize(PyObject *o, void *closure) {
+  (void)closure;
+  kvino_dtype dtype;
+  return dtype_from_object(o, &dtype) ? NULL : PyLong_FromSize_t(kvino_dtype_size(dtype));
+}
+
+/* Pickled as the plain text. */
+static PyObject *reduce(PyObject *o, PyObject *ignored) {
+  (void)ignored;
+  PyObject *text = PyUnicode_FromObject(o);
+  return text ? Py_BuildValue("O(N)", &PyUnicode_Type, text) : NULL;
+}
+
+static PyGetSetDef getset[] = {{"name", get_name, NULL, "The name as a plain str.", NULL},
+                               {"itemsize", get_itemsize, NULL, "Bytes per element.", NULL},
+                               {NULL, NULL, NULL, NULL, NULL}};
+static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static PyType_Slot slots[] = {
+    {Py_tp_doc, (void *)"A dtype's name, as Keras says it; equals NumPy's dtype of that name."},
+    {Py_tp_getset, getset},
+    {Py_tp_methods, methods},
+    {0, NULL}};
+static PyType_Spec spec = {"kvino.DType", 0, 0, Py_TPFLAGS_DEFAULT, slots};
+
+int dtype_init(void) {
+  PyObject *bases = PyTuple_Pack(1, (PyObject *)&PyUnicode_Type);
+  PyObject *type = bases ? PyType_FromSpecWithBases(&spec, bases) : NULL;
+  Py_XDECREF(bases);
+  for (int i = 0; i < KVINO_DTYPE_COUNT && type; i++) {
+    if (!(names[i] = PyUnicode_InternFromString(kvino_dtype_name((kvino_dtype)i)))) return -1;
+    if (!(objects[i] = PyObject_CallFunctionObjArgs(type, names[i], NULL))) return -1;
+  }
+  Py_XDECREF(type); /* the objects keep it */
+  return type ? 0 : -1;
+}
+
+PyObject *dtype_of_tensor(kvino_dtype dtype) { return objects[dtype]; }
 
 PyObject *dtype_object(kvino_dtype dtype) { return names[dtype]; }
 
@@ -74,7 +115,7 @@ bool dtype_from_format(const char *format, Py_ssize_t itemsize, kvino_dtype *out
 
 static int from_name(PyObject *name, kvino_dtype *out) {
   for (int i = 0; i < KVINO_DTYPE_COUNT; i++) /* names in programs are interned, as ours are */
-    if (name == names[i]) {
+    if (name == names[i] || name == objects[i]) {
       *out = (kvino_dtype)i;
       return 0;
     }

@@ -522,6 +522,14 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
   return result;
 }
 
+PyObject *call_operator(const char *name, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
+  PyObject *function = PyObject_GetAttrString(ops_module, name); /* the module keeps it */
+  if (!function) return NULL;
+  PyObject *result = call(PyCFunction_GetSelf(function), args, n, keywords);
+  Py_DECREF(function);
+  return result;
+}
+
 /* ---- making the functions ---- */
 
 static void op_dealloc(PyObject *o) {

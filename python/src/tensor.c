@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "methods.h"
 #include "operators.h"
 
 PyTypeObject *tensor_type;
@@ -101,7 +102,7 @@ static PyObject *get_shape(PyObject *o, void *ignored) {
 
 static PyObject *get_dtype(PyObject *o, void *ignored) {
   (void)ignored;
-  return Py_NewRef(dtype_object(kvino_tensor_dtype(tensor_get(o))));
+  return Py_NewRef(dtype_of_tensor(kvino_tensor_dtype(tensor_get(o))));
 }
 
 static PyObject *get_ndim(PyObject *o, void *ignored) {
@@ -609,6 +610,12 @@ static PyObject *format(PyObject *o, PyObject *spec) {
 
 /* ---- the type ---- */
 
+static PyObject *get_device(PyObject *o, void *closure) {
+  (void)o;
+  (void)closure;
+  return PyUnicode_FromString("cpu");
+}
+
 static PyGetSetDef getset[] = {
     {"shape", get_shape, NULL, "The dimensions; None where one is unknown until run time.", NULL},
     {"dtype", get_dtype, NULL, "The name of the element type, as Keras says it.", NULL},
@@ -620,6 +627,9 @@ static PyGetSetDef getset[] = {
     {"T", get_transposed, NULL, "The axes in reverse order: a view.", NULL},
     {"is_symbolic", get_symbolic, NULL, "Whether the tensor stands for data that a traced function will be given.",
      NULL},
+    {"real", tensor_real, NULL, "The real parts.", NULL},
+    {"imag", tensor_imag, NULL, "The imaginary parts.", NULL},
+    {"device", get_device, NULL, "Where the values are: \"cpu\", whatever device computed them.", NULL},
     {"__array_priority__", get_priority, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -639,6 +649,14 @@ static PyMethodDef methods[] = {
     {"__dlpack__", WITH_KEYWORDS(tensor_dlpack), METH_VARARGS | METH_KEYWORDS,
      "__dlpack__($self, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\nA DLPack capsule."},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, "__dlpack_device__($self)\n--\n\nThe CPU: (1, 0)."},
+#define METHOD_ROW(name, op)                                                                                           \
+  {#name, WITH_KEYWORDS(tensor_method_##name), METH_FASTCALL | METH_KEYWORDS, "As kvino.ops." #op "."},
+    TENSOR_METHODS(METHOD_ROW)
+#undef METHOD_ROW
+        {"copy", copy, METH_NOARGS, "copy($self)\n--\n\nThe tensor itself: nothing can write to it."},
+    {"to_device", WITH_KEYWORDS(tensor_to_device), METH_VARARGS | METH_KEYWORDS,
+     "to_device($self, device, /, *, stream=None)\n--\n\nThe tensor; device: \"cpu\"."},
+    {"__jax_array__", tensor_jax_array, METH_NOARGS, "__jax_array__($self)\n--\n\nFor JAX."},
     {"__complex__", to_complex, METH_NOARGS, NULL},
     {"__reduce__", reduce, METH_NOARGS, NULL},
     {"__copy__", copy, METH_NOARGS, NULL},
@@ -670,6 +688,7 @@ static PyType_Slot slots[] = {
     SLOT(tp_richcompare, tensor_compare),
     SLOT(sq_length, len),
     SLOT(sq_item, sequence_item),
+    SLOT(sq_contains, tensor_contains),
     SLOT(mp_length, len),
     SLOT(mp_subscript, tensor_subscript),
     SLOT(bf_getbuffer, get_buffer),

@@ -34,7 +34,7 @@ static kv_isa best(void) {
 
 static void read_name(void) {
   unsigned words[12];
-  if (__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
+  if ((unsigned)__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
   for (unsigned i = 0; i < 3; i++)
     __get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
   char raw[49];

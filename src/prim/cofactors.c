@@ -1,9 +1,9 @@
 /* What derivatives of determinants and of LU need: the cofactors of a matrix, the order that exchanges of rows lead to.
  */
-#include <complex.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/complex.h"
 #include "prim/matrices.h"
 
 /* ---- Cofactors: det(x) inverse(x)^T, also where x is singular ---- */

@@ -1,8 +1,8 @@
 /* Cholesky, LU, QR, and the determinants that follow from LU. */
-#include <complex.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/complex.h"
 #include "prim/matrices.h"
 
 static size_t size_of(const kv_matrices *s) { return kvino_dtype_size(s->dtype); }

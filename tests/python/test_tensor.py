@@ -601,3 +601,72 @@ def test_a_long_range_can_be_interrupted():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+# ---- what people expect of an array ----
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "bfloat16", "float64", "complex64"])
+def test_dtype_is_a_name_with_attributes(dtype):
+    import json
+    import pickle
+
+    pytest.importorskip("ml_dtypes", reason="NumPy knows bfloat16 by it")
+    x = kvino.convert_to_tensor([1, 0], dtype)
+    assert x.dtype == dtype == x.dtype.name and type(x.dtype.name) is str and isinstance(x.dtype, str)
+    assert x.dtype == np.dtype(dtype) and np.dtype(dtype) == x.dtype and hash(x.dtype) == hash(dtype)
+    assert x.dtype.itemsize == np.dtype(dtype).itemsize == x.itemsize
+    assert type(pickle.loads(pickle.dumps(x.dtype))) is str and json.dumps({"dtype": x.dtype}) == json.dumps({"dtype": dtype})
+    assert kvino.ops.zeros(2, x.dtype).dtype == dtype and np.zeros(2, x.dtype).dtype == np.dtype(dtype)
+
+
+VALUES = np.array([[3.0, -1.5, 2.25], [0.5, 4.0, -2.0]])
+METHODS = [("all", (), {}), ("any", (0,), {}), ("argmax", (1,), {}), ("argmin", (), {"axis": 0}), ("argsort", (), {}),
+           ("clip", (-1, 2), {}), ("conj", (), {}), ("conjugate", (), {}), ("cumprod", (1,), {}), ("cumsum", (), {"axis": 0}),
+           ("diagonal", (), {}), ("dot", (VALUES.T,), {}), ("flatten", (), {}), ("max", (1,), {"keepdims": True}),
+           ("mean", ((0, 1),), {}), ("min", (), {}), ("nonzero", (), {}), ("prod", (), {"axis": -1}), ("ravel", (), {}),
+           ("repeat", (2,), {"axis": 0}), ("round", (1,), {}), ("round", (), {}), ("sort", (), {}), ("squeeze", (), {}),
+           ("std", (1,), {}), ("sum", (), {}), ("sum", (0,), {"keepdims": True}), ("swapaxes", (0, 1), {}),
+           ("take", ([1, 0],), {"axis": 1}), ("trace", (), {}), ("var", (), {}), ("copy", (), {})]
+
+
+@pytest.mark.parametrize("name, args, keywords", METHODS)
+def test_methods_are_numpys(name, args, keywords):
+    got = getattr(kvino.convert_to_tensor(VALUES), name)(*args, **keywords)
+    want = np.sort(VALUES) if name == "sort" else getattr(VALUES, name)(*args, **keywords)  # NumPy's sorts in place
+    for a, b in zip(got if isinstance(got, tuple) else [got], want if isinstance(want, tuple) else [want]):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-6)
+
+
+def test_methods_in_a_traced_function():
+    f = kvino.function(lambda x: x.sum(axis=1).round(1) + x.mean(), device="native")
+    np.testing.assert_allclose(np.asarray(f(VALUES)), VALUES.sum(1).round(1) + VALUES.mean())
+
+
+def test_methods_refuse_what_the_operator_refuses():
+    x = kvino.convert_to_tensor(VALUES)
+    with pytest.raises(TypeError, match="sum"):
+        x.sum(0, False, 1, 2)
+    with pytest.raises(TypeError, match="nothing"):
+        x.sum(nothing=1)
+    with pytest.raises(Exception, match="axis"):
+        x.sum(axis=2)
+
+
+def test_in_round_real_device():
+    x = kvino.convert_to_tensor(VALUES)
+    assert 4.0 in x and -7 not in x and 1 not in kvino.ops.zeros((0, 2))
+    assert round(x, 1)[0, 2] == 2.2 and round(x)[0, 1] == -2
+    z = kvino.convert_to_tensor([1 + 2j])
+    assert z.real[0] == 1 and z.imag[0] == 2 and (x.real == x).all() and not x.imag.any()
+    assert x.device == "cpu" and x.to_device("cpu") is x
+    with pytest.raises(ValueError, match="cpu"):
+        x.to_device("GPU")
+    with pytest.raises(TypeError, match="symbolic"):
+        kvino.function(lambda x: 1.0 in x, device="native")(VALUES)
+
+
+def test_jax_takes_a_tensor():
+    jnp = pytest.importorskip("jax.numpy", reason="JAX is another package")
+    x = kvino.convert_to_tensor(VALUES.astype("float32"))
+    assert (np.asarray(jnp.asarray(x)) == VALUES.astype("float32")).all()

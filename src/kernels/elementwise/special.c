@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/complex.h"
+
 /* Winitzki's approximation (2 digits), then Halley's method, which triples the digits at each step. Beyond 1/2 the
  * residual is taken from erfc and 1 - |x|, both free of cancellation there. */
 double kv_math_erf_inv(double x) {
