@@ -17,6 +17,8 @@ NAME = "kvino"
 NAME_IN_KERAS = "openvino"
 BACKEND = "kvino.keras_backend"
 PREFIXES = ("keras.src.backend.openvino", "keras_openvino.src")
+# What Keras writes for its own OpenVINO backend outside of it.
+MODULES = {"keras.src.export.openvino": f"{BACKEND}.openvino_export"}
 
 
 def _configured():
@@ -34,6 +36,8 @@ def _configured():
 
 def _target(name):
     """The module that stands for `name`, or None."""
+    if name in MODULES:
+        return MODULES[name]
     for prefix in PREFIXES:
         if name == prefix:
             return BACKEND

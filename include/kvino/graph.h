@@ -76,6 +76,16 @@ KVINO_API kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino
 /* How the graph was divided: one line per segment with its engine and why a native one is native. kvino_text_free. */
 KVINO_API kvino_status kvino_executable_describe(const kvino_executable *e, char **text, kvino_error *err);
 
+/* Writes the graph as OpenVINO's IR: the text to `path`, which ends in .xml, the constants beside it in a file that
+ * ends in .bin. OpenVINO by itself reads them (read_model) and computes the same; inputs and outputs have their names,
+ * and dimensions that are unknown stay so. Weights of few bits stay as they are; with compress_to_f16, float32 weights
+ * are written as float16. What kvino computes by itself because OpenVINO would not be exact is written as OpenVINO has
+ * it; *notes (unless NULL) lists such operations with the reasons, a line each: "" where there are none;
+ * kvino_text_free. Errors: KVINO_UNSUPPORTED naming the operation where OpenVINO has none, KVINO_IO. No OpenVINO is
+ * needed. */
+KVINO_API kvino_status kvino_graph_save_ir(kvino_graph *g, const char *path, bool compress_to_f16, char **notes,
+                                           kvino_error *err);
+
 /* ---- primitives by name: for tests and tools ---- */
 
 KVINO_API size_t kvino_primitive_count(void);

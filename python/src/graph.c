@@ -205,6 +205,21 @@ static PyObject *graph_bind(PyObject *self, PyObject *values) {
   return status ? raise_error(&err) : graph_object_of(bound);
 }
 
+static PyObject *graph_save_ir(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"path", "compress_to_f16", NULL};
+  PyObject *path;
+  int compress = 0;
+  kvino_error err;
+  kvino_status status;
+  char *notes = NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&|p:save_ir", names, PyUnicode_FSConverter, &path, &compress))
+    return NULL;
+  const char *text = PyBytes_AsString(path);
+  Py_BEGIN_ALLOW_THREADS status = kvino_graph_save_ir(graph_get(self), text, compress, &notes, &err);
+  Py_END_ALLOW_THREADS Py_DECREF(path);
+  return status ? raise_error(&err) : text_object(notes);
+}
+
 #define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
 static PyMethodDef graph_methods[] = {
     {"parameter", WITH_KEYWORDS(graph_parameter), METH_VARARGS | METH_KEYWORDS,
@@ -216,6 +231,11 @@ static PyMethodDef graph_methods[] = {
      "bind($self, values, /)\n--\n\n"
      "The graph in which parameter i is the constant values[i] (a tuple), wherever that is not None."},
     {"dump", graph_dump, METH_NOARGS, "dump($self)\n--\n\nA listing, one node a line."},
+    {"save_ir", WITH_KEYWORDS(graph_save_ir), METH_VARARGS | METH_KEYWORDS,
+     "save_ir($self, path, compress_to_f16=False)\n--\n\n"
+     "Writes OpenVINO's IR (path ends in .xml, a .bin beside it). Gives a line for each operation that kvino computes "
+     "by "
+     "itself and plain OpenVINO otherwise."},
     {"compile", WITH_KEYWORDS(compile), METH_VARARGS | METH_KEYWORDS,
      "compile($self, device=None, **properties)\n--\n\n"
      "An Executable for a device (None: kvino.config.device); properties as in docs/configuration.md."},

@@ -81,3 +81,29 @@ void kv_new_file_abandon(kv_new_file *f) {
   kv_free(f->path);
   *f = (kv_new_file){NULL, NULL};
 }
+
+kvino_status kv_file_write_by(const char *path, kvino_status (*write)(void *context, FILE *file, kvino_error *err),
+                              void *context, kvino_error *err) {
+  kv_new_file f;
+  KV_TRY(kv_new_file_begin(&f, path, err));
+  FILE *file = fopen(kv_new_file_target(&f), "wb");
+  kvino_status status = file ? write(context, file, err) : io_error(err, path);
+  if (file && fclose(file) && !status) status = io_error(err, path);
+  if (!status) return kv_new_file_commit(&f, err);
+  kv_new_file_abandon(&f);
+  return status;
+}
+
+typedef struct bytes {
+  const char *text;
+  size_t n;
+} bytes;
+
+static kvino_status write_bytes(void *context, FILE *file, kvino_error *err) {
+  const bytes *b = context;
+  return fwrite(b->text, 1, b->n, file) == b->n ? KVINO_OK : kv_fail(err, KVINO_IO, "%s", strerror(errno));
+}
+
+kvino_status kv_file_write(const char *path, const char *text, size_t n, kvino_error *err) {
+  return kv_file_write_by(path, write_bytes, &(bytes){text, n}, err);
+}

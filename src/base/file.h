@@ -21,4 +21,10 @@ kvino_status kv_new_file_commit(kv_new_file *f, kvino_error *err);
 /* Leaves everything as it was. Frees what f owns. */
 void kv_new_file_abandon(kv_new_file *f);
 
+/* All of that: `write` is given the new file, opened. */
+kvino_status kv_file_write_by(const char *path, kvino_status (*write)(void *context, FILE *file, kvino_error *err),
+                              void *context, kvino_error *err);
+/* A file of these n bytes. */
+kvino_status kv_file_write(const char *path, const char *text, size_t n, kvino_error *err);
+
 #endif

@@ -99,6 +99,10 @@ static bool *flags(kv_scope *s, const kv_graph *body) {
 }
 
 static void lower_body(kv_scope *s, const kv_lowering *outer, kv_graph *body, kv_lowering *l, kv_graph **lowered) {
+  if (outer->plain) {
+    kv_scope_ok(s, kv_rewrite(body, lower_node, l, lowered, s->err));
+    return;
+  }
   bool *nan = flags(s, body), *rounded = outer->rounded ? flags(s, body) : NULL;
   if (s->status) return;
   if (rounded) kv_float16_results(body->n_nodes, body->node, false, rounded);
@@ -138,8 +142,8 @@ static kvino_tensors guarded(kv_scope *s, kv_lowering *l, const kv_node *node, k
 kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, const kv_node *node,
                               kvino_tensor *const *in) {
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
-  kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights},
-                          {.exactness = j->body[1], .weights = l->weights}};
+  kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights, .plain = l->plain, .notes = l->notes},
+                          {.exactness = j->body[1], .weights = l->weights, .plain = l->plain, .notes = l->notes}};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
   for (size_t i = 0; i < n && !s->status; i++) lower_body(s, l, body[i], &inner[i], &lowered[i]);
@@ -154,7 +158,7 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
       attrs.loop.body = lowered[0];
     v = kv_apply_many(s, node->prim->id, &attrs, node->n_in, in);
     if (guard) v = guarded(s, l, node, v);
-    guard_stacked(s, l, node, in);
+    if (!l->plain) guard_stacked(s, l, node, in);
   }
   for (size_t i = 0; i < n; i++) {
     l->refuses = l->refuses || inner[i].refuses;

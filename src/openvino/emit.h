@@ -19,4 +19,8 @@
 kvino_status kv_emit(const kv_graph *g, kv_ov_program *program, kvino_error *err);
 void kv_program_clear(kv_ov_program *program);
 
+/* Writes the graph for others to read: IR text with the names of inputs and outputs to the file `xml`, the constants to
+ * the file `bin`. Errors: as above, and KVINO_IO with the path. */
+kvino_status kv_emit_files(const kv_graph *g, const char *xml, const char *bin, kvino_error *err);
+
 #endif

@@ -271,7 +271,7 @@ static const kv_exact_row rows[KV_PRIM_COUNT] = {
   { NULL, verdict, kv_sub_##name }
 #define ROW_COMPOSED(verdict, name)                                                                                    \
   { NULL, verdict, kv_sub_##name }
-#define ROW_NATIVE(why)                                                                                                \
+#define ROW_NATIVE(opset, why)                                                                                         \
   { why, NULL, NULL }
 #define ROW_ABSENT                                                                                                     \
   { "OpenVINO has no such operation", NULL, NULL }

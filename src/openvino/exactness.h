@@ -2,6 +2,7 @@
 #ifndef KVINO_OPENVINO_EXACTNESS_H
 #define KVINO_OPENVINO_EXACTNESS_H
 
+#include "base/text.h"
 #include "openvino/interval.h"
 #include "openvino/lower.h"
 #include "openvino/weights.h"
@@ -69,7 +70,9 @@ typedef struct kv_lowering {
   bool refuses;        /* the plugin refuses indices out of range, and they may be */
   kv_weights *weights; /* of the model, bodies included */
   const bool *rounded; /* by node: whether its result is rounded to float16; NULL: none */
-  const bool *nan;     /* by node: whether its output 0 is looked at (nan_guard.h) */
+  const bool *nan;     /* by node: whether its output 0 is looked at (nan_guard.h); NULL: none */
+  bool plain;     /* for plain OpenVINO (kv_lower_plain): nothing is looked at, and what is native here is written */
+  kv_text *notes; /* plain: what is */
 } kv_lowering;
 /* One node, and on lowered bodies. What guards it is added to that of the lowering. */
 kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in);

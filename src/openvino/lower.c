@@ -119,6 +119,7 @@ static kvino_status add_shape(copy *k, const kv_node *node, kvino_error *err) {
 }
 
 void kv_lowering_guard(kv_scope *s, kv_lowering *l, kvino_tensor *guard) {
+  if (l->plain) return;
   guard = kv_guard_both(s, l->guard, guard);
   if (!guard || guard == l->guard) return;
   kvino_tensor_release(l->guard);
@@ -132,16 +133,28 @@ static void guard_against_nan(kv_scope *s, kv_lowering *l, const kv_node *node, 
     if (kvino_dtype_is_float((kvino_dtype)in[i]->dtype)) kv_lowering_guard(s, l, kv_nan_guard_before(s, node, in[i]));
 }
 
+/* What is native here, as OpenVINO has it. */
+static void note_plain(kv_scope *s, kv_lowering *l, const kv_node *node, const char *why) {
+  const char *name = node->prim->name,
+             *dtype = kvino_dtype_name(kv_edge_output(node->n_in ? node->in[0] : (kv_edge){(kv_node *)node, 0})->dtype);
+  if (!node->prim->opset)
+    kv_scope_fail(s, KVINO_UNSUPPORTED, "%s of %s cannot be written for OpenVINO: %s", name, dtype, why);
+  else if (!l->notes->at || !strstr(l->notes->at, why)) /* each reason once */
+    kv_put(l->notes, "%s of %s: %s\n", name, dtype, why);
+}
+
 static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
   const kv_exact_row *row = kv_exact_row_of(node->prim->id);
   kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
   const kv_judged *bodies = kv_exactness_bodies(l->exactness, node);
   if (bodies) return kv_lower_bodies(s, l, bodies, node, in);
-  if (!room) return KV_KEEP;
+  const char *why = l->plain ? kv_exactness_native(l->exactness, node) : NULL;
+  if (why) note_plain(s, l, node, why);
+  if (!room || why) return KV_KEEP;
   kv_case c = kv_case_of(l->exactness, node, room);
-  if (kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
+  if (!l->plain && kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
-  guard_against_nan(s, l, node, in);
+  if (!l->plain) guard_against_nan(s, l, node, in);
   if (row->substitute) return row->substitute(s, &c, in);
   kvino_tensor *const *apart = kv_weights_apart(s, l->weights, node, in);
   return apart == in ? KV_KEEP : kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, apart));
@@ -150,10 +163,11 @@ static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, k
 kvino_tensors kv_lower_node(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensors v = lowered(s, l, node, in);
   bool rounded = l->rounded && l->rounded[node->id];
-  if (!l->nan[node->id] && !rounded) return v;
+  bool looked_at = l->nan && l->nan[node->id];
+  if (!looked_at && !rounded) return v;
   if (!v.v) v = kv_apply_many(s, node->prim->id, &node->attrs, node->n_in, in);
   if (v.v && rounded) v = kv_one(s, kv_round_float16(s, v.v[0]));
-  if (v.v && l->nan[node->id]) kv_lowering_guard(s, l, kv_nan_guard(s, v.v[0]));
+  if (v.v && looked_at) kv_lowering_guard(s, l, kv_nan_guard(s, v.v[0]));
   return v;
 }
 
@@ -213,5 +227,23 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
     kv_free(lowered->nan);
     *lowered = (kv_lowered){0};
   }
+  return status;
+}
+
+/* ---- for plain OpenVINO ---- */
+
+static kvino_tensors plain(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  return node->constant ? KV_KEEP : kv_lower_node(s, w->context, node, in);
+}
+
+kvino_status kv_lower_plain(const kv_exactness *x, const kv_graph *g, kv_text *notes, kv_graph **out,
+                            kvino_error *err) {
+  kv_weights weights = {0};
+  kv_lowering l = {.exactness = x, .weights = &weights, .plain = true, .notes = notes};
+  kvino_status status = kv_rewrite(g, plain, &l, out, err);
+  kv_weights_clear(&weights);
+  if (status) return status;
+  status = kv_avoid(out, err);
+  if (status) kv_graph_release(*out);
   return status;
 }

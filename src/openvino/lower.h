@@ -12,6 +12,7 @@
 #ifndef KVINO_OPENVINO_LOWER_H
 #define KVINO_OPENVINO_LOWER_H
 
+#include "base/text.h"
 #include "openvino/interval.h"
 
 /* The table's verdict on every node of a graph. Reads the graph as long as it lives. */
@@ -54,5 +55,14 @@ typedef enum kv_float16 {
  * out of range, where natively there is an error: one further output says whether there was one (guard.h). */
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
                       size_t n_out, const kv_edge *out, kv_float16 float16, kv_lowered *lowered, kvino_error *err);
+
+/* The whole graph for an OpenVINO by itself, which nobody watches: without the further outputs, and what is native here
+ * written as OpenVINO has it; `notes` gets a line for each such operation and the reason. Fails with KVINO_UNSUPPORTED
+ * naming the operation where OpenVINO has none. *out belongs to the caller. */
+kvino_status kv_lower_plain(const kv_exactness *x, const kv_graph *g, kv_text *notes, kv_graph **out, kvino_error *err);
+
+/* The graph whose float32 weights are float16, converted where they are used, as OpenVINO's own tools write them.
+ * Weights: constants of many elements, all of which float16 has (beyond 65504 they stay as they are). */
+kvino_status kv_compress_to_f16(const kv_graph *g, kv_graph **out, kvino_error *err);
 
 #endif

@@ -18,7 +18,7 @@ const kv_prim kv_prims[KV_PRIM_COUNT] = {
 #define OPSET_OPENVINO(opset, ...) opset
 #define OPSET_LOWERED(opset, ...) opset
 #define OPSET_COMPOSED(...) NULL
-#define OPSET_NATIVE(...) NULL
+#define OPSET_NATIVE(opset, ...) opset
 #define OPSET_ABSENT NULL
 #define INTERVAL_INTERVAL(function) kv_interval_##function
 #define INTERVAL_ANY NULL

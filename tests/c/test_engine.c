@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "graphs.h"
 #include "sanitizer_dlopen.h"
+#include "scratch.h"
 
 #include "engine/executable.h"
 #include "openvino/cache.h"
@@ -38,6 +39,44 @@ static void test_every_attribute_is_written(void **state) {
                    "rounding_type=\"floor\" auto_pad=\"explicit\"");
   assert_holds(&p, "type=\"SoftMax\" version=\"opset8\"><data axis=\"-1\"/>");
   kv_program_clear(&p);
+  kv_graph_release(g);
+}
+
+/* ---- files ---- */
+
+static char *read_text(const char *path) {
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  char *text = calloc(1, 1 << 16);
+  assert_true(fread(text, 1, (1 << 16) - 1, file) > 0);
+  fclose(file);
+  return text;
+}
+
+/* Names, dimensions and places of constants, one behind the other; a body's constants too. */
+static void test_files_of_a_graph(void **state) {
+  (void)state;
+  build b;
+  char *notes = NULL;
+  build_begin(&b);
+  kvino_tensor *x = parameter(&b, KVINO_F32, SHAPE(-1, 2)), *one = constant(&b, KVINO_F32, SHAPE(1, 2), 5);
+  const float *first = (const float *)one->data;
+  float written[2] = {first[0], first[1]};
+  OK(kvino_graph_result(b.g, kv_add(&b.s, x, one), "y", ERR));
+  kv_graph *g = build_end(&b);
+  OK(kvino_graph_save_ir(g, scratch_path("model.xml"), false, &notes, ERR));
+  assert_string_equal(notes, "");
+  kvino_text_free(notes);
+  char *text = read_text(scratch_path("model.xml"));
+  assert_non_null(strstr(text, "names=\"x0\"><dim>-1</dim><dim>2</dim>"));
+  assert_non_null(strstr(text, "names=\"y\""));
+  assert_non_null(strstr(text, "offset=\"0\" size=\"8\""));
+  free(text);
+  text = read_text(scratch_path("model.bin"));
+  assert_memory_equal(text, written, sizeof written);
+  free(text);
+  assert_int_equal(kvino_graph_save_ir(g, "model.onnx", false, NULL, NULL), KVINO_INVALID);
+  assert_int_equal(kvino_graph_save_ir(g, "/nowhere/model.xml", false, NULL, NULL), KVINO_IO);
   kv_graph_release(g);
 }
 
@@ -323,6 +362,7 @@ int main(void) {
       cmocka_unit_test(test_every_attribute_is_written),
       cmocka_unit_test(test_identity_between_parameter_and_result),
       cmocka_unit_test(test_names_are_escaped),
+      cmocka_unit_test(test_files_of_a_graph),
       cmocka_unit_test(test_large_constants_are_not_copied),
       cmocka_unit_test(test_constants_that_must_be_copied),
       cmocka_unit_test(test_types_that_openvino_has_not),
@@ -333,5 +373,5 @@ int main(void) {
       cmocka_unit_test(test_sweep_native),
       cmocka_unit_test(test_sweep_openvino),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -243,14 +243,22 @@ static kvino_status describe(job *j, kvino_error *err) {
   kvino_text_free(text);
   return status;
 }
+static kvino_status save(job *j, kvino_error *err) {
+  char *notes = NULL;
+  kvino_status status = kvino_graph_save_ir(j->graph, j->path, true, &notes, err);
+  kvino_text_free(notes);
+  return status;
+}
 
 static void test_graphs(void **state) {
   (void)state;
-  job j = {.a = ramp(KVINO_F32, 1, 3), .b = ramp(KVINO_F32, 5, 3)};
+  job j = {.a = ramp(KVINO_F32, 1, 3), .b = ramp(KVINO_F32, 5, 3), .path = scratch_path("model.xml")};
   sweep("recording", record, &j, 20);
   sweep("compile", compile, &j, 10);
   sweep("run", run, &j, 5);
   sweep("describe", describe, &j, 1);
+  sweep("save_ir", save, &j, 20);
+  assert_int_equal(scratch_clear(), 2);
   kvino_executable_release(j.executable);
   kvino_graph_release(j.graph);
   kvino_tensor_release(j.a);

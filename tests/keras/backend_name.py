@@ -16,6 +16,7 @@ _backend = config.backend
 
 # Other answers, by (file, function).
 BY_NAME = {
+    ("openvino_test.py", "<module>"): _backend(),  # it asks whether the backend can export for OpenVINO
     ("trainer_test.py", "<module>"): _backend(),  # it imports the backend's trainer by this name
     ("trainer_test.py", "__getitem__"): "jax",  # it looks up how the processor is called: "cpu:0", as here
 }

@@ -21,7 +21,6 @@ from kvino.keras_backend.control_flow import while_loop  # noqa: F401
 from kvino.keras_backend.derivatives import custom_gradient  # noqa: F401
 from kvino.keras_backend.derivatives import grad  # noqa: F401
 from kvino.keras_backend.derivatives import remat  # noqa: F401
-from kvino.keras_backend.openvino_export import get_model_for_openvino_export
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import cast  # noqa: F401
@@ -33,13 +32,7 @@ from kvino.keras_backend.variable import Variable  # noqa: F401
 
 _table = operators("core")
 globals().update({name: op for name, op in _table.items() if name not in globals()})
-_missing = missing("core")
-
-
-def __getattr__(name):
-    if name in ("OPENVINO_DTYPES", "OpenVINOKerasTensor"):  # what model.export(format="openvino") of Keras 3.15 imports
-        get_model_for_openvino_export()
-    return _missing(name)
+__getattr__ = missing("core")
 
 SUPPORTS_SPARSE_TENSORS = False
 SUPPORTS_RAGGED_TENSORS = False

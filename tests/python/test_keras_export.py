@@ -1,0 +1,281 @@
+"""model.export(format="openvino"): a plain OpenVINO reads what kvino writes, and computes the same."""
+
+import os
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+if os.environ.get("KERAS_BACKEND") != "kvino":
+    pytest.skip("these tests run in a process of their own with KERAS_BACKEND=kvino", allow_module_level=True)
+
+import keras  # noqa: E402
+import keras_cases  # noqa: E402
+import kvino  # noqa: E402
+from keras import layers  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("error:kvino")
+rng = np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def core():
+    import openvino
+
+    return openvino.Core()
+
+
+def load(core, path):
+    """On processors with AMX the plugin's own choice is bfloat16."""
+    return core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def export(model, path, **kwargs):
+    model.export(path, format="openvino", verbose=False, **kwargs)
+
+
+def results(model, x):
+    return [np.asarray(y) for y in keras.tree.flatten(model(x, training=False))]
+
+
+def same(compiled, model, x, rtol=2e-5, atol=2e-6):
+    """The plain model gives what Keras's gives, output for output."""
+    out = compiled(keras.tree.flatten(x))
+    for i, y in enumerate(results(model, x)):
+        np.testing.assert_allclose(out[i], y, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", sorted(keras_cases.cases().keys() - {"linalg"}))  # OpenVINO solves no equations
+def test_layer(core, tmp_path, name):
+    model = keras_cases.build(name)
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    assert compiled.input(0).partial_shape[0].is_dynamic
+    for batch in (2, 3):
+        x = rng.normal(size=(batch,) + model.input_shape[1:]).astype("float32")
+        same(compiled, model, x)
+
+
+def test_attention_of_any_length(core, tmp_path):
+    x = keras.Input((None, 16), name="tokens")
+    y = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8)(x, x, use_causal_mask=True))
+    model = keras.Model(x, layers.Dense(16, activation="gelu", name="mixed")(y))
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    assert compiled.input("tokens").partial_shape.to_string() == "[?,?,16]" and compiled.output("mixed")
+    for shape in ((2, 7, 16), (1, 3, 16)):
+        same(compiled, model, rng.normal(size=shape).astype("float32"))
+
+
+def test_sequences_of_any_length(core, tmp_path):
+    x = keras.Input((None, 4))
+    model = keras.Model(x, [layers.GRU(5)(x), layers.SimpleRNN(3, return_sequences=True)(x)])
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    for shape in ((2, 7, 4), (3, 2, 4)):
+        same(compiled, model, rng.normal(size=shape).astype("float32"))
+
+
+def two_inputs():
+    a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
+    return keras.Model({"a": a, "b": b}, {"sum": a + b, "product": layers.Dense(3)(a * b)})
+
+
+def test_names_are_the_keys_of_dicts(core, tmp_path):
+    model = two_inputs()
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    x = {k: rng.normal(size=(4, 5)).astype("float32") for k in "ab"}
+    got = compiled({"b": x["b"], "a": x["a"]})
+    want = model(x)
+    for name in ("sum", "product"):
+        np.testing.assert_allclose(got[compiled.output(name)], np.asarray(want[name]), rtol=1e-5, atol=1e-6)
+
+
+def test_names_of_layers_and_an_input_that_is_an_output(core, tmp_path):
+    a = keras.Input((5,), name='a,"<b>&\\')
+    model = keras.Model([a], [layers.Dense(3, name="first")(a), a, a])
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    assert compiled.input(0).names == {'a,"<b>&\\'}
+    assert compiled.output("first") == compiled.output(0)
+    same(compiled, model, [rng.normal(size=(2, 5)).astype("float32")])
+
+
+class Sum(keras.Model):
+    def build(self, x_shape, y_shape):
+        self.built = True
+
+    def call(self, x, y):
+        return keras.ops.add(x, y)
+
+
+def test_subclassed_model_of_two_arguments(core, tmp_path):
+    model = Sum()
+    x, y = rng.normal(size=(2, 3, 4)).astype("float32")
+    model(x, y)
+    export(model, tmp_path / "model.xml")
+    np.testing.assert_allclose(load(core, tmp_path / "model.xml")([x, y])[0], x + y, rtol=1e-6)
+
+
+def test_fixed_shapes(core, tmp_path):
+    model = keras_cases.build("dense")
+    shape = (3,) + model.input_shape[1:]
+    export(model, tmp_path / "model.xml", input_signature=[keras.InputSpec(shape=shape, dtype="float32")])
+    compiled = load(core, tmp_path / "model.xml")
+    assert tuple(compiled.input(0).shape) == shape and compiled.output(0).partial_shape.is_static
+    same(compiled, model, rng.normal(size=shape).astype("float32"))
+
+
+def test_weights_of_16_bits(core, tmp_path):
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(16, 3, activation="relu"), layers.Flatten(), layers.Dense(8)])
+    for name, half in (("full", False), ("half", True)):
+        export(model, tmp_path / f"{name}.xml", compress_to_f16=half)
+    full, half = (os.path.getsize(tmp_path / f"{name}.bin") for name in ("full", "half"))
+    assert 4 * model.count_params() <= full < 4.01 * model.count_params() + 1000 and half < 0.51 * full
+    same(load(core, tmp_path / "half.xml"), model, rng.normal(size=(2, 32, 32, 3)).astype("float32"), rtol=5e-3, atol=5e-3)
+    # 70000 is no float16: such weights stay as they are
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(8, kernel_initializer=keras.initializers.Constant(70000.0))])
+    export(model, tmp_path / "large.xml", compress_to_f16=True)
+    same(load(core, tmp_path / "large.xml"), model, rng.normal(size=(2, 8)).astype("float32"))
+
+
+def test_half_precision_models(core, tmp_path):
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(8, activation="relu"), layers.Dense(4)])
+    half = keras.Sequential([keras.Input((8,)), layers.Dense(8, activation="relu", dtype="mixed_bfloat16"),
+                             layers.Dense(4, dtype="mixed_float16")])
+    half.set_weights(model.get_weights())
+    export(half, tmp_path / "model.xml")
+    x = rng.normal(size=(2, 8)).astype("float32")
+    out = load(core, tmp_path / "model.xml")(x)[0]
+    assert out.dtype == np.float16
+    np.testing.assert_allclose(out, np.asarray(model(x)), rtol=0.05, atol=0.05)
+
+
+def test_control_flow(core, tmp_path):
+    class Doubling(layers.Layer):
+        def call(self, x):
+            steps = keras.ops.cast(keras.ops.sum(keras.ops.cast(x > 0, "int32")), "int32")
+            return keras.ops.cond(steps > 2, lambda: keras.ops.fori_loop(0, 3, lambda i, y: y * 2, x), lambda: -x)
+
+    x = keras.Input((4,))
+    model = keras.Model(x, Doubling()(x))
+    export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    for value in (np.ones((1, 4), "float32"), -np.ones((1, 4), "float32")):
+        same(compiled, model, value)
+
+
+# ---- what plain OpenVINO has not ----
+
+
+class Apply(layers.Layer):
+    def __init__(self, f, **kwargs):
+        super().__init__(**kwargs)
+        self.f = f
+
+    def call(self, x):
+        return self.f(x)
+
+
+def of(f, shape, dtype="float32"):
+    x = keras.Input(shape, dtype=dtype)
+    return keras.Model(x, Apply(f)(x))
+
+
+def test_what_is_native_here_is_written_as_openvino_has_it(core, tmp_path):
+    model = of(lambda x: keras.ops.cast(keras.ops.cast(x, "float64") * 3.0, "float32"), (4,))
+    with pytest.warns(UserWarning, match="float64, which OpenVINO computes as float32"):
+        export(model, tmp_path / "model.xml")
+    same(load(core, tmp_path / "model.xml"), model, rng.normal(size=(2, 4)).astype("float32"))
+    model = of(lambda x: keras.ops.rfft(x)[0], (12,))
+    with pytest.warns(UserWarning, match="real lines"):
+        export(model, tmp_path / "model.xml")
+    same(load(core, tmp_path / "model.xml"), model, rng.normal(size=(2, 12)).astype("float32"), rtol=1e-4, atol=1e-4)
+
+
+def test_what_openvino_has_not_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(NotImplementedError, match="Cholesky of float32"):
+        export(of(lambda x: keras.ops.cholesky(x), (3, 3)), tmp_path / "model.xml")
+    with pytest.raises(NotImplementedError, match="Solve of float32"):
+        export(keras_cases.build("linalg"), tmp_path / "model.xml")
+    with pytest.raises(NotImplementedError, match="complex64"):
+        export(of(lambda x: keras.ops.angle(keras.ops.cast(x, "complex64")), (3,)), tmp_path / "model.xml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_in_numpy_is_an_error_that_says_where(tmp_path):
+    class InNumpy(layers.Layer):
+        def call(self, x):
+            return keras.ops.convert_to_tensor(np.sort(np.asarray(x)))
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    x = keras.Input((3,))
+    model = keras.Model(x, InNumpy()(x))
+    with pytest.raises(ValueError, match=r"(?s)cannot be exported: .*test_keras_export.py:\d+ .*keras.ops"):
+        export(model, tmp_path / "model.xml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_calls(tmp_path):
+    model = keras_cases.build("dense")
+    with pytest.raises(ValueError, match="end with '.xml'"):
+        export(model, tmp_path / "model.bin")
+    with pytest.raises(ValueError, match="takes compress_to_f16"):
+        export(model, tmp_path / "model.xml", opset=3)
+    with pytest.raises(OSError, match="nowhere"):
+        export(model, tmp_path / "nowhere" / "model.xml")
+    with pytest.raises(ValueError, match="built"):
+        export(keras.Sequential([layers.Dense(2)]), tmp_path / "model.xml")
+    with pytest.raises(ValueError, match="ends in .xml"):
+        kvino.Graph().save_ir(tmp_path / "model")
+
+
+def test_random_numbers_are_named(tmp_path):
+    class Noise(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seed = keras.random.SeedGenerator(3, name="noise")
+
+        def call(self, x):
+            return x + keras.random.uniform((4,), seed=self.seed)
+
+    x = keras.Input((4,))
+    with pytest.warns(UserWarning, match="changes .*noise"):
+        try:
+            export(keras.Model(x, Noise()(x)), tmp_path / "model.xml")
+        except NotImplementedError as error:
+            assert re.search("Random", str(error))  # the generator is kvino's own
+
+
+def test_the_text_is_xml_with_dimensions(tmp_path):
+    export(two_inputs(), tmp_path / "model.xml")
+    net = ET.parse(tmp_path / "model.xml").getroot()
+    ports = [port for port in net.iter("port") if port.get("names")]
+    assert sorted(port.get("names") for port in ports) == ["a", "b", "product", "sum"]
+    assert [[d.text for d in port] for port in ports if port.get("names") == "product"] == [["-1", "3"]]
+
+
+def test_graphs_of_ones_own(core, tmp_path):
+    graph = kvino.Graph()
+    x = graph.parameter((None, 2), "int64", "x")
+    graph.result(x + 1, "y")
+    graph.result(kvino.convert_to_tensor([1, 2]), "constant")
+    assert graph.save_ir(tmp_path / "model.xml") == ""
+    compiled = load(core, tmp_path / "model.xml")
+    got = compiled({"x": np.array([[1, 2]])})
+    assert got["y"].tolist() == [[2, 3]] and got["constant"].tolist() == [1, 2]
+
+
+def test_the_examples_of_the_documentation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "export.md")
+    with open(page) as file:
+        blocks = re.findall(r"^( *)```python\n(.*?)^ *```", file.read(), re.M | re.S)
+    assert blocks
+    names = {}
+    for indent, block in blocks:
+        exec(re.sub(f"^{indent}", "", block, flags=re.M), names)
