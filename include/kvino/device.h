@@ -37,6 +37,8 @@ typedef struct kvino_openvino_info {
   const char *version; /* OpenVINO's build string, "2026.4.1-..." */
   const char *found;   /* which step of the search found it, in words */
   int major, minor;    /* 2026, 4 */
+  int64_t compiled;    /* models that it compiled in this process so far */
+  int64_t loaded;      /* and those that it found in a cache directory instead */
 } kvino_openvino_info;
 
 /* Adds a directory to look in for libopenvino_c.so*, before the ones kvino knows of (a Python program gives

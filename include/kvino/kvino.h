@@ -6,6 +6,7 @@
 #include "kvino/dtype.h"
 #include "kvino/tensor.h"
 #include "kvino/device.h"
+#include "kvino/settings.h"
 #include "kvino/graph.h"
 #include "kvino/gradient.h"
 #include "kvino/info.h"

@@ -1,51 +1,220 @@
-/* kvino.config, kvino.devices(), kvino.info(), kvino.properties(). */
+/* kvino.config: the settings of kvino/settings.h, and floatx. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph.h"
-#include "kvino/device.h"
 #include "kvino/info.h"
+#include "kvino/settings.h"
 
-/* ---- config ---- */
+static PyTypeObject *scope_type, *properties_type;
 
-static PyObject *default_device; /* a string or None: the library's own default */
-
-/* Where a thread's own device stands (keras.device), in the dictionary that Python keeps of the thread. */
-#define THREAD_DEVICE "kvino.device"
-
-/* Borrowed; NULL where this thread has none. */
-static PyObject *thread_device(void) {
-  PyObject *own = PyThreadState_GetDict();
-  return own ? PyDict_GetItemString(own, THREAD_DEVICE) : NULL;
+PyObject *config_key(void) {
+  char *text;
+  kvino_error err;
+  return kvino_settings_text(&text, &err) ? raise_error(&err) : text_object(text);
 }
 
-PyObject *config_device(void) {
-  PyObject *own = thread_device();
-  return Py_NewRef(own ? own : default_device);
+/* ---- one setting ---- */
+
+/* What is in force: a string, an int where it is a number; None where nothing is. */
+static PyObject *setting_get(const char *name) {
+  char *value, *end;
+  kvino_error err;
+  if (kvino_setting_get(name, &value, &err)) return raise_error(&err);
+  if (!value) Py_RETURN_NONE;
+  long number = strtol(value, &end, 10);
+  if (*end || end == value) return text_object(value);
+  kvino_text_free(value);
+  return PyLong_FromLong(number);
 }
 
-static PyObject *swap_thread_device(PyObject *module, PyObject *device) {
-  (void)module;
-  PyObject *own = PyThreadState_GetDict(), *before = thread_device(), *result = Py_NewRef(before ? before : Py_None);
-  if (device != Py_None && !PyUnicode_Check(device))
-    PyErr_Format(PyExc_TypeError, "device must be a string or None, not %S", (PyObject *)Py_TYPE(device));
-  else if (device != Py_None && own)
-    PyDict_SetItemString(own, THREAD_DEVICE, device);
-  else if (before)
-    PyDict_DelItemString(own, THREAD_DEVICE);
-  if (PyErr_Occurred()) Py_CLEAR(result);
-  return result;
+/* None takes the setting back. */
+static int setting_set(const char *name, PyObject *value) {
+  const char *text = NULL;
+  kvino_error err;
+  PyObject *owner = value == Py_None ? Py_NewRef(value) : property_text(value);
+  if (!owner || (value != Py_None && !(text = PyUnicode_AsUTF8AndSize(owner, NULL)))) {
+    Py_XDECREF(owner);
+    return -1;
+  }
+  kvino_status status = kvino_setting_set(name, text, &err);
+  Py_DECREF(owner);
+  return status ? raise_error(&err), -1 : 0;
 }
+
+static int cannot_delete(PyObject *value) {
+  if (value) return 0;
+  PyErr_SetString(PyExc_AttributeError, "a setting cannot be deleted; None takes it back");
+  return -1;
+}
+
+/* ---- with kvino.config(...) ---- */
+
+typedef struct scope_object {
+  PyObject_HEAD PyObject *settings; /* a dict */
+  kvino_settings *before;
+  unsigned long thread; /* that is inside; 0: none */
+} scope_object;
+
+static PyObject *scope_enter(PyObject *o, PyObject *ignored) {
+  scope_object *self = (scope_object *)o;
+  properties p;
+  kvino_error err;
+  (void)ignored;
+  if (self->thread) return PyErr_SetString(PyExc_RuntimeError, "kvino.config(...) is entered already"), NULL;
+  if (properties_read(self->settings, &p)) return NULL;
+  kvino_status status = kvino_settings_enter(p.n, p.v, &self->before, &err);
+  properties_free(&p);
+  if (status) return raise_error(&err);
+  self->thread = PyThread_get_thread_ident();
+  Py_RETURN_NONE;
+}
+
+static PyObject *scope_exit(PyObject *o, PyObject *ignored) {
+  scope_object *self = (scope_object *)o;
+  (void)ignored;
+  if (self->thread != PyThread_get_thread_ident())
+    return PyErr_SetString(PyExc_RuntimeError, "kvino.config(...) must be left by the thread that entered it"), NULL;
+  self->thread = 0;
+  kvino_settings_leave(self->before);
+  Py_RETURN_NONE;
+}
+
+static void scope_dealloc(PyObject *o) {
+  PyTypeObject *type = Py_TYPE(o);
+  Py_CLEAR(((scope_object *)o)->settings);
+  PyObject_Free(o);
+  Py_DECREF(type);
+}
+
+static PyMethodDef scope_methods[] = {
+    {"__enter__", scope_enter, METH_NOARGS, NULL},
+    {"__exit__", scope_exit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot scope_slots[] = {
+    {Py_tp_doc, "Settings of a thread, in a with statement."},
+    {Py_tp_dealloc, (void *)scope_dealloc},
+    {Py_tp_methods, scope_methods},
+    {0, NULL},
+};
+static PyType_Spec scope_spec = {"kvino.ConfigScope", sizeof(scope_object), 0,
+                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, scope_slots};
+
+/* Bad names and values are refused here, before the with statement. */
+static PyObject *config_call(PyObject *o, PyObject *args, PyObject *kwargs) {
+  (void)o;
+  if (PyTuple_Size(args)) return PyErr_SetString(PyExc_TypeError, "config() takes keyword arguments only"), NULL;
+  scope_object *self = PyObject_New(scope_object, scope_type);
+  if (!self) return NULL;
+  self->thread = 0;
+  self->settings = kwargs ? PyDict_Copy(kwargs) : PyDict_New();
+  PyObject *tried = self->settings ? scope_enter((PyObject *)self, NULL) : NULL;
+  Py_XDECREF(tried);
+  if (tried) tried = scope_exit((PyObject *)self, NULL);
+  Py_XDECREF(tried);
+  if (!tried) Py_CLEAR(self);
+  return (PyObject *)self;
+}
+
+/* ---- kvino.config.properties ---- */
+
+static const char *row_name(size_t i) { return kvino_properties_list(NULL)[i].name; }
+
+/* {name: value} of the properties in force. */
+static PyObject *properties_dict(void) {
+  size_t n;
+  kvino_properties_list(&n);
+  PyObject *dict = PyDict_New();
+  for (size_t i = 0; dict && i < n; i++) {
+    PyObject *value = setting_get(row_name(i));
+    if (!value || (value != Py_None && PyDict_SetItemString(dict, row_name(i), value))) Py_CLEAR(dict);
+    Py_XDECREF(value);
+  }
+  return dict;
+}
+
+static PyObject *properties_item(PyObject *self, PyObject *name) {
+  (void)self;
+  const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
+  PyObject *value = text ? setting_get(text) : NULL;
+  if (!text && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "the name of a property is a string");
+  if (value != Py_None) return value;
+  Py_DECREF(value);
+  PyErr_SetObject(PyExc_KeyError, name);
+  return NULL;
+}
+
+static int properties_assign(PyObject *self, PyObject *name, PyObject *value) {
+  (void)self;
+  const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
+  if (text) return setting_set(text, value ? value : Py_None);
+  if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "the name of a property is a string");
+  return -1;
+}
+
+static Py_ssize_t properties_length(PyObject *self) {
+  (void)self;
+  PyObject *dict = properties_dict();
+  Py_ssize_t n = dict ? PyDict_Size(dict) : -1;
+  Py_XDECREF(dict);
+  return n;
+}
+
+static PyObject *properties_keys(PyObject *self, PyObject *ignored) {
+  (void)self;
+  (void)ignored;
+  PyObject *dict = properties_dict(), *keys = dict ? PyDict_Keys(dict) : NULL;
+  Py_XDECREF(dict);
+  return keys;
+}
+
+static PyObject *properties_iter(PyObject *self) {
+  PyObject *keys = properties_keys(self, NULL), *iterator = keys ? PyObject_GetIter(keys) : NULL;
+  Py_XDECREF(keys);
+  return iterator;
+}
+
+static PyObject *properties_repr(PyObject *self) {
+  (void)self;
+  PyObject *dict = properties_dict(), *text = dict ? PyObject_Repr(dict) : NULL;
+  Py_XDECREF(dict);
+  return text;
+}
+
+static PyObject *properties_update(PyObject *self, PyObject *given) {
+  PyObject *dict = PyDict_New(), *name, *value;
+  Py_ssize_t at = 0;
+  int status = dict ? PyDict_Update(dict, given) : -1;
+  while (!status && PyDict_Next(dict, &at, &name, &value)) status = properties_assign(self, name, value);
+  Py_XDECREF(dict);
+  return status ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef properties_methods[] = {
+    {"keys", properties_keys, METH_NOARGS, "keys($self)\n--\n\nThe names of the properties that are set."},
+    {"update", properties_update, METH_O, "update($self, properties, /)\n--\n\nSets all of a mapping."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot properties_slots[] = {
+    {Py_tp_doc, "The compile properties that are set, by name; what may be set: kvino.properties()."},
+    {Py_tp_repr, (void *)properties_repr},
+    {Py_tp_iter, (void *)properties_iter},
+    {Py_tp_methods, properties_methods},
+    {Py_mp_length, (void *)properties_length},
+    {Py_mp_subscript, (void *)properties_item},
+    {Py_mp_ass_subscript, (void *)properties_assign},
+    {0, NULL},
+};
+static PyType_Spec properties_spec = {"kvino.ConfigProperties", sizeof(PyObject), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, properties_slots};
+
+/* ---- kvino.config ---- */
 
 static PyObject *get_floatx(PyObject *self, void *ignored) {
   (void)self;
   (void)ignored;
   return Py_NewRef(dtype_object(kvino_floatx()));
-}
-
-static int cannot_delete(PyObject *value) {
-  if (value) return 0;
-  PyErr_SetString(PyExc_AttributeError, "a setting cannot be deleted");
-  return -1;
 }
 
 static int set_floatx(PyObject *self, PyObject *value, void *ignored) {
@@ -59,24 +228,22 @@ static int set_floatx(PyObject *self, PyObject *value, void *ignored) {
   return -1;
 }
 
-static PyObject *get_device(PyObject *self, void *ignored) {
+static PyObject *get_setting(PyObject *self, void *name) {
   (void)self;
-  (void)ignored;
-  return config_device();
+  return setting_get(name);
 }
 
-static int set_device(PyObject *self, PyObject *value, void *ignored) {
+static int set_setting(PyObject *self, PyObject *value, void *name) {
   (void)self;
-  (void)ignored;
-  if (cannot_delete(value)) return -1;
-  if (value != Py_None && !PyUnicode_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "device must be a string or None, not %S", (PyObject *)Py_TYPE(value));
-    return -1;
-  }
-  PyObject *old = default_device;
-  default_device = Py_NewRef(value);
-  Py_DECREF(old);
-  return 0;
+  return cannot_delete(value) ? -1 : setting_set(name, value);
+}
+
+/* f32 is what holds where nobody says otherwise. */
+static PyObject *get_precision(PyObject *self, void *name) {
+  PyObject *value = get_setting(self, name);
+  if (value != Py_None) return value;
+  Py_DECREF(value);
+  return PyUnicode_FromString("f32");
 }
 
 static PyObject *get_threads(PyObject *self, void *ignored) {
@@ -87,203 +254,77 @@ static PyObject *get_threads(PyObject *self, void *ignored) {
   return PyLong_FromLong(info.threads);
 }
 
+static PyObject *get_properties(PyObject *self, void *ignored) {
+  (void)self;
+  (void)ignored;
+  return (PyObject *)PyObject_New(PyObject, properties_type);
+}
+
+static PyObject *get_key(PyObject *self, void *ignored) {
+  (void)self;
+  (void)ignored;
+  return config_key();
+}
+
 static PyObject *config_repr(PyObject *self) {
-  PyObject *threads = get_threads(self, NULL);
-  PyObject *text = threads ? PyUnicode_FromFormat("kvino.config(floatx='%s', device=%R, threads=%S)",
-                                                  kvino_dtype_name(kvino_floatx()), default_device, threads)
-                           : NULL;
+  PyObject *device = setting_get("device"), *threads = get_threads(self, NULL), *set = properties_dict();
+  PyObject *text = device && threads && set
+                       ? PyUnicode_FromFormat("kvino.config(floatx='%s', device=%R, threads=%S, properties=%R)",
+                                              kvino_dtype_name(kvino_floatx()), device, threads, set)
+                       : NULL;
+  Py_XDECREF(device);
   Py_XDECREF(threads);
+  Py_XDECREF(set);
   return text;
 }
 
 static PyGetSetDef config_getset[] = {
     {"floatx", get_floatx, set_floatx, "The dtype of Python's floats, and what integers become in exp, mean, ...",
      NULL},
-    {"device", get_device, set_device,
-     "What functions are compiled for where they do not say; None is \"CPU\". keras.device(...) comes before it.",
-     NULL},
-    {"threads", get_threads, NULL, "Threads of kvino's own kernels (the environment variable KVINO_THREADS).", NULL},
+    {"device", get_setting, set_setting, "What is compiled for; None is \"CPU\".", "device"},
+    {"precision", get_precision, set_setting, "Of computation: f32, bf16, f16, dynamic.", "precision"},
+    {"performance_hint", get_setting, set_setting, "latency, throughput, cumulative_throughput.", "performance_hint"},
+    {"threads", get_threads, set_setting, "Threads of kvino's own kernels and of OpenVINO.", "threads"},
+    {"streams", get_setting, set_setting, "Inferences that run side by side: a number, auto, numa.", "streams"},
+    {"cache_dir", get_setting, set_setting, "The directory where compiled models are kept.", "cache_dir"},
+    {"properties", get_properties, NULL, "All compile properties that are set, by name.", NULL},
+    {"_key", get_key, NULL, "A text that is the same where the same is compiled.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot config_slots[] = {
-    {Py_tp_doc, "Settings of this process."},
+    {Py_tp_doc,
+     "Settings of this process; None takes one back. with kvino.config(name=value, ...): those of a thread."},
     {Py_tp_getset, config_getset},
+    {Py_tp_call, (void *)config_call},
     {Py_tp_repr, (void *)config_repr},
     {0, NULL},
 };
 static PyType_Spec config_spec = {"kvino.Config", sizeof(PyObject), 0,
                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, config_slots};
 
-/* ---- devices ---- */
+/* ---- settings that a device has no use for ---- */
 
-static PyTypeObject *device_type;
-
-static PyStructSequence_Field device_fields[] = {
-    {"name", "What a device string may say: \"CPU\", \"GPU.1\"."},
-    {"full_name", "The product's name."},
-    {"capabilities", "A tuple: \"FP32\", \"BF16\", \"INT8\", ..."},
-    {NULL, NULL},
-};
-static PyStructSequence_Desc device_description = {"kvino.Device", "A device that OpenVINO found.", device_fields, 3};
-
-static PyObject *words(const char *text) {
-  PyObject *whole = PyUnicode_FromString(text), *list = whole ? PyUnicode_Split(whole, NULL, -1) : NULL;
-  PyObject *tuple = list ? PyList_AsTuple(list) : NULL;
-  Py_XDECREF(whole);
-  Py_XDECREF(list);
-  return tuple;
-}
-
-static PyObject *device_record(const kvino_device *d) {
-  PyObject *record = PyStructSequence_New(device_type);
-  PyObject *field[] = {PyUnicode_FromString(d->name), PyUnicode_FromString(d->full_name), words(d->capabilities)};
-  bool complete = record && field[0] && field[1] && field[2];
-  for (int i = 0; i < 3; i++) {
-    if (complete)
-      PyStructSequence_SetItem(record, i, field[i]);
-    else
-      Py_XDECREF(field[i]);
-  }
-  if (!complete) Py_CLEAR(record);
-  return record;
-}
-
-static PyObject *devices(PyObject *module, PyObject *ignored) {
-  (void)module;
-  (void)ignored;
-  kvino_device *found;
-  size_t n;
+int config_warn_unused(const char *device) {
+  static char *said; /* what the last warning named: once for each */
+  char *names;
   kvino_error err;
-  kvino_status status;
-  Py_BEGIN_ALLOW_THREADS status = kvino_devices_list(&found, &n, &err);
-  Py_END_ALLOW_THREADS if (status) return raise_error(&err);
-  PyObject *list = PyList_New(0);
-  for (size_t i = 0; i < n && list; i++) {
-    PyObject *record = device_record(&found[i]);
-    if (!record || PyList_Append(list, record)) Py_CLEAR(list);
-    Py_XDECREF(record);
-  }
-  kvino_devices_free(found, n);
-  return list;
+  if (kvino_settings_unused(device, &names, &err)) return raise_error(&err), -1;
+  if (!names) return 0;
+  bool again = said && !strcmp(said, names);
+  kvino_text_free(said);
+  said = names;
+  if (again) return 0;
+  return PyErr_WarnFormat(PyExc_UserWarning, 1, "kvino: the device 'native' makes no use of the settings: %s", names);
 }
-
-/* ---- info ---- */
-
-static int set_text(PyObject *dict, const char *name, const char *text) {
-  PyObject *o = PyUnicode_FromString(text);
-  int status = o ? PyDict_SetItemString(dict, name, o) : -1;
-  Py_XDECREF(o);
-  return status;
-}
-
-static int set_object(PyObject *dict, const char *name, PyObject *o) {
-  int status = o ? PyDict_SetItemString(dict, name, o) : -1;
-  Py_XDECREF(o);
-  return status;
-}
-
-static PyObject *openvino_info(void) {
-  kvino_openvino_info found;
-  kvino_error err;
-  kvino_status status;
-  Py_BEGIN_ALLOW_THREADS status = kvino_openvino_get_info(&found, &err);
-  Py_END_ALLOW_THREADS PyObject *dict = PyDict_New();
-  if (!dict) return NULL;
-  if (status ? set_text(dict, "error", err.text)
-             : set_text(dict, "library", found.library) || set_text(dict, "version", found.version) ||
-                   set_text(dict, "found", found.found))
-    Py_CLEAR(dict);
-  return dict;
-}
-
-static PyObject *info(PyObject *module, PyObject *ignored) {
-  (void)module;
-  (void)ignored;
-  kvino_info found;
-  kvino_info_get(&found);
-  PyObject *dict = PyDict_New();
-  if (!dict) return NULL;
-  if (set_text(dict, "version", kvino_version()) || set_text(dict, "processor", found.processor) ||
-      set_text(dict, "features", found.features) || set_text(dict, "kernels", found.kernels) ||
-      set_text(dict, "compiler", found.compiler) || set_object(dict, "threads", PyLong_FromLong(found.threads)) ||
-      set_object(dict, "openvino", openvino_info()))
-    Py_CLEAR(dict);
-  return dict;
-}
-
-static PyObject *properties_table(PyObject *module, PyObject *ignored) {
-  (void)module;
-  (void)ignored;
-  size_t n;
-  const kvino_property_info *rows = kvino_properties_list(&n);
-  PyObject *dict = PyDict_New();
-  for (size_t i = 0; i < n && dict; i++) {
-    PyObject *row = PyUnicode_FromFormat("%s (%s)", rows[i].help, rows[i].values);
-    if (set_object(dict, rows[i].name, row)) Py_CLEAR(dict);
-  }
-  return dict;
-}
-
-static PyObject *memory_watch(PyObject *module, PyObject *on) {
-  (void)module;
-  int value = PyObject_IsTrue(on);
-  if (value < 0) return NULL;
-  kvino_memory_watch(value);
-  Py_RETURN_NONE;
-}
-
-static PyObject *memory_peak(PyObject *module, PyObject *ignored) {
-  (void)module;
-  (void)ignored;
-  return PyLong_FromLongLong(kvino_memory_peak());
-}
-
-/* ---- where the Python package of OpenVINO is ---- */
-
-/* The directory of its libraries, found without importing it: the library needs only the directory. */
-static void add_openvino_hint(void) {
-  PyObject *find = import_attribute("importlib.util", "find_spec");
-  PyObject *spec = find ? PyObject_CallFunction(find, "s", "openvino") : NULL;
-  PyObject *places = spec && spec != Py_None ? PyObject_GetAttrString(spec, "submodule_search_locations") : NULL;
-  PyObject *list = places && places != Py_None ? PySequence_List(places) : NULL;
-  for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-    PyObject *path = PyUnicode_FromFormat("%S/libs", PyList_GetItem(list, i));
-    const char *text = path ? PyUnicode_AsUTF8AndSize(path, NULL) : NULL;
-    if (text) kvino_openvino_add_hint(text, NULL);
-    Py_XDECREF(path);
-  }
-  Py_XDECREF(find);
-  Py_XDECREF(spec);
-  Py_XDECREF(places);
-  Py_XDECREF(list);
-  PyErr_Clear(); /* no such package: the library looks elsewhere */
-}
-
-static PyMethodDef functions[] = {
-    {"devices", devices, METH_NOARGS,
-     "devices()\n--\n\nThe devices that OpenVINO found: (name, full_name, capabilities)."},
-    {"info", info, METH_NOARGS, "info()\n--\n\nWhat kvino found of this machine: processor, kernels, OpenVINO."},
-    {"properties", properties_table, METH_NOARGS,
-     "properties()\n--\n\nThe properties of compilation: {name: what it is}."},
-    {"_swap_thread_device", swap_thread_device, METH_O,
-     "_swap_thread_device(device, /)\n--\n\n"
-     "Gives this thread a device of its own, or with None that of kvino.config; returns the one it had, or None."},
-    {"_memory_watch", memory_watch, METH_O,
-     "_memory_watch(on, /)\n--\n\nStarts (from 0) or ends the count of the memory that kvino allocates."},
-    {"_memory_peak", memory_peak, METH_NOARGS,
-     "_memory_peak()\n--\n\nThe most bytes that there were at one time since _memory_watch(True)."},
-    {NULL, NULL, 0, NULL},
-};
 
 int config_init(PyObject *module) {
-  default_device = Py_NewRef(Py_None);
-  device_type = PyStructSequence_NewType(&device_description);
+  scope_type = (PyTypeObject *)PyType_FromSpec(&scope_spec);
+  properties_type = (PyTypeObject *)PyType_FromSpec(&properties_spec);
   PyObject *type = PyType_FromSpec(&config_spec);
-  if (!device_type || !type || PyModule_AddFunctions(module, functions)) return -1;
+  if (!scope_type || !properties_type || !type) return -1;
   PyObject *config = (PyObject *)PyObject_New(PyObject, (PyTypeObject *)type);
   Py_DECREF(type); /* the object has it */
   int status = config ? PyModule_AddObjectRef(module, "config", config) : -1;
   Py_XDECREF(config);
-  add_openvino_hint();
   return status;
 }

@@ -173,5 +173,6 @@ int control_init(PyObject *module);  /* control.c */
 int gradient_init(PyObject *module); /* gradient.c */
 int function_init(PyObject *module); /* function.c */
 int config_init(PyObject *module);   /* config.c */
+int info_init(PyObject *module);     /* info.c */
 
 #endif

@@ -1,7 +1,7 @@
 /* kvino.function: a Python function of tensors, traced and compiled once for each signature.
  *
  * The signature is the structure of the arguments, the tensors' dtypes and shapes (ranks alone where `dynamic`), the
- * static values and the device. Tensors that the function takes from elsewhere are constants of what was traced. */
+ * static values and kvino.config. Tensors that the function takes from elsewhere are constants of what was traced. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,20 +86,16 @@ end:
 
 /* ---- the cache ---- */
 
-static PyObject *effective_device(const function_object *self) {
-  return self->device == Py_None ? config_device() : Py_NewRef(self->device);
-}
-
 /* The leaves of the arguments, with the key. */
 static int read_arguments(function_object *self, PyObject *args, PyObject *kwargs, leaves *l, bool key) {
   *l = (leaves){.flags = CONVERT_STRONG, .shapes = !self->dynamic};
   if (!self->function)
     return PyErr_SetString(PyExc_TypeError, "kvino.function(...) must first be given a function"), -1;
   if (key) {
-    PyObject *device = effective_device(self), *floatx = dtype_object(kvino_floatx());
+    PyObject *settings = config_key(), *floatx = dtype_object(kvino_floatx());
     l->key = PyList_New(0);
-    int status = l->key && device ? PyList_Append(l->key, device) || PyList_Append(l->key, floatx) : -1;
-    Py_XDECREF(device);
+    int status = l->key && settings ? PyList_Append(l->key, settings) || PyList_Append(l->key, floatx) : -1;
+    Py_XDECREF(settings);
     if (status) return leaves_free(l), -1;
   }
   if (leaves_add(l, args) || (kwargs && leaves_add(l, kwargs))) return leaves_free(l), -1;
@@ -116,12 +112,13 @@ static void forget_oldest(PyObject *cache) {
 }
 
 static PyObject *compile(function_object *self, PyObject *args, PyObject *kwargs, const leaves *arguments) {
-  PyObject *results, *graph = trace(self, args, kwargs, arguments, &results), *device = effective_device(self);
-  PyObject *executable = graph && device ? graph_compile(graph_get(graph), device, self->properties) : NULL;
+  PyObject *results, *graph = trace(self, args, kwargs, arguments, &results);
+  const char *device = self->device == Py_None ? NULL : PyUnicode_AsUTF8AndSize(self->device, NULL);
+  if (graph && device && config_warn_unused(device)) Py_CLEAR(graph);
+  PyObject *executable = graph ? graph_compile(graph_get(graph), self->device, self->properties) : NULL;
   PyObject *entry = executable ? PyTuple_Pack(2, executable, results) : NULL;
   Py_XDECREF(graph);
   Py_XDECREF(results);
-  Py_XDECREF(device);
   Py_XDECREF(executable);
   return entry;
 }

@@ -14,8 +14,7 @@ PyObject *text_object(char *text) {
 
 /* ---- properties ---- */
 
-/* The text of a property: True is "true", 4 is "4". A new reference to a string. */
-static PyObject *value_text(PyObject *o) {
+PyObject *property_text(PyObject *o) {
   if (PyBool_Check(o)) return PyUnicode_FromString(o == Py_True ? "true" : "false");
   return PyUnicode_Check(o) ? Py_NewRef(o) : PyObject_Str(o);
 }
@@ -30,10 +29,11 @@ int properties_read(PyObject *given, properties *p) {
   int status = p->texts && p->v ? 0 : -1;
   if (!p->v) PyErr_NoMemory();
   while (!status && PyDict_Next(given, &at, &name, &o)) {
-    PyObject *text = value_text(o);
+    PyObject *text = o == Py_None ? Py_NewRef(o) : property_text(o);
     kvino_property *q = &p->v[p->n++];
     status = text ? PyList_Append(p->texts, text) : -1;
-    if (!status && !(q->value = PyUnicode_AsUTF8AndSize(text, NULL))) status = -1;
+    q->value = NULL;
+    if (!status && text != Py_None && !(q->value = PyUnicode_AsUTF8AndSize(text, NULL))) status = -1;
     if (!status && !(q->name = PyUnicode_AsUTF8AndSize(name, NULL))) status = -1;
     Py_XDECREF(text);
   }
@@ -142,7 +142,7 @@ static PyObject *graph_dump(PyObject *self, PyObject *ignored) {
 
 static PyObject *graph_str(PyObject *self) { return graph_dump(self, NULL); }
 
-/* The device's name: NULL for the library's default. `name` is a string or None. */
+/* The device's name: NULL for kvino.config.device. `name` is a string or None. */
 static int device_text(PyObject *name, const char **text) {
   *text = NULL;
   if (name == Py_None) return 0;
@@ -156,14 +156,18 @@ PyObject *graph_compile(kvino_graph *g, PyObject *device, PyObject *properties_g
   kvino_executable *e;
   properties p;
   const char *text;
-  PyObject *name = device && device != Py_None ? Py_NewRef(device) : config_device(), *compiled = NULL;
-  if (!device_text(name, &text) && !properties_read(properties_given, &p)) {
+  PyObject *compiled = NULL;
+  if (device_text(device ? device : Py_None, &text) || (!text && config_warn_unused(NULL))) return NULL;
+  if (!properties_read(properties_given, &p)) {
     kvino_status status;
+    size_t n = 0;
+    for (size_t i = 0; i < p.n; i++) /* None: not given */
+      if (p.v[i].value) p.v[n++] = p.v[i];
+    p.n = n;
     Py_BEGIN_ALLOW_THREADS status = kvino_compile(g, text, p.n, p.v, &e, &err);
     Py_END_ALLOW_THREADS properties_free(&p);
     compiled = status ? raise_error(&err) : executable_object_new(e);
   }
-  Py_DECREF(name);
   return compiled;
 }
 

@@ -11,7 +11,8 @@ typedef struct properties {
   PyObject *texts; /* owns the values' texts; the dict owns the names */
   size_t n;
 } properties;
-int properties_read(PyObject *given, properties *p); /* given: a dict or NULL */
+int properties_read(PyObject *given, properties *p); /* given: a dict or NULL; None as a value is NULL */
+PyObject *property_text(PyObject *value);            /* True is "true", 4 is "4"; a new reference to a string */
 void properties_free(properties *p);
 
 PyObject *text_object(char *text); /* a string; frees the text with kvino_text_free */
@@ -29,6 +30,8 @@ int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool alias
 /* The graph of what body() gave, borrowed; NULL with an exception where `o` is something else. */
 kvino_graph *recording_graph(PyObject *o); /* control.c */
 
-PyObject *config_device(void); /* kvino.config.device: a string or None; a new reference */
+PyObject *config_key(void); /* what a compilation depends on besides its graph, as a string (config.c) */
+/* Warns once of settings that the device (NULL: kvino.config.device) has no use for. */
+int config_warn_unused(const char *device);
 
 #endif

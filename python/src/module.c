@@ -102,7 +102,7 @@ static int fill(PyObject *module) {
   if (!(str_##name = PyUnicode_InternFromString(#name))) return -1;
   INTERNED(INTERNED_MAKE)
   if (dtype_init() || tensor_type_init(module) || ops_init(module) || graph_init(module) || control_init(module) ||
-      gradient_init(module) || function_init(module) || config_init(module))
+      gradient_init(module) || function_init(module) || config_init(module) || info_init(module))
     return -1;
   loaded = true;
   if (add_all(module)) return -1;

@@ -4,6 +4,7 @@
 
 /* Who has locks, in the order in which they are taken: a thread that holds one may wait for a later one. */
 typedef enum kv_fork_place {
+  KV_FORK_SETTINGS,
   KV_FORK_CACHE,
   KV_FORK_RUNTIME,
   KV_FORK_SEARCH,

@@ -5,14 +5,12 @@
  * workers do, for milliseconds) a call that the caller could have finished alone waits for a time slice: 3 to 25 ms.
  * Here the caller takes tasks like every worker and waits only for tasks that a worker has begun; who comes late finds
  * the job closed. */
-#define _GNU_SOURCE
 #include "base/threads.h"
 
 #include "base/fork.h"
+#include "base/processors.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,11 +26,14 @@ struct job {
   void (*task)(void *, size_t);
   void *context;
   size_t n;
+  int helpers; /* workers that may join */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held by the thread that has the pool */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int count;
+static int count;             /* threads of a job where nobody chose */
+static atomic_int chosen;     /* by the process; 0: nobody */
+static _Thread_local int own; /* by this thread for its jobs; 0: not */
 static _Thread_local bool inside;
 
 /* The state that caller and workers share; `mutex` guards what is not atomic. */
@@ -61,7 +62,7 @@ static void *work(void *unused) {
   for (;;) {
     for (int i = 0; i < SPINS && atomic_load_explicit(&generation, memory_order_relaxed) == seen; i++) pause_briefly();
     pthread_mutex_lock(&mutex);
-    while (!open) pthread_cond_wait(&posted, &mutex);
+    while (!open || atomic_load(&active) >= job.helpers) pthread_cond_wait(&posted, &mutex);
     seen = atomic_load_explicit(&generation, memory_order_relaxed);
     struct job mine = job;
     atomic_fetch_add(&active, 1);
@@ -91,44 +92,40 @@ static void in_child(void) {
   in_parent();
 }
 
-/* Those this process may use. A set too small for the machine's is refused. */
-static int processors(void) {
-  for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 2) {
-    cpu_set_t *set = CPU_ALLOC(most);
-    size_t bytes = CPU_ALLOC_SIZE(most);
-    if (!set) break;
-    bool read = !sched_getaffinity(0, bytes, set);
-    int n = read ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (n) return n;
-    if (!read && errno != EINVAL) break;
-  }
-  return 1;
-}
+static int bounded(long n) { return n > MAX_THREADS ? MAX_THREADS : (int)n; }
 
 static void start(void) {
   const char *text = getenv("KVINO_THREADS");
   char *end = NULL;
   long n = text ? strtol(text, &end, 10) : 0;
-  if (n <= 0 || *end) n = processors(); /* what is no number says nothing */
-  count = n > MAX_THREADS ? MAX_THREADS : (int)n;
+  if (n <= 0 || *end) n = kv_processors(); /* what is no number says nothing */
+  count = bounded(n);
   kv_at_fork(KV_FORK_THREADS, before_fork, in_parent, in_child);
 }
 
 int kv_threads(void) {
   pthread_once(&once, start);
-  return count;
+  int n = own ? own : atomic_load_explicit(&chosen, memory_order_relaxed);
+  return n ? n : count;
+}
+
+void kv_threads_choose(int n) { atomic_store(&chosen, n > 0 ? bounded(n) : 0); }
+
+int kv_threads_own(int n) {
+  int before = own;
+  own = n > 0 ? bounded(n) : 0;
+  return before;
 }
 
 /* Makes the workers that are missing; where the system refuses, the call does with those there are. */
-static void make_workers(void) {
+static void make_workers(int most) {
   pthread_attr_t detached;
   sigset_t all, before;
   if (pthread_attr_init(&detached)) return;
   pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are for the program's own threads */
-  for (pthread_t thread; workers < count - 1; workers++)
+  for (pthread_t thread; workers < most; workers++)
     if (pthread_create(&thread, &detached, work, NULL)) break;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&detached);
@@ -137,7 +134,7 @@ static void make_workers(void) {
 /* Runs the job with the workers; the caller holds `lock`. */
 static void run_shared(const struct job *j) {
   pthread_mutex_lock(&mutex);
-  if (workers < count - 1) make_workers();
+  if (workers < j->helpers) make_workers(j->helpers);
   job = *j;
   atomic_store_explicit(&next, 0, memory_order_relaxed);
   open = true;
@@ -164,7 +161,7 @@ static void run_shared(const struct job *j) {
 
 void kv_parallel(size_t n, void (*task)(void *, size_t), void *context) {
   if (n > 1 && !inside && kv_threads() > 1 && pthread_mutex_trylock(&lock) == 0) {
-    run_shared(&(struct job){task, context, n});
+    run_shared(&(struct job){task, context, n, kv_threads() - 1});
     pthread_mutex_unlock(&lock);
     return;
   }

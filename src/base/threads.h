@@ -1,12 +1,16 @@
 /* One pool of worker threads for the process, created at first use, sized by KVINO_THREADS or the number of processors
- * this process may run on. */
+ * this process may use (processors.h). */
 #ifndef KVINO_BASE_THREADS_H
 #define KVINO_BASE_THREADS_H
 
 #include <stddef.h>
 
-/* Threads that kv_parallel uses, the caller included; at least 1. */
+/* Threads that kv_parallel uses when this thread calls it, the caller included; at least 1. */
 int kv_threads(void);
+/* Chooses for the process, and for the calls of this thread, which comes first; 0: no choice. The latter gives the
+ * choice before. */
+void kv_threads_choose(int n);
+int kv_threads_own(int n);
 
 /* Calls task(context, i) for every i below n, on all threads, and returns when all are done. From inside a task, or
  * where another thread has the pool, it runs in the calling thread: never a deadlock, never a queue. Safe after fork.

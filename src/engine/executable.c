@@ -14,6 +14,7 @@
 #include "openvino/cache.h"
 #include "openvino/emit.h"
 #include "openvino/lower.h"
+#include "openvino/settings.h"
 #include "passes/passes.h"
 #include "run/apply.h"
 
@@ -37,12 +38,6 @@ static kvino_status make_model(void *context, kv_ov_model **model, kvino_error *
   return status;
 }
 
-static bool has_property(size_t n, const kvino_property *properties, const char *name, const char *key) {
-  for (size_t i = 0; i < n; i++)
-    if (properties[i].name && (!strcasecmp(properties[i].name, name) || !strcmp(properties[i].name, key))) return true;
-  return false;
-}
-
 /* Whether one compilation serves several shapes. */
 static bool is_dynamic(const kv_graph *g) {
   for (size_t i = 0; i < g->n_parameters; i++)
@@ -62,25 +57,21 @@ static size_t kernels_kept(const kv_graph *lowered) {
 
 /* What a segment is compiled with. A model costs two threads while it lives and 2 us per run for waking them: a small
  * one on the CPU runs in the calling thread instead, unless the user has said how. */
-static kvino_status choose_config(const kv_graph *lowered, const char *device, size_t n,
-                                  const kvino_property *properties, kv_ov_config **config, kvino_error *err) {
-  bool cpu = !device || !strcasecmp(device, "CPU");
-  bool inline_run = cpu && !has_property(n, properties, "streams", "NUM_STREAMS") &&
-                    !has_property(n, properties, "threads", "INFERENCE_NUM_THREADS") &&
-                    !has_property(n, properties, "performance_hint", "PERFORMANCE_HINT") && kv_is_small_work(lowered);
-  bool bounded =
-      cpu && is_dynamic(lowered) && !has_property(n, properties, "shape_cache", "CPU_RUNTIME_CACHE_CAPACITY");
-  if (!inline_run && !bounded) return kv_ov_config_new(device, properties, n, config, err);
-  kvino_property *all = kv_malloc((n + 2) * sizeof *all);
+static kvino_status choose_config(const kv_graph *lowered, kv_ov_config *asked, kv_ov_config **config,
+                                  kvino_error *err) {
+  kv_ov_pair more[2];
+  size_t n = 0;
   char kernels[24];
-  if (!all) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu properties", n);
-  if (n) memcpy(all, properties, n * sizeof *all);
-  if (inline_run) all[n++] = (kvino_property){"streams", "0"};
-  snprintf(kernels, sizeof kernels, "%zu", kernels_kept(lowered));
-  if (bounded) all[n++] = (kvino_property){"shape_cache", kernels};
-  kvino_status status = kv_ov_config_new(device, all, n, config, err);
-  kv_free(all);
-  return status;
+  if (kv_ov_config_is_cpu(asked)) {
+    bool said = kv_ov_config_get(asked, KV_NUM_STREAMS) || kv_ov_config_get(asked, KV_PERFORMANCE_HINT);
+    if (!said && kv_is_small_work(lowered)) more[n++] = (kv_ov_pair){KV_NUM_STREAMS, "0"};
+    snprintf(kernels, sizeof kernels, "%zu", kernels_kept(lowered));
+    if (is_dynamic(lowered) && !kv_ov_config_get(asked, KV_CPU_RUNTIME_CACHE_CAPACITY))
+      more[n++] = (kv_ov_pair){KV_CPU_RUNTIME_CACHE_CAPACITY, kernels};
+  }
+  if (n) return kv_ov_config_with(asked, n, more, config, err);
+  *config = kv_ov_config_retain(asked);
+  return KVINO_OK;
 }
 
 /* What to look at before OpenVINO is given an input. */
@@ -91,10 +82,6 @@ static uint8_t checks(const kv_exactness *x, kv_edge edge) {
   for (int k = 0; k < o->rank; k++)
     if (o->shape[k] < 0) check |= KV_CHECK_SIZE;
   return check;
-}
-
-static bool is_cpu(const char *device) {
-  return !device || (!strncasecmp(device, "CPU", 3) && (!device[3] || device[3] == '.'));
 }
 
 /* A transformation of OpenVINO's that loses an axis must not become a wrong number. */
@@ -114,14 +101,13 @@ static kvino_status check_outputs(const kv_ov_model *model, const kv_graph *lowe
 }
 
 /* With float32 as the precision of computation, which is the default, the CPU has no other float16. */
-static kv_float16 float16_of(const char *device, size_t n, const kvino_property *properties) {
-  bool other = has_property(n, properties, "precision", "INFERENCE_PRECISION_HINT") ||
-               has_property(n, properties, "execution_mode", "EXECUTION_MODE_HINT");
-  return is_cpu(device) && !other ? KV_FLOAT16_AS_FLOAT32 : KV_FLOAT16_AS_IT_LIKES;
+static kv_float16 float16_of(const kv_ov_config *asked) {
+  const char *precision = kv_ov_config_get(asked, KV_INFERENCE_PRECISION_HINT);
+  bool f32 = (!precision || !strcmp(precision, "f32")) && !kv_ov_config_get(asked, KV_EXECUTION_MODE_HINT);
+  return kv_ov_config_is_cpu(asked) && f32 ? KV_FLOAT16_AS_FLOAT32 : KV_FLOAT16_AS_IT_LIKES;
 }
 
-static kvino_status compile_segment(const kv_exactness *x, const char *device, size_t n,
-                                    const kvino_property *properties, kv_stage *stage, kvino_error *err) {
+static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
   kv_lowered lowered;
   kv_ov_config *config = NULL;
@@ -138,14 +124,13 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
   for (size_t i = 0; i < s->n_nodes; i++) /* what shapes alone answer for, here or in a body */
     stage->dynamic |=
         s->node[i]->prim->id == KV_Require || s->node[i]->prim->id == KV_If || s->node[i]->prim->id == KV_Loop;
-  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(device, n, properties), &lowered,
-                  err));
+  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(asked), &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
   stage->nan = lowered.nan;
   stage->by_values = lowered.refuses;
-  stage->refuses = lowered.refuses || is_cpu(device);
-  kvino_status status = choose_config(lowered.graph, device, n, properties, &config, err);
+  stage->refuses = lowered.refuses || kv_ov_config_is_cpu(asked);
+  kvino_status status = choose_config(lowered.graph, asked, &config, err);
   if (!status && !(stage->config = kv_strdup(config->text)))
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   if (!status) {
@@ -168,11 +153,11 @@ static kvino_status compile_segment(const kv_exactness *x, const char *device, s
 
 /* There are graphs that OpenVINO's CPU plugin fails on (a MatMul of one column by one number, with four rows). The
  * native kernels compute them on the same processor. On another device the error is the caller's to know. */
-static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, const char *device, size_t n,
-                                    const kvino_property *properties, kv_stage *stage, kvino_error *err) {
+static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, kv_ov_config *asked, kv_stage *stage,
+                                    kvino_error *err) {
   kvino_error why;
-  kvino_status status = compile_segment(x, device, n, properties, stage, &why);
-  if (status && (status != KVINO_DEVICE || !is_cpu(device))) return kv_fail(err, status, "%s", why.text);
+  kvino_status status = compile_segment(x, asked, stage, &why);
+  if (status && (status != KVINO_DEVICE || !kv_ov_config_is_cpu(asked))) return kv_fail(err, status, "%s", why.text);
   if (!status) return KVINO_OK;
   kv_segment *s = &e->partition->segment[stage - e->stage];
   s->external = false;
@@ -183,17 +168,21 @@ static kvino_status compile_or_keep(kvino_executable *e, const kv_exactness *x, 
 
 /* ---- the whole ---- */
 
-static bool is_native_device(const char *device) { return device && !strcasecmp(device, "native"); }
-
-static kvino_status check_device(const char *device, size_t n, const kvino_property *properties, kvino_error *err) {
-  if (is_native_device(device))
-    return n ? kv_fail(err, KVINO_INVALID, "device 'native' takes no properties, '%s' was given",
-                       properties[0].name ? properties[0].name : "")
-             : KVINO_OK;
-  kv_ov_config *config;
-  KV_TRY(kv_ov_config_new(device, properties, n, &config, err));
-  kv_ov_config_free(config);
-  return KVINO_OK;
+/* What is asked for: by the call, else by the settings; NULL for the device "native", which takes no properties. */
+static kvino_status read_request(const char *device, size_t n, const kvino_property *properties, kv_ov_config **asked,
+                                 kvino_error *err) {
+  char *set = NULL;
+  if (!device) KV_TRY(kv_setting_device(&set, err));
+  if (!device) device = set;
+  kvino_status status = KVINO_OK;
+  *asked = NULL;
+  if (!device || strcasecmp(device, "native"))
+    status = kv_ov_config_in_force(device, properties, n, asked, err);
+  else if (n)
+    status = kv_fail(err, KVINO_INVALID, "device 'native' takes no properties, '%s' was given",
+                     properties[0].name ? properties[0].name : "");
+  kv_free(set);
+  return status;
 }
 
 static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_error *err) {
@@ -215,14 +204,13 @@ static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_err
   return status;
 }
 
-static kvino_status build(kvino_executable *e, const kv_graph *g, const char *device, size_t n,
-                          const kvino_property *properties, kvino_error *err) {
+static kvino_status build(kvino_executable *e, const kv_graph *g, kv_ov_config *asked, kvino_error *err) {
   kv_exactness *x = NULL;
   KV_TRY(kv_optimize(g, &e->graph, err));
-  if (!is_native_device(device)) KV_TRY(kv_exactness_new(e->graph, &x, err));
+  if (asked) KV_TRY(kv_exactness_new(e->graph, &x, err));
   kvino_status status = divide(e, x, err);
   for (size_t k = 0; !status && k < e->partition->n; k++)
-    if (e->stage[k].segment->external) status = compile_or_keep(e, x, device, n, properties, &e->stage[k], err);
+    if (e->stage[k].segment->external) status = compile_or_keep(e, x, asked, &e->stage[k], err);
   if (!status) status = kv_plan_new(&e->plan, e->graph, e->partition->n, e->partition->segment, err);
   kv_exactness_free(x);
   return status;
@@ -231,11 +219,13 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, const char *de
 kvino_status kvino_compile(kvino_graph *g, const char *device, size_t n_properties, const kvino_property *properties,
                            kvino_executable **out, kvino_error *err) {
   KV_NOT_NULL(err, g && out && (properties || !n_properties));
-  KV_TRY(check_device(device, n_properties, properties, err));
+  kv_ov_config *asked;
+  KV_TRY(read_request(device, n_properties, properties, &asked, err));
   kvino_executable *e = kv_calloc(1, sizeof *e);
-  if (!e) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for an executable");
-  e->refs = 1;
-  kvino_status status = build(e, g, device, n_properties, properties, err);
+  kvino_status status = e ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for an executable");
+  if (e) e->refs = 1;
+  if (!status) status = build(e, g, asked, err);
+  kv_ov_config_free(asked);
   if (status)
     kvino_executable_release(e);
   else

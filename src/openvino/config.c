@@ -1,150 +1,25 @@
-/* The table of properties, and the check of what a user asks for against it (config.h). */
+/* The check of what a user asks for against the table of properties and the device, and what holds where he does not
+ * (config.h). */
 #include "openvino/config.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "openvino/device.h"
 #include "openvino/runtime.h"
+#include "openvino/settings.h"
 
 #include <ctype.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-typedef enum kind {
-  CHOICE, /* one of a list of words */
-  SWITCH, /* yes or no */
-  COUNT,  /* a number from 0 on */
-  AMOUNT, /* a number from 0 on or one of a list of words */
-  PATH,   /* any text that is not empty */
-} kind;
-
-/* By whom a property is taken. */
-typedef enum taker {
-  CORE,   /* OpenVINO itself, for every device */
-  DEVICE, /* the device, which may not know it */
-} taker;
-
-/* ROW(kvino's name, OpenVINO's name, kind, words that it takes in lower case, taker, help) */
-#define PROPERTIES(ROW)                                                                                                \
-  ROW("performance_hint", "PERFORMANCE_HINT", CHOICE, "latency|throughput|cumulative_throughput", DEVICE,              \
-      "what to optimise for")                                                                                          \
-  ROW("precision", "INFERENCE_PRECISION_HINT", CHOICE, "f32|f16|bf16|dynamic", DEVICE,                                 \
-      "precision of computation; f32 where it is not given")                                                           \
-  ROW("execution_mode", "EXECUTION_MODE_HINT", CHOICE, "performance|accuracy", DEVICE, "what the device may trade")    \
-  ROW("threads", "INFERENCE_NUM_THREADS", COUNT, "", DEVICE, "threads of inference; 0: as many as processors")         \
-  ROW("streams", "NUM_STREAMS", AMOUNT, "auto|numa", DEVICE,                                                           \
-      "inferences run side by side; 0: in the calling thread, without threads of its own")                             \
-  ROW("requests", "PERFORMANCE_HINT_NUM_REQUESTS", COUNT, "", DEVICE, "inferences that will be under way at a time")   \
-  ROW("cache_dir", "CACHE_DIR", PATH, "", CORE, "directory where compiled models are kept")                            \
-  ROW("cache_mode", "CACHE_MODE", CHOICE, "optimize_size|optimize_speed", DEVICE, "what the cache favours")            \
-  ROW("profiling", "PERF_COUNT", SWITCH, "", DEVICE, "measure every layer")                                            \
-  ROW("pinning", "ENABLE_CPU_PINNING", SWITCH, "", DEVICE, "bind threads to processors")                               \
-  ROW("hyper_threading", "ENABLE_HYPER_THREADING", SWITCH, "", DEVICE, "use both threads of a core")                   \
-  ROW("core_type", "SCHEDULING_CORE_TYPE", CHOICE, "any_core|pcore_only|ecore_only", DEVICE, "kind of core to use")    \
-  ROW("denormals", "CPU_DENORMALS_OPTIMIZATION", SWITCH, "", DEVICE, "treat denormal numbers as zero")                 \
-  ROW("shape_cache", "CPU_RUNTIME_CACHE_CAPACITY", COUNT, "", CORE, "kernels the CPU keeps for shapes met before")     \
-  ROW("kv_cache_precision", "KV_CACHE_PRECISION", CHOICE, "f32|f16|bf16|u8|i8|u4|dynamic", DEVICE,                     \
-      "precision of attention caches")                                                                                 \
-  ROW("quantization_group", "DYNAMIC_QUANTIZATION_GROUP_SIZE", COUNT, "", DEVICE,                                      \
-      "group size of dynamic quantization of compressed weights; 0: none")                                             \
-  ROW("priority", "MODEL_PRIORITY", CHOICE, "low|medium|high", DEVICE, "among models on one device")                   \
-  ROW("batching", "ALLOW_AUTO_BATCHING", SWITCH, "", CORE, "let a device gather requests into batches")                \
-  ROW("batch_timeout", "AUTO_BATCH_TIMEOUT", COUNT, "", CORE, "milliseconds that a batch waits for requests")          \
-  ROW("log_level", "LOG_LEVEL", CHOICE, "no|error|warning|info|debug|trace", DEVICE, "what OpenVINO logs")             \
-  ROW("device_properties", "DEVICE_PROPERTIES", PATH, "", CORE,                                                        \
-      "properties of the devices below AUTO, HETERO or MULTI: {CPU:{NUM_STREAMS:2},GPU:{...}}")
-
-static const struct row {
-  kind kind;
-  taker taker;
-  const char *words;
-} rows[] = {
-#define ROW(name, key, kind, words, taker, help) {kind, taker, words},
-    PROPERTIES(ROW)
-#undef ROW
-};
-
-static const kvino_property_info infos[] = {
-#define WORDS_CHOICE(words) words
-#define WORDS_SWITCH(words) "yes|no"
-#define WORDS_COUNT(words) "a number"
-#define WORDS_AMOUNT(words) "a number|" words
-#define WORDS_PATH(words) "a text"
-#define ROW(name, key, kind, words, taker, help) {name, key, WORDS_##kind(words), help},
-    PROPERTIES(ROW)
-#undef ROW
-};
-
-#define ROWS (sizeof infos / sizeof *infos)
-
-const kvino_property_info *kvino_properties_list(size_t *n) {
-  if (n) *n = ROWS;
-  return infos;
-}
-
-/* The row of a name in either spelling; ROWS where there is none. */
-static size_t find_row(const char *name) {
-  size_t i = 0;
-  while (i < ROWS && strcasecmp(name, infos[i].name) && strcmp(name, infos[i].key)) i++;
-  return i;
-}
-
-static kvino_status unknown(const char *name, kvino_error *err) {
-  char list[KVINO_ERROR_TEXT / 2];
-  size_t n = 0;
-  for (size_t i = 0; i < ROWS && n < sizeof list; i++)
-    n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", infos[i].name);
-  return kv_fail(err, KVINO_INVALID, "unknown property '%s'; there are: %s, and OpenVINO's own names in capitals", name,
-                 list);
-}
-
-/* Whether `word` is one of "a|b|c", in any case. */
-static bool in_words(const char *words, const char *word) {
+/* Whether a list separated by spaces has the word. */
+static bool lists(const char *list, const char *word) {
   size_t n = strlen(word);
-  while (*words) {
-    size_t m = strcspn(words, "|");
-    if (m && m == n && !strncasecmp(words, word, n)) return true;
-    words += m + (words[m] == '|');
-  }
-  return false;
-}
-
-static bool is_yes(const char *v) { return in_words("yes|true|on|1", v); }
-static bool is_no(const char *v) { return in_words("no|false|off|0", v); }
-
-static bool is_count(const char *v) {
-  size_t n = strspn(v, "0123456789");
-  return n && !v[n] && n <= 9;
-}
-
-/* Precisions keep their lower case, the other words are in capitals (LOG_LEVEL as LOG_INFO). */
-static char *spell(size_t row, const char *value) {
-  char text[64];
-  const char *key = infos[row].key;
-  if (rows[row].kind == PATH) return kv_strdup(value);
-  if (rows[row].kind == SWITCH) return kv_strdup(is_yes(value) ? "YES" : "NO");
-  bool lower = strstr(key, "PRECISION") != NULL;
-  snprintf(text, sizeof text, "%s%s", strcmp(key, "LOG_LEVEL") ? "" : "LOG_", value);
-  for (char *c = text; *c; c++) *c = (char)(lower ? tolower((unsigned char)*c) : toupper((unsigned char)*c));
-  return kv_strdup(text);
-}
-
-static bool takes(size_t row, const char *value) {
-  switch (rows[row].kind) {
-  case CHOICE:
-    return in_words(rows[row].words, value);
-  case SWITCH:
-    return is_yes(value) || is_no(value);
-  case COUNT:
-    return is_count(value);
-  case AMOUNT:
-    return is_count(value) || in_words(rows[row].words, value);
-  case PATH:
-    return *value != 0;
-  }
+  for (const char *at = list; (at = strstr(at, word)); at += n)
+    if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ')) return true;
   return false;
 }
 
@@ -152,35 +27,49 @@ static bool takes(size_t row, const char *value) {
 static bool supported(const kv_ov_device *device, const char *key) {
   if (device->composed) return true;
   char *list = kv_ov_device_property(device->text, "SUPPORTED_PROPERTIES");
-  if (!list) return true;
-  size_t n = strlen(key);
-  bool found = false;
-  for (const char *at = list; !found && (at = strstr(at, key)); at += n)
-    found = (at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ');
+  bool found = !list || lists(list, key);
   kv_free(list);
   return found;
+}
+
+kvino_status kv_check_precision(const char *device, const char *capabilities, const char *precision, kvino_error *err) {
+  char name[16];
+  snprintf(name, sizeof name, "%s%s", *precision == 'b' ? "BF" : "FP", strpbrk(precision, "0123456789"));
+  if (lists(capabilities, name)) return KVINO_OK;
+  return kv_fail(err, KVINO_INVALID, "device '%s' does not compute in %s; what it can do: %s", device, precision,
+                 capabilities);
+}
+
+/* OpenVINO takes f16 and bf16 for f32 where the processor has them not, without a word. */
+static kvino_status check_device_has(const kv_ov_device *device, kv_property p, const char *name, const char *value,
+                                     kvino_error *err) {
+  if (kv_property_taker(p) == KV_TAKEN_BY_DEVICE && !supported(device, kv_property_info(p)->key))
+    return kv_fail(err, KVINO_INVALID, "device '%s' does not know property '%s'", device->text, name);
+  if (p != KV_INFERENCE_PRECISION_HINT || device->composed || !strpbrk(value, "16") || !strcmp(value, "f32"))
+    return KVINO_OK;
+  char *capabilities = kv_ov_device_property(device->text, "OPTIMIZATION_CAPABILITIES");
+  kvino_status status = capabilities ? kv_check_precision(device->text, capabilities, value, err) : KVINO_OK;
+  kv_free(capabilities);
+  return status;
 }
 
 /* One property as OpenVINO spells it. Its own names that are not in the table are taken where the device lists them. */
 static kvino_status check_property(const kv_ov_device *device, const kvino_property *p, const char **key, char **value,
                                    kvino_error *err) {
   if (!p->name || !p->value) return kv_fail(err, KVINO_INVALID, "a property needs a name and a value, not NULL");
-  size_t row = find_row(p->name);
-  if (row == ROWS) {
+  kv_property row = kv_property_find(p->name);
+  if (row == KV_PROPERTY_COUNT) {
     bool capitals = *p->name && !p->name[strspn(p->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
-    if (!capitals || device->composed || !supported(device, p->name)) return unknown(p->name, err);
+    if (!capitals || device->composed || !supported(device, p->name)) return kv_property_unknown(p->name, err);
     *key = p->name;
     *value = kv_strdup(p->value);
-  } else {
-    if (!takes(row, p->value))
-      return kv_fail(err, KVINO_INVALID, "property '%s' does not take '%s'; it takes %s", p->name, p->value,
-                     infos[row].values);
-    if (rows[row].taker == DEVICE && !supported(device, infos[row].key))
-      return kv_fail(err, KVINO_INVALID, "device '%s' does not know property '%s'", device->text, p->name);
-    *key = infos[row].key;
-    *value = spell(row, p->value);
+    return *value ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory");
   }
-  return *value ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  *key = kv_property_info(row)->key;
+  KV_TRY(kv_property_value(row, p->name, p->value, value, err));
+  kvino_status status = check_device_has(device, row, p->name, *value, err);
+  if (status) kv_free(*value);
+  return status;
 }
 
 kv_ov_config *kv_ov_config_retain(kv_ov_config *config) {
@@ -233,8 +122,66 @@ static bool write_text(kv_ov_config *config) {
   return true;
 }
 
-kvino_status kv_ov_config_new(const char *text, const kvino_property *properties, size_t n, kv_ov_config **out,
-                              kvino_error *err) {
+const char *kv_ov_config_get(const kv_ov_config *config, kv_property p) {
+  for (size_t i = 0; i < config->n; i++)
+    if (!strcmp(config->pairs[2 * i], kv_property_info(p)->key)) return config->pairs[2 * i + 1];
+  return NULL;
+}
+
+bool kv_ov_config_is_cpu(const kv_ov_config *config) {
+  return !strncmp(config->device, "CPU", 3) && (!config->device[3] || config->device[3] == '.');
+}
+
+static kvino_status insert_copy(kv_ov_config *config, kv_property p, const char *value, kvino_error *err) {
+  char *copy = kv_strdup(value);
+  if (!copy) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  return insert(config, kv_property_info(p)->key, copy, kv_property_info(p)->name, err);
+}
+
+/* The settings in force, where the call does not say otherwise. */
+static kvino_status insert_settings(kv_ov_config *config, const kv_ov_device *device, kvino_error *err) {
+  for (int i = 0; i < KV_PROPERTY_COUNT; i++) {
+    kv_property p = (kv_property)i;
+    char *value;
+    kvino_error why;
+    if (kv_ov_config_get(config, p)) continue;
+    KV_TRY(kv_setting(p, &value, err));
+    if (!value) continue;
+    const char *name = kv_property_info(p)->name;
+    kvino_status status = check_device_has(device, p, name, value, &why);
+    if (status) status = kv_fail(err, status, "%s (the setting '%s')", why.text, name);
+    if (!status)
+      status = insert(config, kv_property_info(p)->key, value, name, err); /* takes the value */
+    else
+      kv_free(value);
+    KV_TRY(status);
+  }
+  return KVINO_OK;
+}
+
+/* What would be silently without effect, and what follows from what was asked. */
+static kvino_status settle(kv_ov_config *config, kvino_error *err) {
+  const char *mode = kv_ov_config_get(config, KV_CACHE_MODE),
+             *weightless = kv_ov_config_get(config, KV_ENABLE_WEIGHTLESS);
+  if (mode && !kv_ov_config_get(config, KV_CACHE_DIR))
+    return kv_fail(err, KVINO_INVALID, "property 'cache_mode' is of the cache on disk, and there is no 'cache_dir'");
+  /* OpenVINO looks for them in a file that it read the model from; in vain, it compiles anew each time. */
+  if ((mode && !strcmp(mode, "OPTIMIZE_SIZE")) || (weightless && !strcmp(weightless, "YES")))
+    return kv_fail(err, KVINO_INVALID,
+                   "'%s' leaves the weights out of the cache, and OpenVINO finds those of a model from memory nowhere "
+                   "else: a second start would compile again; without it they are kept in 'cache_dir'",
+                   mode && !strcmp(mode, "OPTIMIZE_SIZE") ? "cache_mode=optimize_size" : "weightless=yes");
+  /* OpenVINO binds threads to the first processors where their number is given: those of several processes to the same.
+   * Who takes less than all processors leaves the choice to the system. (All of what a container has: runtime.c.) */
+  const char *threads = kv_ov_config_get(config, KV_INFERENCE_NUM_THREADS);
+  bool fewer = threads && atoi(threads) && atoi(threads) < kv_processors();
+  if (fewer && kv_ov_config_is_cpu(config) && !kv_ov_config_get(config, KV_ENABLE_CPU_PINNING))
+    return insert_copy(config, KV_ENABLE_CPU_PINNING, "NO", err);
+  return KVINO_OK;
+}
+
+static kvino_status make(const char *text, const kvino_property *properties, size_t n, bool with_settings,
+                         kv_ov_config **out, kvino_error *err) {
   kv_ov_device device;
   kvino_status status;
   KV_TRY(kv_ov_device_parse(text, &device, err));
@@ -249,6 +196,8 @@ kvino_status kv_ov_config_new(const char *text, const kvino_property *properties
     KV_GOTO(status, check_property(&device, &properties[i], &key, &value, err), fail);
     KV_GOTO(status, insert(config, key, value, properties[i].name, err), fail);
   }
+  if (with_settings) KV_GOTO(status, insert_settings(config, &device, err), fail);
+  KV_GOTO(status, settle(config, err), fail);
   if (!write_text(config)) goto memory;
   *out = config;
   return KVINO_OK;
@@ -256,6 +205,37 @@ memory:
   status = kv_fail(err, KVINO_NO_MEMORY, "out of memory");
 fail:
   kv_ov_config_free(config);
+  return status;
+}
+
+kvino_status kv_ov_config_new(const char *device, const kvino_property *properties, size_t n, kv_ov_config **out,
+                              kvino_error *err) {
+  return make(device, properties, n, false, out, err);
+}
+
+kvino_status kv_ov_config_in_force(const char *device, const kvino_property *properties, size_t n, kv_ov_config **out,
+                                   kvino_error *err) {
+  return make(device, properties, n, true, out, err);
+}
+
+kvino_status kv_ov_config_with(const kv_ov_config *config, size_t n, const kv_ov_pair *pairs, kv_ov_config **out,
+                               kvino_error *err) {
+  kv_ov_config *copy = kv_calloc(1, sizeof *copy);
+  if (!copy) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  copy->refs = 1;
+  copy->device = kv_strdup(config->device);
+  kvino_status status = copy->device ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  for (size_t i = 0; i < config->n && !status; i++) {
+    char *value = kv_strdup(config->pairs[2 * i + 1]);
+    status =
+        value ? insert(copy, config->pairs[2 * i], value, "", err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  }
+  for (size_t i = 0; i < n && !status; i++) status = insert_copy(copy, pairs[i].property, pairs[i].value, err);
+  if (!status && !write_text(copy)) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  if (status)
+    kv_ov_config_free(copy);
+  else
+    *out = copy;
   return status;
 }
 

@@ -46,7 +46,7 @@ static kvino_status own_cache_dir(const kv_ov_key *key, const char *root, char *
  * (The form that takes an array exists since 2026.4 alone.) */
 #define PAIR(i) pairs[2 * (i)], pairs[2 * (i) + 1]
 #define PAIRS_8(i) PAIR(i), PAIR(i + 1), PAIR(i + 2), PAIR(i + 3), PAIR(i + 4), PAIR(i + 5), PAIR(i + 6), PAIR(i + 7)
-_Static_assert(KV_OV_PROPERTIES == 24, "as many pairs as the call passes");
+_Static_assert(KV_OV_PROPERTIES == 32, "as many pairs as the call passes");
 
 static kvino_status compile(const ov_model *model, const kv_ov_program *program, const kv_ov_config *config,
                             ov_compiled **compiled, kvino_error *err) {
@@ -61,7 +61,7 @@ static kvino_status compile(const ov_model *model, const kv_ov_program *program,
   }
   KV_OV_CALL(status, err,
              kv_ov.core_compile_model(kv_ov_core(), model, config->device, 2 * config->n, compiled, PAIRS_8(0),
-                                      PAIRS_8(8), PAIRS_8(16)),
+                                      PAIRS_8(8), PAIRS_8(16), PAIRS_8(24)),
              "OpenVINO cannot compile the model for %s", config->device);
   kv_free(directory);
   return status;
@@ -122,12 +122,23 @@ static kvino_status describe_ports(kv_ov_model *model, kvino_error *err) {
   return status;
 }
 
+/* Whether it came from the cache directory: then nothing was compiled. */
+static void count(const ov_compiled *compiled, const kv_ov_config *config) {
+  char *text = NULL;
+  bool loaded = kv_ov_config_get(config, KV_CACHE_DIR) &&
+                !kv_ov.compiled_model_get_property(compiled, "LOADED_FROM_CACHE", &text) && text &&
+                (!strcmp(text, "YES") || !strcmp(text, "true"));
+  kv_ov.free(text);
+  kv_ov_count_model(loaded);
+}
+
 /* Compiles what the model was made from. */
 static kvino_status make(kv_ov_model *model, ov_compiled **compiled, kvino_error *err) {
   ov_model *read = NULL;
   kvino_status status = read_ir(&model->program, &read, err);
   if (!status) status = compile(read, &model->program, model->config, compiled, err);
   if (read) kv_ov.model_free(read);
+  if (!status) count(*compiled, model->config);
   return status;
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "openvino/call.h"
 #include "openvino/search.h"
 
@@ -91,6 +92,16 @@ static bool probe_numbering(const struct kv_ov_api *api, char *why, size_t why_b
   return true;
 }
 
+/* Trap: OpenVINO counts the machine's processors, not those that a container's quota leaves. Where there are fewer,
+ * others run on them, too, and threads are not bound to any: several processes would be bound to the same. Both hold
+ * below AUTO and the like; `threads` and `pinning` overrule them per model. */
+static void limit_threads(const struct kv_ov_api *api, ov_core *core) {
+  char threads[16];
+  snprintf(threads, sizeof threads, "%d", kv_processors());
+  if (kv_processors_by_quota()) (void)api->core_set_property(core, "CPU", "INFERENCE_NUM_THREADS", threads);
+  if (kv_processors_limited()) (void)api->core_set_property(core, "CPU", "ENABLE_CPU_PINNING", "NO");
+}
+
 /* RTLD_LOCAL: several releases may live in one process without seeing each other's symbols. */
 static bool open_library(const char *path, char *why, size_t why_bytes) {
   struct kv_ov_api api;
@@ -113,6 +124,7 @@ static bool open_library(const char *path, char *why, size_t why_bytes) {
     snprintf(why, why_bytes, "does not take INFERENCE_PRECISION_HINT=f32 for CPU");
     good = false; /* the core is left: freeing it is not safe (runtime.h) */
   }
+  if (good) limit_threads(&api, core);
   if (!good) {
     if (!core) dlclose(handle);
     return false;
@@ -137,6 +149,10 @@ kvino_status kv_ov_runtime(kvino_error *err) {
   return status;
 }
 
+static _Atomic int64_t n_compiled, n_loaded;
+
+void kv_ov_count_model(bool loaded) { atomic_fetch_add(loaded ? &n_loaded : &n_compiled, 1); }
+
 ov_core *kv_ov_core(void) { return runtime.core; }
 
 kvino_status kvino_openvino_get_info(kvino_openvino_info *info, kvino_error *err) {
@@ -147,6 +163,8 @@ kvino_status kvino_openvino_get_info(kvino_openvino_info *info, kvino_error *err
                                 .found = runtime.found,
                                 .major = runtime.major,
                                 .minor = runtime.minor};
+  info->compiled = atomic_load(&n_compiled);
+  info->loaded = atomic_load(&n_loaded);
   return KVINO_OK;
 }
 

@@ -15,6 +15,9 @@ kvino_status kv_ov_runtime(kvino_error *err);
  */
 ov_core *kv_ov_core(void);
 
+/* Counts a model that OpenVINO compiled, or loaded from a cache directory, for kvino_openvino_get_info. */
+void kv_ov_count_model(bool loaded);
+
 /* OpenVINO's number of a dtype in the release that is open; -1 where it has none that kvino can exchange. */
 int kv_ov_type(kvino_dtype dtype);
 /* The dtype of OpenVINO's number; false where kvino has none. */

@@ -112,11 +112,12 @@ VALUES = {
     "const kvino_arg *": lambda: keep((C.c_void_p * 8)(tensor())), "const char *const *": lambda: keep((C.c_char_p * 1)(b"x")),
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None,
-    "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
+    "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
     "kvino_device **": OUT, "kvino_dtype *": OUT, "kvino_openvino_info *": OUT, "kvino_info *": OUT,
     # parameters of operators
     "tensor": lambda: C.c_void_p(tensor()), "maybe": lambda: C.c_void_p(tensor()), "tensors": by_value, "integer": lambda: C.c_int64(1),
     "number": lambda: C.c_double(1), "flag": lambda: True, "text": lambda: b"same", "order": lambda: b"2", "dtype": lambda: 13,
+    "kvino_settings *": lambda: None,  # what kvino_settings_enter gave a thread without settings
     "ints": lambda: Ints(1, (C.c_int64 * 1)(1), None, False),
 }
 LISTS = {"kvino_tensor *const *", "const char *const *", "tensors", "const kvino_property *"}

@@ -57,11 +57,8 @@ def _device(name):
 @contextlib.contextmanager
 def device_scope(device_name):
     """The device that functions traced inside, by this thread, are compiled for."""
-    before = _core._swap_thread_device(_device(device_name))
-    try:
+    with _core.config(device=_device(device_name)):
         yield
-    finally:
-        _core._swap_thread_device(before)
 
 
 # ---- shape inference ----

@@ -192,7 +192,7 @@ class StepFunction:
         """The compiled step, or the error that prevents tracing."""
         self._forget_what_changed()
         signature = (
-            _core.config.device,
+            _core.config._key,
             _core.config.floatx,
             _outline(data),
             tuple((t.dtype, t.ndim) for t in tensors),
@@ -211,7 +211,7 @@ class StepFunction:
             self.general[signature] = general if isinstance(trace, Trace) else ()  # not with unknown lengths
         if not isinstance(trace, Trace):
             general, trace = shapes, self._trace(data, tensors, shapes)
-        compiled = CompiledStep(trace, _core.config.device, self.bind) if isinstance(trace, Trace) else trace
+        compiled = CompiledStep(trace, None, self.bind) if isinstance(trace, Trace) else trace
         self._forget_what_changed()  # tracing may build a part of the model
         self.compiled[signature, general] = compiled
         if len(self.compiled) > SIGNATURES:
