@@ -120,10 +120,32 @@ static void add_guard(kv_scope *s, kv_graph *body, kvino_tensor *guard, bool loo
   if (guard) kv_scope_ok(s, kv_graph_result(body, guard, NULL, s->err));
 }
 
+/* The nodes whose values the body computes with, shapes apart: OpenVINO may know them. */
+static void mark_used(const kv_graph *body, bool *used) {
+  for (size_t i = 0; i < body->n_results; i++) used[body->result[i].value.node->id] = true;
+  for (size_t i = body->n_nodes; i-- > 0;) {
+    const kv_node *node = body->node[i];
+    if (!used[node->id] || node->prim->id == KV_ShapeOf) continue;
+    for (uint32_t k = 0; k < node->n_in; k++) used[node->in[k].node->id] = true;
+  }
+}
+
+/* Whether a carried value is not used by what follows it: the plugin drops it then. */
+static bool forgets(kv_scope *s, const kv_node *node, const kv_graph *body) {
+  bool *used = flags(s, body), forgotten = false;
+  if (!used) return false;
+  mark_used(body, used);
+  for (int64_t i = 0; i < node->attrs.loop.carried; i++) forgotten |= !used[body->parameter[i + KV_LOOP_ITERATION]->id];
+  return forgotten;
+}
+
 /* Trap: where a Loop does not run, the plugin gives what it stacked the time before, or 0 for dimensions that are not
- * known. Its trip count (0: none) and its condition guard against that. */
-static void guard_stacked(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
-  if (node->prim->id != KV_Loop || node->n_out == (uint32_t)node->attrs.loop.carried) return;
+ * known, and for a carried value that it has dropped what the body would give. The trip count (0: none) and the
+ * condition guard against that. */
+static void guard_idle(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
+  if (node->prim->id != KV_Loop) return;
+  bool stacks = node->n_out > (uint32_t)node->attrs.loop.carried;
+  if (!stacks && !forgets(s, node, node->attrs.loop.body)) return;
   kvino_tensor *idle = kv_logical_or(s, kv_equal(s, in[0], kv_int(s, KVINO_I64, 0)), kv_logical_not(s, in[1]));
   if (!idle || (!kv_is_symbolic(idle) && !kv_tensor_get_int(idle, 0))) return;
   idle = kv_convert(s, idle, (kv_convert_attrs){.destination_type = KVINO_F32});
@@ -158,7 +180,7 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
       attrs.loop.body = lowered[0];
     v = kv_apply_many(s, node->prim->id, &attrs, node->n_in, in);
     if (guard) v = guarded(s, l, node, v);
-    if (!l->plain) guard_stacked(s, l, node, in);
+    if (!l->plain) guard_idle(s, l, node, in);
   }
   for (size_t i = 0; i < n; i++) {
     l->refuses = l->refuses || inner[i].refuses;

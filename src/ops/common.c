@@ -128,32 +128,6 @@ kvino_tensors kv_unstack(kv_scope *s, kvino_tensor *x, int64_t axis, int64_t n) 
   return (kvino_tensors){v ? (size_t)n : 0, v};
 }
 
-/* Whether a condition is known to hold. */
-static bool holds_surely(const kvino_tensor *holds) {
-  int n;
-  int64_t v[KV_KNOWN_MAX];
-  if (!kv_all_known(holds, &n, v)) return false;
-  for (int i = 0; i < n; i++)
-    if (!v[i]) return false;
-  return true;
-}
-
-kvino_tensor *kv_demand(kv_scope *s, kv_refusal what, kvino_tensor *x, kvino_tensor *holds, size_t n,
-                        kvino_tensor *const *number) {
-  kvino_tensor *in[2 + KV_REFUSAL_NUMBERS] = {x, holds};
-  if (!x || !holds || holds_surely(holds)) return holds ? x : NULL;
-  bool now = !kv_is_symbolic(holds);
-  for (size_t i = 0; i < n; i++) {
-    in[i + 2] = number[i];
-    now = now && number[i] && !kv_is_symbolic(number[i]);
-  }
-  if (now) { /* whatever x is */
-    in[0] = holds;
-    return kv_require(s, n + 2, in, (kv_refusal_attrs){.refusal = what}) ? x : NULL;
-  }
-  return kv_require(s, n + 2, in, (kv_refusal_attrs){.refusal = what});
-}
-
 kvino_tensor *kv_like(kv_scope *s, const kvino_tensor *x, double value) {
   return x ? kv_number(s, (kvino_dtype)x->dtype, value) : NULL;
 }

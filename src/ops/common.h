@@ -38,6 +38,27 @@ kvino_tensors kv_unstack(kv_scope *s, kvino_tensor *x, int64_t axis, int64_t n);
  */
 kvino_tensor *kv_demand(kv_scope *s, kv_refusal what, kvino_tensor *x, kvino_tensor *holds, size_t n,
                         kvino_tensor *const *number);
+/* The same, told by others than a guard (KV_BY_SHAPES, ...: vocabulary/refusals.h). */
+kvino_tensor *kv_demand_by(kv_scope *s, const char *by, kv_refusal what, kvino_tensor *x, kvino_tensor *holds, size_t n,
+                           kvino_tensor *const *number);
+
+/* The length of an axis; without a tensor the number `axis` itself. */
+typedef struct kv_length {
+  kvino_tensor *x;
+  int64_t axis;
+} kv_length;
+enum { KV_ALL_AXES = -1 }; /* the whole shape: to be shown */
+typedef struct kv_length_pair {
+  kv_length a, b;
+} kv_length_pair;
+/* x, where the lengths of each pair are equal; else the scope fails as vocabulary/refusals.def says, with those to be
+ * shown: at once where lengths that are known differ, or, of lengths that are not known yet, when the graph runs,
+ * before anything is computed. What an operator refuses because of lengths goes through here, so that it is refused by
+ * compiled functions, too. */
+kvino_tensor *kv_demand_lengths(kv_scope *s, kv_refusal what, kvino_tensor *x, size_t n, const kv_length_pair *pair,
+                                size_t n_shown, const kv_length *shown);
+/* The same for a and b, ranks and all axes; the text shows both shapes. */
+kvino_tensor *kv_demand_same_shape(kv_scope *s, kv_refusal what, kvino_tensor *x, kvino_tensor *a, kvino_tensor *b);
 /* A 0-d constant of x's dtype. */
 kvino_tensor *kv_like(kv_scope *s, const kvino_tensor *x, double value);
 /* x != 0; x itself where it is bool. */

@@ -260,12 +260,19 @@ static bool broadcasts(const kv_prim *prim) {
   return kv_layout_habit(prim) == KV_ELEMENTWISE && !(prim->traits & KV_BY_CHANNEL);
 }
 
-/* What a Broadcast repeats, where another operand has the whole shape already; NULL. */
+static bool is_static(const kvino_tensor *t) {
+  for (int i = 0; i < t->rank; i++)
+    if (t->shape[i] < 0) return false;
+  return true;
+}
+
+/* What a Broadcast repeats, where another operand has the whole shape already; NULL. Of unknown lengths it is the
+ * Broadcast that shows whether they fit. */
 static kvino_tensor *unrepeated(kv_scope *s, const kv_node *node, kvino_tensor *const *in, uint32_t k) {
   const kv_node *broadcast = made_by(in[k], KV_Broadcast);
   const kv_output *y = &node->out[0];
   const char *mode = broadcast ? broadcast->attrs.broadcast.mode : NULL;
-  if (!mode || strcmp(mode, "numpy")) return NULL;
+  if (!mode || strcmp(mode, "numpy") || !is_static(in[k])) return NULL;
   for (uint32_t j = 0; j < node->n_in; j++) {
     bool whole = j != k && in[j]->rank == y->rank && !made_by(in[j], KV_Broadcast);
     for (int i = 0; whole && i < y->rank; i++) whole = y->shape[i] >= 0 && in[j]->shape[i] == y->shape[i];

@@ -12,21 +12,28 @@ static const struct {
 #undef REFUSAL
 };
 
-kvino_status kv_refuse(kv_refusal what, const double number[KV_REFUSAL_NUMBERS],
-                       const int64_t integer[KV_REFUSAL_NUMBERS], kvino_error *err) {
+kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NUMBERS], kvino_error *err) {
   char text[KVINO_ERROR_TEXT];
   size_t used = 0, k = 0;
   const char *at = table[what].text;
-  while (*at && used < sizeof text - 32) {
-    if (!strncmp(at, "%lld", 4) && k < KV_REFUSAL_NUMBERS) {
-      used += (size_t)snprintf(text + used, sizeof text - used, "%lld", (long long)integer[k++]);
+  while (*at && used < sizeof text - 1) {
+    char *to = text + used;
+    size_t room = sizeof text - used;
+    int n = 0;
+    if (k < KV_REFUSAL_NUMBERS && !strncmp(at, "%lld", 4)) {
+      n = snprintf(to, room, "%lld", (long long)word[k++].integer);
       at += 4;
-    } else if (!strncmp(at, "%g", 2) && k < KV_REFUSAL_NUMBERS) {
-      used += (size_t)snprintf(text + used, sizeof text - used, "%g", number[k++]);
+    } else if (k < KV_REFUSAL_NUMBERS && !strncmp(at, "%g", 2)) {
+      n = snprintf(to, room, "%g", word[k++].number);
+      at += 2;
+    } else if (k < KV_REFUSAL_NUMBERS && !strncmp(at, "%s", 2)) {
+      n = snprintf(to, room, "%s", word[k++].shape);
       at += 2;
     } else {
-      text[used++] = *at++;
+      *to = *at++;
+      n = 1;
     }
+    used += (size_t)n < room ? (size_t)n : room - 1;
   }
   text[used] = 0;
   return kv_fail(err, table[what].status, "%s", text);

@@ -3,6 +3,7 @@
 #define KVINO_VOCABULARY_REFUSALS_H
 
 #include "base/error.h"
+#include "tensor/tensor.h"
 
 typedef enum kv_refusal {
 #define REFUSAL(name, status, text) KV_REFUSAL_##name,
@@ -20,8 +21,14 @@ typedef enum kv_refusal {
 
 enum { KV_REFUSAL_NUMBERS = 4 }; /* the most in a text */
 
-/* Fails with the text, the numbers put in. */
-kvino_status kv_refuse(kv_refusal what, const double number[KV_REFUSAL_NUMBERS],
-                       const int64_t integer[KV_REFUSAL_NUMBERS], kvino_error *err);
+/* What stands in a text for %lld, for %g, or for %s, a shape. */
+typedef struct kv_refusal_word {
+  int64_t integer;
+  double number;
+  char shape[KV_SHAPE_TEXT];
+} kv_refusal_word;
+
+/* Fails with the text, the words put in. */
+kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NUMBERS], kvino_error *err);
 
 #endif

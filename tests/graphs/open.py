@@ -21,19 +21,7 @@ LIMITS = [
     (DYNAMIC + r"raises \|.*Convolution: the data has \d+ channels, the kernel takes", "the groups of a convolution are known when traced"),
 ]
 
-OPEN = [
-    (r"signbit|copysign", "the sign of a zero behind other nodes"),
-    (r"^CPU[^|]*\| (nan|inf|value|bool|integers)", "NaN, infinities, subnormals and float16 on OpenVINO"),
-    (DYNAMIC + r"raises .*(rank 0 is out of bounds for an axis of size 0|zero-size array to reduction)",
-     "quantiles and histograms of nothing, with unknown lengths"),
-    (DYNAMIC + r"shape \| .*(cov|corrcoef)", "cov of one row, with unknown lengths"),
-    # slice, index by a mask, scale_and_translate, binary_crossentropy, tensordot, cdist, compute_homography_matrix, perspective_transform,
-    # rgb_to_grayscale, batch_normalization, ctc_decode, random seeds
-    (DYNAMIC + "does not raise", "shapes that an operator checks while it is traced, with unknown lengths"),
-    (r"does not raise \| .*unravel_index", "indices of unravel_index"),
-    (DYNAMIC + r"raises \| .*rgb_to_grayscale", "images of one channel, with unknown lengths"),
-    (r"^native [^|]*\| (sign of zero|last bits)[^|]*\| .*(resize|scale_and_translate)", "weights of a resize, with unknown lengths"),
-]
+OPEN = []
 
 
 def reason_of(finding):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kvino import _core
+from kvino import ops as K
 
 core = keras.src.backend.core
 
@@ -410,3 +411,27 @@ def test_a_loop_that_does_not_run_stacks_nothing_of_the_true_shape(device):
         full = np.asarray(traced(*args, I32(3)))
         for n in (0, 3, 0):
             compare(traced(*args, I32(n)), full[:n])
+
+
+DROPPED = {
+    "a constant": lambda n, x: core.fori_loop(0, n, lambda i, v: K.ones((3,)), x),
+    "a value from outside": lambda n, x: core.fori_loop(0, n, lambda i, v: x, x * 3),
+    "what is computed from outside": lambda n, x: core.fori_loop(0, n, lambda i, v: K.abs(x) * 2, x * 3),
+    "the iteration": lambda n, x: core.fori_loop(0, n, lambda i, v: K.zeros_like(v) + K.cast(i, "float32"), x * 3),
+    "another value": lambda n, x: core.while_loop(lambda i, a, b: i < n, lambda i, a, b: (i + 1, b, b * 2), (np.int32(0), x, x * 2))[1],
+    "other lengths": lambda n, x: core.while_loop(lambda i, v: i < n, lambda i, v: (i + 1, K.concatenate([x, x])), (np.int32(0), x[:1] * 1))[1],
+    "inside of a loop": lambda n, x: core.fori_loop(0, n + 1, lambda j, w: core.fori_loop(0, n, lambda i, v: K.abs(x) * 2, w + 1), x * 3),
+    "inside of a branch": lambda n, x: core.cond(n >= 0, lambda: core.fori_loop(0, n, lambda i, v: K.abs(x) * 2, x + 1), lambda: x * 3),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("name", DROPPED)
+def test_a_loop_that_does_not_run_gives_what_it_began_with(name, device, dynamic):
+    """Also where its body would give it no heed."""
+    x = np.float32([1, -2, 3])
+    f = kvino.function(DROPPED[name], device=device, dynamic=dynamic)
+    for n in (1, 0, 2, 0):
+        want = np.asarray(DROPPED[name](kvino.Tensor(np.int32(n)), kvino.Tensor(x)))
+        np.testing.assert_array_equal(f(np.int32(n), x), want)

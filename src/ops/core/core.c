@@ -107,8 +107,9 @@ static bool read_box(kv_scope *s, const kvino_tensor *x, kvino_ints starts, kvin
       if (start < 0) start += dimension;
       if (length == -1) length = dimension - start;
       if (start < 0 || start > dimension || (length != KV_UNKNOWN && (length < 0 || length > dimension - start))) {
-        kv_scope_ok(s, kv_refuse(KV_REFUSAL_box, (double[KV_REFUSAL_NUMBERS]){0},
-                                 (int64_t[]){length == KV_UNKNOWN ? 0 : length, given, i, dimension}, s->err));
+        kv_refusal_word word[KV_REFUSAL_NUMBERS] = {
+            {.integer = length == KV_UNKNOWN ? 0 : length}, {.integer = given}, {.integer = i}, {.integer = dimension}};
+        kv_scope_ok(s, kv_refuse(KV_REFUSAL_box, word, s->err));
         return false;
       }
     }

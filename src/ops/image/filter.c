@@ -34,8 +34,8 @@ kvino_tensor *op_gaussian_blur(kv_scope *s, kvino_tensor *images, kvino_ints ker
     if (!(kernel_size.symbolic && kernel_size.symbolic[i]) && kernel_size.v[i] < 1)
       return kv_scope_fail(s, KVINO_INVALID, "`kernel_size` must be positive. Received: %lld",
                            (long long)kernel_size.v[i]);
-  if (sigma->rank > 1 || (sigma->rank && sigma->shape[0] >= 0 && sigma->shape[0] != 2))
-    return kv_scope_fail(s, KVINO_INVALID, "`sigma` must be two numbers");
+  kv_length_pair two[] = {{{NULL, sigma->rank > 1}, {NULL, 0}}, {{sigma, 0}, {NULL, 2}}};
+  if (!(sigma = kv_demand_lengths(s, KV_REFUSAL_sigma, sigma, sigma->rank == 1 ? 2 : 1, two, 0, NULL))) return NULL;
   kvino_dtype dtype = (kvino_dtype)x->dtype;
   if (kvino_dtype_is_complex(dtype))
     return kv_scope_fail(s, KVINO_TYPE, "images of dtype %s cannot be blurred", kvino_dtype_name(dtype));

@@ -151,6 +151,11 @@ static const char *method_of(kv_scope *s, const char *method) {
                        method ? method : "None");
 }
 
+static kvino_tensor *vector_of(kv_scope *s, kv_refusal what, kvino_tensor *x, int n) {
+  kv_length_pair pair[] = {{{NULL, x->rank}, {NULL, 1}}, {{x, 0}, {NULL, n}}};
+  return kv_demand_lengths(s, what, x, x->rank == 1 ? 2 : 1, pair, 1, &(kv_length){NULL, n});
+}
+
 kvino_tensor *op_scale_and_translate(kv_scope *s, kvino_tensor *images, kvino_ints output_shape, kvino_tensor *scale,
                                      kvino_tensor *translation, kvino_ints spatial_dims, const char *method,
                                      bool antialias) {
@@ -162,11 +167,9 @@ kvino_tensor *op_scale_and_translate(kv_scope *s, kvino_tensor *images, kvino_in
   if (output_shape.n != x->rank)
     return kv_scope_fail(s, KVINO_INVALID, "`output_shape` must have %d values, one for each dimension. Received: %lld",
                          x->rank, (long long)(output_shape.n < 0 ? 0 : output_shape.n));
-  kvino_tensor *const given[2] = {scale, translation};
-  for (int i = 0; i < 2; i++)
-    if (given[i]->rank != 1 || (given[i]->shape[0] >= 0 && given[i]->shape[0] != n))
-      return kv_scope_fail(s, KVINO_INVALID, "`%s` must be a vector of %d values, one for each of `spatial_dims`",
-                           i ? "translation" : "scale", n);
+  scale = vector_of(s, KV_REFUSAL_scale, scale, n);
+  translation = vector_of(s, KV_REFUSAL_translation, translation, n);
+  if (s->status) return NULL;
   kvino_dtype dtype = (kvino_dtype)x->dtype;
   if (kvino_dtype_is_complex(dtype))
     return kv_scope_fail(s, KVINO_TYPE, "images of dtype %s cannot be scaled", kvino_dtype_name(dtype));

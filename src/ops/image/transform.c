@@ -61,11 +61,10 @@ kvino_tensor *op_map_coordinates(kv_scope *s, kvino_tensor *inputs, kvino_tensor
     return kv_scope_fail(s, KVINO_INVALID,
                          "Invalid coordinates rank: expected at least rank 2. Received input with shape: %s",
                          kv_shape_text(coordinates->rank, coordinates->shape, text));
-  if (coordinates->shape[0] >= 0 && coordinates->shape[0] != x->rank)
-    return kv_scope_fail(s, KVINO_INVALID,
-                         "First dim of `coordinates` must be the same as the rank of `inputs`. Received inputs with "
-                         "shape: %s and coordinate leading dim of %lld",
-                         kv_shape_text(x->rank, x->shape, text), (long long)coordinates->shape[0]);
+  coordinates =
+      kv_demand_lengths(s, KV_REFUSAL_coordinates, coordinates, 1, &(kv_length_pair){{coordinates, 0}, {NULL, x->rank}},
+                        2, (kv_length[]){{x, KV_ALL_AXES}, {coordinates, 0}});
+  if (!coordinates) return NULL;
   if (order != 0 && order != 1)
     return kv_scope_fail(s, KVINO_INVALID,
                          "Invalid value for argument `order`. Expected one of [0, 1]. Received: order=%lld",
@@ -98,10 +97,9 @@ kvino_tensor *op_affine_transform(kv_scope *s, kvino_tensor *images, kvino_tenso
                          "Invalid transform rank: expected rank 1 (single transform) or rank 2 (batch of transforms). "
                          "Received input with shape: transform.shape=%s",
                          kv_shape_text(transform->rank, transform->shape, text));
-  int64_t values = transform->shape[transform->rank - 1];
-  if (values >= 0 && values != 8)
-    return kv_scope_fail(s, KVINO_INVALID, "a transform has 8 parameters. Received: transform.shape=%s",
-                         kv_shape_text(transform->rank, transform->shape, text));
+  transform = kv_demand_lengths(s, KV_REFUSAL_transform, transform, 1,
+                                &(kv_length_pair){{transform, transform->rank - 1}, {NULL, 8}}, 1,
+                                &(kv_length){transform, KV_ALL_AXES});
   transform = kv_cast(s, transform, KVINO_F64);
   if (transform && transform->rank == 1) transform = kv_unsqueeze(s, transform, KV_VECTOR(s, 0));
   return project(s, x, transform, order, mode, fill_value, &axes);
@@ -109,23 +107,17 @@ kvino_tensor *op_affine_transform(kv_scope *s, kvino_tensor *images, kvino_tenso
 
 /* Points [..., 4, 2], both alike and of one float dtype afterwards. */
 static bool check_points(kv_scope *s, kvino_tensor **start, kvino_tensor **end) {
-  char text[KV_SHAPE_TEXT];
-  kvino_tensor *const given[2] = {*start, *end};
+  kvino_tensor **given[2] = {start, end};
   for (int i = 0; i < 2; i++) {
-    const kvino_tensor *p = given[i];
+    kvino_tensor *p = *given[i];
     if (!p) return false;
-    bool four = p->rank == 2 || p->rank == 3;
-    for (int k = 0; k < 2 && four; k++) {
-      int64_t n = p->shape[p->rank - 2 + k];
-      four = n < 0 || n == (k ? 2 : 4);
-    }
-    if (four) continue;
-    kv_scope_fail(s, KVINO_INVALID,
-                  "Invalid %s shape: expected (4,2) for a single image or (N,4,2) for a batch. Received shape: %s",
-                  i ? "end_points" : "start_points", kv_shape_text(p->rank, p->shape, text));
-    return false;
+    bool one = p->rank == 2 || p->rank == 3;
+    kv_length_pair pair[] = {{{NULL, one}, {NULL, 1}}, {{p, p->rank - 2}, {NULL, 4}}, {{p, p->rank - 1}, {NULL, 2}}};
+    *given[i] = kv_demand_lengths(s, i ? KV_REFUSAL_end_points : KV_REFUSAL_start_points, p, one ? 3 : 1, pair, 1,
+                                  &(kv_length){p, KV_ALL_AXES});
   }
-  if (given[0]->rank != given[1]->rank) {
+  if (s->status) return false;
+  if ((*start)->rank != (*end)->rank) {
     kv_scope_fail(s, KVINO_INVALID, "start_points and end_points must have the same shape.");
     return false;
   }

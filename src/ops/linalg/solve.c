@@ -142,8 +142,8 @@ kvino_tensor *op_lstsq(kv_scope *s, kvino_tensor *a, kvino_tensor *b, kvino_tens
     return kv_scope_fail(s, KVINO_INVALID, "%d-dimensional array given. Array must be two-dimensional", a->rank);
   if (b->rank != 1 && b->rank != 2)
     return kv_scope_fail(s, KVINO_INVALID, "%d-dimensional array given. Array must be one or two-dimensional", b->rank);
-  if (a->shape[0] >= 0 && b->shape[0] >= 0 && a->shape[0] != b->shape[0])
-    return kv_scope_fail(s, KVINO_INVALID, "Leading dimensions of input arrays must match");
+  kv_length_pair pair = {{a, 0}, {b, 0}};
+  if (!(b = kv_demand_lengths(s, KV_REFUSAL_leading_dimensions, b, 1, &pair, 0, NULL))) return NULL;
   system_of y;
   if (!take(s, a, b, &y)) return NULL;
   kvino_tensor *tolerance = kv_rank_tolerance(s, y.a, 1);

@@ -101,9 +101,8 @@ kvino_tensor *op_in_top_k(kv_scope *s, kvino_tensor *targets, kvino_tensor *pred
   if (targets->rank != 1 || predictions->rank != 2)
     return kv_scope_fail(s, KVINO_INVALID, "in_top_k takes targets of rank 1 and predictions of rank 2, not %d and %d",
                          targets->rank, predictions->rank);
-  if (targets->shape[0] >= 0 && predictions->shape[0] >= 0 && targets->shape[0] != predictions->shape[0])
-    return kv_scope_fail(s, KVINO_INVALID, "in_top_k takes as many targets as rows of predictions, not %lld and %lld",
-                         (long long)targets->shape[0], (long long)predictions->shape[0]);
+  targets = kv_demand_lengths(s, KV_REFUSAL_in_top_k, targets, 1, &(kv_length_pair){{targets, 0}, {predictions, 0}}, 2,
+                              (kv_length[]){{targets, 0}, {predictions, 0}});
   targets = kv_unsqueeze(s, kv_cast(s, targets, KVINO_I64), KV_VECTOR(s, 1));
   kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *classes = kv_dimension(s, predictions, 1);
   kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, targets), kv_less(s, targets, classes));
@@ -126,9 +125,8 @@ kvino_tensor *op_cdist(kv_scope *s, kvino_tensor *x, kvino_tensor *y) {
   kv_align_float(s, &x, &y);
   if (!x || !y) return NULL;
   if (x->rank < 2 || y->rank < 2) return kv_scope_fail(s, KVINO_INVALID, "`cdist` inputs must have rank >= 2");
-  int64_t n = x->shape[x->rank - 1], m = y->shape[y->rank - 1];
-  if (n >= 0 && m >= 0 && n != m)
-    return kv_scope_fail(s, KVINO_INVALID, "Last dimension of inputs to `cdist` must match");
+  kv_length_pair pair = {{x, x->rank - 1}, {y, y->rank - 1}};
+  if (!(x = kv_demand_lengths(s, KV_REFUSAL_last_dimensions, x, 1, &pair, 0, NULL))) return NULL;
   kvino_dtype dtype = (kvino_dtype)x->dtype;
   x = kv_unsqueeze(s, kv_cast(s, x, kv_work_dtype(dtype)), KV_VECTOR(s, x->rank - 1));
   y = kv_unsqueeze(s, kv_cast(s, y, kv_work_dtype(dtype)), KV_VECTOR(s, y->rank - 2));

@@ -16,40 +16,43 @@ static bool four(kv_scope *s, const kvino_tensor *q, const kvino_tensor *k, cons
   return false;
 }
 
-/* Heads of keys and values serve as many heads of queries each: how many; 0 with the scope failed where that is no
- * number. */
-static int64_t group_size(kv_scope *s, const kvino_tensor *q, const kvino_tensor *k, const kvino_tensor *v) {
-  int64_t n = q->shape[2], heads = k->shape[2];
-  if (heads == n && v->shape[2] == n) return 1;
-  if (heads > 0 && n > 0 && n % heads == 0 && v->shape[2] == heads) return n / heads;
-  if (n < 0 || heads < 0 || v->shape[2] < 0)
-    kv_scope_fail(s, KVINO_UNSUPPORTED, "dot_product_attention with an unknown number of heads");
-  else
-    kv_scope_fail(s, KVINO_INVALID,
-                  "the number of query heads must be a multiple of the number of key and value heads. Received: %lld, "
-                  "%lld and %lld heads",
-                  (long long)n, (long long)heads, (long long)v->shape[2]);
-  return 0;
+/* How many heads there are. */
+typedef struct heads {
+  int64_t n;           /* -1: not known before a run */
+  kvino_tensor *later; /* what it is then: [1] */
+} heads;
+
+static heads heads_of(kv_scope *s, kvino_tensor *x) {
+  int64_t n = x->shape[2];
+  return (heads){n, n < 0 ? kv_unsqueeze(s, kv_dimension(s, x, 2), KV_VECTOR(s, 0)) : NULL};
+}
+
+/* q, where its heads can be dealt out to those of keys and values: each serves as many heads of queries. */
+static kvino_tensor *dealt_out(kv_scope *s, kvino_tensor *q, kvino_tensor *k, kvino_tensor *v) {
+  if (q->shape[2] >= 0 && q->shape[2] == k->shape[2] && q->shape[2] == v->shape[2]) return q;
+  kvino_tensor *n[] = {kv_dimension(s, q, 2), kv_dimension(s, k, 2), kv_dimension(s, v, 2)};
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *least = kv_maximum(s, n[1], kv_int(s, KVINO_I64, 1));
+  kvino_tensor *multiple = kv_equal(s, kv_floor_mod(s, n[0], least), zero);
+  kvino_tensor *some = kv_logical_or(s, kv_greater(s, n[1], zero), kv_equal(s, n[0], zero));
+  kvino_tensor *fits = kv_logical_and(s, kv_logical_and(s, multiple, some), kv_equal(s, n[1], n[2]));
+  return kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_heads, q, fits, 3, n);
 }
 
 /* [batch, time, heads, depth] as [batch, heads, time, depth] */
 static kvino_tensor *heads_first(kv_scope *s, kvino_tensor *x) { return kv_permute(s, x, (int64_t[]){0, 2, 1, 3}); }
 
-/* x [batch, a, b, depth], with `heads` heads of as many rows as it takes, or the way back. */
-static kvino_tensor *regroup(kv_scope *s, kvino_tensor *x, int64_t heads) {
-  if (!x || x->shape[1] == heads) return x;
+/* x [batch, a, b, depth], with this number of heads of as many rows as it takes, or the way back. */
+static kvino_tensor *regroup(kv_scope *s, kvino_tensor *x, const heads *h) {
+  if (!x || (h->n >= 0 && x->shape[1] == h->n)) return x;
   int64_t depth = x->shape[3], batch = x->shape[0];
-  int64_t rows = x->shape[1] < 0 || x->shape[2] < 0 ? -1 : x->shape[1] * x->shape[2] / heads;
-  if (x->size >= 0 || ((batch < 0) + (depth < 0) + (rows < 0) <= 1 && batch && depth && rows))
-    return kv_reshape_to(s, x, 4, (int64_t[]){batch, heads, rows, depth});
+  int64_t rows = h->n <= 0 || x->shape[1] < 0 || x->shape[2] < 0 ? -1 : x->shape[1] * x->shape[2] / h->n;
+  if (h->n >= 0 && (x->size >= 0 || ((batch < 0) + (depth < 0) + (rows < 0) <= 1 && batch && depth && rows)))
+    return kv_reshape_to(s, x, 4, (int64_t[]){batch, h->n, rows, depth});
   kvino_tensor *dims = kv_dims(s, x), *was = kv_cut(s, dims, 0, 1, 2), *per = kv_cut(s, dims, 0, 2, 3);
-  kvino_tensor *now = KV_VECTOR(s, heads), *all = kv_multiply(s, was, per);
-  return kv_reshape(
-      s, x,
-      kv_concat(s, 4,
-                (kvino_tensor *[]){kv_cut(s, dims, 0, 0, 1), now, kv_divide(s, all, now), kv_cut(s, dims, 0, 3, 4)},
-                (kv_axis_attrs){.axis = 0}),
-      (kv_reshape_attrs){.special_zero = false});
+  kvino_tensor *now = h->n < 0 ? h->later : KV_VECTOR(s, h->n), *all = kv_multiply(s, was, per);
+  kvino_tensor *each = kv_floor_divide(s, all, kv_maximum(s, now, KV_VECTOR(s, 1)));
+  kvino_tensor *part[] = {kv_cut(s, dims, 0, 0, 1), now, each, kv_cut(s, dims, 0, 3, 4)};
+  return kv_reshape(s, x, kv_concat(s, 4, part, (kv_axis_attrs){.axis = 0}), (kv_reshape_attrs){.special_zero = false});
 }
 
 /* The k-th query sees the first k keys and its own. [T, S] bool */
@@ -67,8 +70,9 @@ kvino_tensor *op_dot_product_attention(kv_scope *s, kvino_tensor *query, kvino_t
   (void)flash_attention; /* asks for a way of computing, not for another result */
   kvino_dtype dtype = kv_result_float(s, 3, (kvino_tensor *[]){query, key, value}), work = kv_work_dtype(dtype);
   if (!four(s, query, key, value)) return NULL;
-  int64_t group = group_size(s, query, key, value), heads = query->shape[2], depth = key->shape[3];
-  if (!group) return NULL;
+  if (!(query = dealt_out(s, query, key, value))) return NULL;
+  const heads all = heads_of(s, query), own = heads_of(s, key);
+  int64_t depth = key->shape[3];
   kvino_tensor *factor;
   if (scale)
     factor = kv_cast(s, scale, work);
@@ -76,11 +80,11 @@ kvino_tensor *op_dot_product_attention(kv_scope *s, kvino_tensor *query, kvino_t
     factor = kv_number(s, work, 1 / sqrt((double)depth));
   else
     factor = kv_divide(s, kv_number(s, work, 1), kv_sqrt(s, kv_cast(s, kv_dimension(s, key, 3), work)));
-  kvino_tensor *q = regroup(s, heads_first(s, kv_cast(s, query, work)), heads / group);
+  kvino_tensor *q = regroup(s, heads_first(s, kv_cast(s, query, work)), &own);
   kvino_tensor *k = heads_first(s, kv_cast(s, key, work)), *v = heads_first(s, kv_cast(s, value, work));
   kvino_tensor *logits =
       kv_mat_mul(s, kv_multiply(s, q, factor), k, (kv_matmul_attrs){.transpose_a = false, .transpose_b = true});
-  logits = regroup(s, logits, heads);
+  logits = regroup(s, logits, &all);
   if (soft_cap) { /* as Keras says: logits / (1 + |logits| / cap) */
     kvino_tensor *cap = kv_cast(s, soft_cap, work);
     logits = kv_divide(s, logits, kv_add(s, kv_like(s, logits, 1), kv_divide(s, kv_abs(s, logits), cap)));
@@ -91,6 +95,6 @@ kvino_tensor *op_dot_product_attention(kv_scope *s, kvino_tensor *query, kvino_t
   /* A large number, not infinity: a query that sees nothing gets the mean of all values, as in Keras. */
   if (seen) logits = kv_select(s, seen, logits, kv_like(s, logits, -0.7 * 3.38953e38));
   kvino_tensor *p = kv_softmax(s, logits, (kv_axis_attrs){.axis = 3});
-  kvino_tensor *y = kv_mat_mul(s, regroup(s, p, heads / group), v, (kv_matmul_attrs){0});
-  return kv_cast(s, heads_first(s, regroup(s, y, heads)), dtype);
+  kvino_tensor *y = kv_mat_mul(s, regroup(s, p, &own), v, (kv_matmul_attrs){0});
+  return kv_cast(s, heads_first(s, regroup(s, y, &all)), dtype);
 }

@@ -80,7 +80,6 @@ static kvino_tensors greedy(kv_scope *s, kvino_tensor *x, kvino_tensor *lengths,
 kvino_tensors op_ctc_decode(kv_scope *s, kvino_tensor *inputs, kvino_tensor *lengths, const char *strategy,
                             int64_t beam_width, int64_t top_paths, bool merge_repeated, int64_t mask_index) {
   bool beam = strategy && !strcmp(strategy, "beam_search");
-  char text[KV_SHAPE_TEXT];
   if (!beam && (!strategy || strcmp(strategy, "greedy"))) {
     kv_scope_fail(s, KVINO_INVALID, "Invalid strategy %s. Supported values are 'greedy' and 'beam_search'.",
                   strategy ? strategy : "None");
@@ -89,12 +88,10 @@ kvino_tensors op_ctc_decode(kv_scope *s, kvino_tensor *inputs, kvino_tensor *len
   inputs = wide_float(s, inputs);
   lengths = kv_cast(s, lengths, KVINO_I32);
   if (!lengths || !is_batch_of_frames(s, inputs, "inputs") || !blank_ok(s, inputs, &mask_index)) return KV_NO_TENSORS;
-  if (lengths->rank != 1 ||
-      (lengths->shape[0] >= 0 && inputs->shape[0] >= 0 && lengths->shape[0] != inputs->shape[0])) {
-    kv_scope_fail(s, KVINO_INVALID, "`sequence_lengths` must be of shape (batch,). Received: sequence_lengths.shape=%s",
-                  kv_shape_text(lengths->rank, lengths->shape, text));
-    return KV_NO_TENSORS;
-  }
+  kv_length_pair pair[] = {{{NULL, lengths->rank}, {NULL, 1}}, {{lengths, 0}, {inputs, 0}}};
+  lengths = kv_demand_lengths(s, KV_REFUSAL_sequence_lengths, lengths, lengths->rank == 1 ? 2 : 1, pair, 1,
+                              &(kv_length){lengths, KV_ALL_AXES});
+  if (!lengths) return KV_NO_TENSORS;
   if (!beam) return greedy(s, inputs, lengths, merge_repeated, mask_index);
   kvino_tensor *log_p = kv_log_softmax(s, inputs, (kv_axis_attrs){.axis = 2});
   return kv_ctc_beam_search(

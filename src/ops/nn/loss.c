@@ -6,19 +6,6 @@ static kvino_tensor *inside(kv_scope *s, kvino_tensor *p, double epsilon) {
   return kv_minimum(s, kv_maximum(s, p, kv_like(s, p, epsilon)), kv_like(s, p, 1 - epsilon));
 }
 
-static bool same_shape(kv_scope *s, const kvino_tensor *target, const kvino_tensor *output) {
-  if (!target || !output) return false;
-  bool same = target->rank == output->rank;
-  for (int i = 0; same && i < target->rank; i++)
-    same = target->shape[i] == output->shape[i] || target->shape[i] < 0 || output->shape[i] < 0;
-  if (same) return true;
-  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
-  kv_scope_fail(s, KVINO_INVALID,
-                "Arguments `target` and `output` must have the same shape. Received: target.shape=%s, output.shape=%s",
-                kv_shape_text(target->rank, target->shape, a), kv_shape_text(output->rank, output->shape, b));
-  return false;
-}
-
 /* log of the probabilities that `output` holds, or that it gives by softmax. */
 static kvino_tensor *log_probabilities(kv_scope *s, kvino_tensor *output, bool from_logits, int64_t axis,
                                        double epsilon) {
@@ -37,7 +24,7 @@ static kvino_tensor *crossentropy(kv_scope *s, kvino_tensor *target, kvino_tenso
 kvino_tensor *op_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits,
                                           int64_t axis, double epsilon) {
   output = kv_to_float(s, output);
-  if (!same_shape(s, target, output)) return NULL;
+  if (!(target = kv_demand_same_shape(s, KV_REFUSAL_same_shape, target, target, output))) return NULL;
   if (!target->rank)
     return kv_scope_fail(
         s, KVINO_INVALID,
@@ -45,20 +32,14 @@ kvino_tensor *op_categorical_crossentropy(kv_scope *s, kvino_tensor *target, kvi
   return kv_axis_ok(s, &axis, output->rank) ? crossentropy(s, target, output, from_logits, axis, epsilon) : NULL;
 }
 
-/* target's shape is output's without the axis. */
-static bool fits(kv_scope *s, const kvino_tensor *target, const kvino_tensor *output, int64_t axis) {
-  bool same = target->rank == output->rank - 1;
-  for (int i = 0; same && i < target->rank; i++) {
-    int64_t d = output->shape[i < axis ? i : i + 1];
-    same = target->shape[i] == d || target->shape[i] < 0 || d < 0;
-  }
-  if (same) return true;
-  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
-  kv_scope_fail(s, KVINO_INVALID,
-                "Arguments `target` and `output` must have the same shape up until the last dimension: "
-                "target.shape=%s, output.shape=%s",
-                kv_shape_text(target->rank, target->shape, a), kv_shape_text(output->rank, output->shape, b));
-  return false;
+/* target, whose shape is output's without the axis. */
+static kvino_tensor *fitting(kv_scope *s, kvino_tensor *target, kvino_tensor *output, int64_t axis) {
+  kv_length_pair pair[KVINO_MAX_RANK + 1] = {{{NULL, target->rank + 1}, {NULL, output->rank}}};
+  size_t n = 1;
+  for (int i = 0; i < target->rank && i < output->rank - 1; i++)
+    pair[n++] = (kv_length_pair){{target, i}, {output, i < axis ? i : i + 1}};
+  return kv_demand_lengths(s, KV_REFUSAL_same_rows, target, n, pair, 2,
+                           (kv_length[]){{target, KV_ALL_AXES}, {output, KV_ALL_AXES}});
 }
 
 /* The terms that a one-hot target would leave: one for each target, none for a target out of range. */
@@ -71,7 +52,7 @@ kvino_tensor *op_sparse_categorical_crossentropy(kv_scope *s, kvino_tensor *targ
     target = kv_squeeze(s, target, KV_VECTOR(s, target->rank - 1));
   if (!output->rank)
     return kv_scope_fail(s, KVINO_INVALID, "Argument `output` must be at least rank 1. Received: output.shape=()");
-  if (!target || !kv_axis_ok(s, &axis, output->rank) || !fits(s, target, output, axis)) return NULL;
+  if (!target || !kv_axis_ok(s, &axis, output->rank) || !(target = fitting(s, target, output, axis))) return NULL;
   kvino_dtype index = kv_dtype_of(target);
   index = index == KVINO_I32 || kvino_dtype_size(index) < 4 ? KVINO_I32 : KVINO_I64;
   target = kv_unsqueeze(s, kv_cast(s, target, index), KV_VECTOR(s, axis));
@@ -87,7 +68,7 @@ kvino_tensor *op_sparse_categorical_crossentropy(kv_scope *s, kvino_tensor *targ
 kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_tensor *output, bool from_logits,
                                      double epsilon) {
   output = kv_to_float(s, output);
-  if (!same_shape(s, target, output)) return NULL;
+  if (!(target = kv_demand_same_shape(s, KV_REFUSAL_same_shape, target, target, output))) return NULL;
   target = kv_cast(s, target, (kvino_dtype)output->dtype);
   kvino_tensor *one = kv_like(s, output, 1), *other = kv_subtract(s, one, target);
   if (from_logits)
@@ -101,14 +82,7 @@ kvino_tensor *op_binary_crossentropy(kv_scope *s, kvino_tensor *target, kvino_te
 
 kvino_tensor *op_psnr(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, kvino_tensor *max_val) {
   kv_align_float(s, &x1, &x2);
-  if (!x1 || !x2) return NULL;
-  bool same = x1->rank == x2->rank;
-  for (int i = 0; same && i < x1->rank; i++)
-    same = x1->shape[i] == x2->shape[i] || x1->shape[i] < 0 || x2->shape[i] < 0;
-  char a[KV_SHAPE_TEXT], b[KV_SHAPE_TEXT];
-  if (!same)
-    return kv_scope_fail(s, KVINO_INVALID, "Input shapes %s and %s must match for PSNR calculation. ",
-                         kv_shape_text(x1->rank, x1->shape, a), kv_shape_text(x2->rank, x2->shape, b));
+  if (!(x1 = kv_demand_same_shape(s, KV_REFUSAL_psnr_shapes, x1, x1, x2))) return NULL;
   kvino_dtype dtype = (kvino_dtype)x1->dtype, work = kv_work_dtype(dtype);
   kvino_tensor *gap = kv_subtract(s, kv_cast(s, x1, work), kv_cast(s, x2, work));
   kvino_tensor *error = kv_reduce_mean(s, kv_multiply(s, gap, gap), kv_axes(s, KVINO_NO_INTS, x1->rank),

@@ -1,11 +1,18 @@
 /* keras.ops.nn: normalization, moments, one-hot. */
 #include "ops/common.h"
 
+/* v along the axis of the means: their number is asked for, where it is not known when traced. */
+static kvino_tensor *along_axis(kv_scope *s, kvino_tensor *v, kvino_tensor *mean, int rank, int64_t axis) {
+  int64_t shape[KVINO_MAX_RANK];
+  kvino_tensor *length[KVINO_MAX_RANK] = {NULL};
+  for (int i = 0; i < rank; i++) shape[i] = i == axis ? mean->size : 1;
+  if (mean->size < 0 && mean->rank == 1) length[axis] = kv_dimension(s, mean, 0);
+  return kv_reshape(s, v, kv_ints_operand(s, (kvino_ints){rank, shape, length, true}), (kv_reshape_attrs){0});
+}
+
 kvino_tensor *op_batch_normalization(kv_scope *s, kvino_tensor *x, kvino_tensor *mean, kvino_tensor *variance,
                                      int64_t axis, kvino_tensor *offset, kvino_tensor *scale, double epsilon) {
   if (!x || !mean || !variance || !kv_axis_ok(s, &axis, x->rank)) return NULL;
-  int64_t shape[KVINO_MAX_RANK];
-  for (int i = 0; i < x->rank; i++) shape[i] = i == axis ? mean->size : 1;
   x = kv_to_float(s, x);
   if (!x) return NULL;
   /* x * factor + shift: two operations on x, whatever the statistics are. */
@@ -16,8 +23,8 @@ kvino_tensor *op_batch_normalization(kv_scope *s, kvino_tensor *x, kvino_tensor 
   if (scale) factor = kv_multiply(s, factor, kv_cast(s, scale, work));
   kvino_tensor *shift = kv_negative(s, kv_multiply(s, kv_cast(s, mean, work), factor));
   if (offset) shift = kv_add(s, shift, kv_cast(s, offset, work));
-  factor = kv_cast(s, kv_reshape_to(s, factor, x->rank, shape), dtype);
-  shift = kv_cast(s, kv_reshape_to(s, shift, x->rank, shape), dtype);
+  factor = kv_cast(s, along_axis(s, factor, mean, x->rank, axis), dtype);
+  shift = kv_cast(s, along_axis(s, shift, mean, x->rank, axis), dtype);
   return kv_add(s, kv_multiply(s, x, factor), shift);
 }
 

@@ -44,9 +44,8 @@ static kvino_tensor *multiples(kv_scope *s, kvino_tensor *n, int64_t step) {
 static kvino_tensor *windows_along(kv_scope *s, kvino_tensor *x, const patches *p, int i, int64_t axis,
                                    kvino_tensor **positions) {
   if (!x) return NULL;
-  if (x->shape[axis] >= 0 && x->shape[axis] < reach(p, i))
-    return kv_scope_fail(s, KVINO_INVALID, "the padded input of length %lld is smaller than the kernel's reach, %lld",
-                         (long long)x->shape[axis], (long long)reach(p, i));
+  kvino_tensor *shown[] = {kv_dimension(s, x, axis), integer(s, reach(p, i))};
+  x = kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_reach, x, kv_greater_equal(s, shown[0], shown[1]), 2, shown);
   kvino_tensor *room = kv_subtract(s, kv_dimension(s, x, axis), integer(s, reach(p, i)));
   *positions = kv_add(s, kv_floor_divide(s, room, integer(s, p->stride[i])), integer(s, 1));
   kvino_tensor *inside = kv_unsqueeze(s, multiples(s, integer(s, p->kernel[i]), p->dilation[i]), KV_VECTOR(s, 1));

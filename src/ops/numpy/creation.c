@@ -98,21 +98,16 @@ kvino_tensor *op_logspace(kv_scope *s, kvino_tensor *start, kvino_tensor *stop, 
   return new_axis_to(s, kv_cast(s, kv_power(s, kv_cast(s, base, work), exponent), dtype), axis);
 }
 
-static bool has_zero(const kvino_tensor *x) {
-  if (!x || kv_is_symbolic(x) || kvino_dtype_is_complex((kvino_dtype)x->dtype)) return false;
-  for (int64_t i = 0; i < x->size; i++)
-    if (kv_tensor_get_number(x, i) == 0) return true;
-  return false;
+static kvino_tensor *without_zero(kv_scope *s, kvino_tensor *x) {
+  return x ? kv_demand(s, KV_REFUSAL_geomspace, x, kv_not_equal(s, x, kv_like(s, x, 0)), 0, NULL) : NULL;
 }
 
 /* As in NumPy: start / sign up to stop / sign, both ends exactly, times the sign of start. */
 kvino_tensor *op_geomspace(kv_scope *s, kvino_tensor *start, kvino_tensor *stop, int64_t num, bool endpoint,
                            kvino_dtype dtype, int64_t axis) {
   if (dtype == KVINO_NO_DTYPE) dtype = kv_result_float(s, 2, (kvino_tensor *[]){start, stop});
-  if (has_zero(start) || has_zero(stop))
-    return kv_scope_fail(s, KVINO_INVALID, "Geometric sequence cannot include zero");
   kvino_dtype work = wide_dtype(s, start, stop);
-  kvino_tensor *a = kv_cast(s, start, work), *b = kv_cast(s, stop, work);
+  kvino_tensor *a = without_zero(s, kv_cast(s, start, work)), *b = without_zero(s, kv_cast(s, stop, work));
   kvino_tensor *sign = work == KVINO_C128 ? kv_divide(s, a, kv_cast(s, kv_abs(s, a), work)) : kv_sign(s, a);
   a = kv_divide(s, a, sign);
   b = kv_divide(s, b, sign);

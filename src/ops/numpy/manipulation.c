@@ -171,9 +171,9 @@ kvino_tensor *op_repeat(kv_scope *s, kvino_tensor *x, kvino_ints repeats, int64_
     index = kv_unsqueeze(s, kv_range(s, zero, count, one, as), KV_VECTOR(s, 1));
     index = kv_flatten(s, kv_tile(s, index, KV_VECTOR(s, 1, times[0])));
   } else {
-    if (x->shape[axis] >= 0 && x->shape[axis] != n)
-      return kv_scope_fail(s, KVINO_INVALID, "operands could not be broadcast together with shape (%lld,) (%d,)",
-                           (long long)x->shape[axis], n);
+    kv_length_pair pair = {{x, axis}, {NULL, n}};
+    if (!(x = kv_demand_lengths(s, KV_REFUSAL_repeats, x, 1, &pair, 2, (kv_length[]){{x, axis}, {NULL, n}})))
+      return NULL;
     kvino_tensor **part = kv_scope_alloc(s, (size_t)n + 1, sizeof *part);
     if (!part) return NULL;
     for (int i = 0; i < n; i++) part[i] = kv_broadcast_shape(s, kv_int(s, KVINO_I64, i), KV_VECTOR(s, times[i]));

@@ -17,10 +17,10 @@ kvino_tensor *op_matmul(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
 }
 
 /* The axes that are summed, in pairs: those of x1 in v[0 ... n), those of x2 in v[n ... 2 n). */
-static bool summed_axes(kv_scope *s, const kvino_tensor *x1, const kvino_tensor *x2, kvino_ints axes, int *n,
-                        int64_t *v) {
+static kvino_tensor *summed_axes(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, kvino_ints axes, int *n, int64_t *v) {
   int given;
-  if (!kv_plain_ints(s, axes, 2 * KVINO_MAX_RANK, &given, v)) return false;
+  kv_length_pair pair[KVINO_MAX_RANK];
+  if (!kv_plain_ints(s, axes, 2 * KVINO_MAX_RANK, &given, v)) return NULL;
   bool odd = axes.list && given % 2;
   *n = axes.list ? given / 2 : given && v[0] >= 0 && v[0] <= KVINO_MAX_RANK ? (int)v[0] : -1;
   bool fits = !odd && *n >= 0 && *n <= x1->rank && *n <= x2->rank;
@@ -29,13 +29,12 @@ static bool summed_axes(kv_scope *s, const kvino_tensor *x1, const kvino_tensor 
     v[*n + i] = i;
   }
   for (int i = 0; fits && i < *n; i++) {
-    if (!kv_axis_ok(s, &v[i], x1->rank) || !kv_axis_ok(s, &v[*n + i], x2->rank)) return false;
-    int64_t d = x1->shape[v[i]], e = x2->shape[v[*n + i]];
-    fits = d < 0 || e < 0 || d == e;
+    if (!kv_axis_ok(s, &v[i], x1->rank) || !kv_axis_ok(s, &v[*n + i], x2->rank)) return NULL;
+    pair[i] = (kv_length_pair){{x1, v[i]}, {x2, v[*n + i]}};
     for (int j = 0; j < i; j++) fits = fits && v[i] != v[j] && v[*n + i] != v[*n + j];
   }
-  if (!fits) kv_scope_fail(s, KVINO_INVALID, "shape-mismatch for sum");
-  return fits;
+  if (!fits) return kv_scope_fail(s, KVINO_INVALID, "shape-mismatch for sum");
+  return kv_demand_lengths(s, KV_REFUSAL_contraction, x1, (size_t)*n, pair, 0, NULL);
 }
 
 /* As an einsum: axis i of x1 is label i, axis j of x2 has a label behind them or that of the axis it is summed with. */
@@ -44,7 +43,7 @@ kvino_tensor *op_tensordot(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2, kvin
   if (!x1 || !x2) return NULL;
   int64_t v[2 * KVINO_MAX_RANK];
   int n;
-  if (!summed_axes(s, x1, x2, axes, &n, v)) return NULL;
+  if (!(x1 = summed_axes(s, x1, x2, axes, &n, v))) return NULL;
   bool truths = x1->dtype == KVINO_BOOL;
   kv_term given[2] = {{x1, {x1->rank, {0}}}, {x2, {x2->rank, {0}}}}, term[2];
   kv_einsum e = {.n = 2, .term = term, .output = {0, {0}}};

@@ -157,16 +157,15 @@ static kvino_tensor *spread_weights(kv_scope *s, kvino_tensor *x, kvino_ints axi
   int n;
   if (axis.n < 0) return kv_scope_fail(s, KVINO_TYPE, "Axis must be specified when shapes of a and weights differ.");
   if (!kv_plain_ints(s, axis, KVINO_MAX_RANK, &n, axes)) return NULL;
-  bool same = weights->rank == n;
+  kv_length_pair pair[KVINO_MAX_RANK + 1] = {{{NULL, weights->rank}, {NULL, n}}};
   for (int i = 0; i < x->rank; i++) shape[i] = 1;
   for (int i = 0; i < n; i++) {
     if (!kv_axis_ok(s, &axes[i], x->rank)) return NULL;
-    int64_t length = same ? weights->shape[i] : -2, wanted = x->shape[axes[i]];
-    same = same && (length == wanted || length < 0 || wanted < 0);
-    shape[axes[i]] = length;
+    if (weights->rank == n) shape[axes[i]] = weights->shape[i];
+    pair[i + 1] = (kv_length_pair){{weights, i}, {x, axes[i]}};
   }
-  if (!same)
-    return kv_scope_fail(s, KVINO_INVALID, "Shape of weights must be consistent with shape of a along specified axis.");
+  size_t pairs = weights->rank == n ? (size_t)n + 1 : 1;
+  if (!(weights = kv_demand_lengths(s, KV_REFUSAL_shape_of_weights, weights, pairs, pair, 0, NULL))) return NULL;
   int k = 0, unknown = 0;
   for (int a = 0; a < x->rank; a++) { /* the weights' axes in the order of those of x */
     for (int i = 0; i < n; i++)
@@ -200,7 +199,8 @@ kvino_tensor *op_average(kv_scope *s, kvino_tensor *x, kvino_ints axis, kvino_te
   bool same = weights->rank == x->rank;
   for (int i = 0; same && i < x->rank; i++)
     same = weights->shape[i] == x->shape[i] || weights->shape[i] < 0 || x->shape[i] < 0;
-  if (!same) weights = spread_weights(s, x, axis, weights);
+  kv_refusal other = axis.n < 0 ? KV_REFUSAL_axis_of_weights : KV_REFUSAL_shape_of_weights;
+  weights = same ? kv_demand_same_shape(s, other, weights, weights, x) : spread_weights(s, x, axis, weights);
   kvino_tensor *total = op_sum(s, weights, axis, false);
   return kv_cast(s, kv_divide(s, op_sum(s, kv_multiply(s, x, weights), axis, false), total), dtype);
 }

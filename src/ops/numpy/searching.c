@@ -79,6 +79,18 @@ kvino_tensor *op_digitize(kv_scope *s, kvino_tensor *x, kvino_tensor *bins) {
 
 /* ---- partitions ---- */
 
+/* x, where the axis has a place kth, or x no elements. */
+static kvino_tensor *partitioned_at(kv_scope *s, kvino_tensor *x, int64_t kth, int64_t axis) {
+  int64_t length = x->shape[axis];
+  if (!x->size || (length >= 0 && kth < length && kth >= -length)) return x;
+  kvino_tensor *n = kv_dimension(s, x, axis), *zero = kv_int(s, KVINO_I64, 0), *place = kv_int(s, KVINO_I64, kth);
+  if (kth < 0) place = kv_add(s, n, place);
+  kvino_tensor *inside = kv_logical_and(s, kv_less_equal(s, zero, place), kv_less(s, place, n));
+  kvino_tensor *size = kv_reduce_prod(s, kv_dims(s, x), KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false});
+  kvino_tensor *fits = kv_logical_or(s, inside, kv_equal(s, size, zero));
+  return kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_kth, x, fits, 2, (kvino_tensor *[]){place, n});
+}
+
 kvino_tensor *op_argpartition(kv_scope *s, kvino_tensor *x, int64_t kth, int64_t axis) {
   x = kv_strong(s, x);
   if (axis == KVINO_NO_INTEGER || (x && !x->rank)) {
@@ -87,9 +99,7 @@ kvino_tensor *op_argpartition(kv_scope *s, kvino_tensor *x, int64_t kth, int64_t
   }
   if (!x || !kv_axis_ok(s, &axis, x->rank)) return NULL;
   if (kth == KVINO_NO_INTEGER) return kv_scope_fail(s, KVINO_TYPE, "kth must be an integer");
-  int64_t n = x->shape[axis], place = kth < 0 ? kth + n : kth;
-  if (n >= 0 && (place < 0 || place >= n) && x->size)
-    return kv_scope_fail(s, KVINO_INVALID, "kth(=%lld) out of bounds (%lld)", (long long)place, (long long)n);
+  if (!(x = partitioned_at(s, x, kth, axis))) return NULL;
   /* Sorted is one of the orders that partition. */
   return kv_arg_sort(s, x, (kv_arg_sort_attrs){.axis = axis, .descending = false, .output_type = KVINO_I32});
 }

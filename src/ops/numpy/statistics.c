@@ -37,8 +37,7 @@ static kvino_tensor *count_places(kv_scope *s, kvino_tensor *places, kvino_tenso
   return weights ? sum_places(s, kv_cast(s, places, KVINO_I64), weights, n) : kv_bin_count(s, places, n);
 }
 
-static bool bincount_ok(kv_scope *s, const kvino_tensor *x, const kvino_tensor *weights, int64_t minlength,
-                        bool sparse) {
+static bool bincount_ok(kv_scope *s, const kvino_tensor *x, int64_t minlength, bool sparse) {
   kvino_dtype dtype = (kvino_dtype)x->dtype;
   if (sparse) {
     kv_scope_fail(s, KVINO_INVALID, "Unsupported value `sparse=True`: there are no sparse tensors");
@@ -51,19 +50,15 @@ static bool bincount_ok(kv_scope *s, const kvino_tensor *x, const kvino_tensor *
                   x->rank ? "object too deep for desired array" : "object of too small depth for desired array");
   } else if (minlength < 0) { /* None is the least integer */
     kv_scope_fail(s, KVINO_INVALID, "'minlength' must not be negative");
-  } else if (weights) {
-    bool same = weights->rank == x->rank;
-    for (int i = 0; same && i < x->rank; i++)
-      same = weights->shape[i] == x->shape[i] || weights->shape[i] < 0 || x->shape[i] < 0;
-    if (!same) kv_scope_fail(s, KVINO_INVALID, "The weights and list don't have the same length.");
   }
   return !s->status;
 }
 
 kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, int64_t minlength, bool sparse) {
   kvino_dtype dtype = KVINO_I32;
-  if (!x || !bincount_ok(s, x, weights, minlength, sparse)) return NULL;
+  if (!x || !bincount_ok(s, x, minlength, sparse)) return NULL;
   if (weights) {
+    weights = kv_demand_same_shape(s, KV_REFUSAL_length_of_weights, weights, weights, x);
     dtype = kv_result_type(s, 2, (kvino_tensor *[]){x, weights});
     kvino_dtype work = dtype == KVINO_BOOL ? KVINO_I32 : kvino_dtype_is_float(dtype) ? KVINO_F64 : dtype;
     weights = kv_flatten(s, kv_cast(s, weights, work));
@@ -98,6 +93,13 @@ static kvino_tensor *sound_low(kv_scope *s, kvino_tensor *low, kvino_tensor *hig
   return kv_demand(s, infinite, y, finite, 2, (kvino_tensor *[]){low, high});
 }
 
+/* A vector of an unknown number of elements with one more, for there may be none. */
+static kvino_tensor *one_more(kv_scope *s, kvino_tensor *x, double value) {
+  if (x->size >= 0) return x;
+  kvino_tensor *in[] = {x, KV_VECTOR(s, 0), KV_VECTOR(s, 1), kv_like(s, x, value)};
+  return kv_pad(s, 4, in, (kv_pad_attrs){.pad_mode = "constant"});
+}
+
 /* n + 1 edges from the range given, or that of x, in the dtype that x is compared in. */
 static kvino_tensor *even_edges(kv_scope *s, kvino_tensor *x, int64_t n, kvino_tensor *range) {
   kvino_dtype dtype = (kvino_dtype)x->dtype;
@@ -109,8 +111,13 @@ static kvino_tensor *even_edges(kv_scope *s, kvino_tensor *x, int64_t n, kvino_t
     low = pair.n == 2 ? pair.v[0] : NULL;
     high = pair.n == 2 ? pair.v[1] : NULL;
   } else {
-    low = x->size ? least_of(s, x) : zero;
-    high = x->size ? largest_of(s, x) : one;
+    low = x->size ? least_of(s, one_more(s, x, INFINITY)) : zero;
+    high = x->size ? largest_of(s, one_more(s, x, -INFINITY)) : one;
+    if (x->size < 0) {
+      kvino_tensor *none = kv_equal(s, kv_dimension(s, x, 0), kv_int(s, KVINO_I64, 0));
+      low = kv_select(s, none, zero, low);
+      high = kv_select(s, none, one, high);
+    }
   }
   low = sound_low(s, low, high, range ? KV_REFUSAL_supplied_range : KV_REFUSAL_autodetected_range);
   kvino_tensor *same = kv_equal(s, low, high), *half = kv_number(s, dtype, 0.5);

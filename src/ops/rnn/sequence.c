@@ -52,11 +52,10 @@ static kvino_tensor *take_steps(kv_scope *s, kvino_tensor *x, kvino_tensor *at) 
 
 /* Packs *x; fails where the mask does not belong to it. */
 static bool mask_begin(kv_scope *s, masking *m, kvino_tensor *mask, kvino_tensor **x, kvino_tensor *first) {
-  const kvino_tensor *t = *x;
-  if (!mask || !t) return false;
-  bool fits = mask->rank == 2;
-  for (int i = 0; fits && i < 2; i++) fits = mask->shape[i] < 0 || t->shape[i] < 0 || mask->shape[i] == t->shape[i];
-  if (!fits) return kv_scope_fail(s, KVINO_INVALID, "a mask must have the shape (batch, time) of its inputs") != NULL;
+  if (!mask || !*x) return false;
+  kv_length_pair pair[] = {{{NULL, mask->rank}, {NULL, 2}}, {{mask, 0}, {*x, 0}}, {{mask, 1}, {*x, 1}}};
+  if (!(mask = kv_demand_lengths(s, KV_REFUSAL_mask_of_steps, mask, mask->rank == 2 ? 3 : 1, pair, 0, NULL)))
+    return false;
   kv_cumsum_attrs running = {.exclusive = false, .reverse = false};
   kvino_tensor *one = kv_int(s, KVINO_I32, 1), *time = kv_int(s, KVINO_I64, 1);
   m->mask = kv_cast(s, mask, KVINO_BOOL);
