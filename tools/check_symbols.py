@@ -12,7 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = pathlib.Path(os.environ.get("KVINO_LIBRARY") or ROOT / "build" / "release" / "libkvino.so")
 HEADERS = ROOT / "include" / "kvino"
-NEEDED = re.compile(r"lib(c|m|zip|openblas|sleef|pthread|dl)\.so|ld-linux")
+NEEDED = re.compile(r"lib(c|m|zip|openblas|sleef|pthread|dl|jansson|hdf5(_serial)?(_hl)?)\.so|ld-linux")
 PUBLIC = '__attribute__((visibility("default")))'
 
 

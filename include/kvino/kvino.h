@@ -11,6 +11,7 @@
 #include "kvino/gradient.h"
 #include "kvino/info.h"
 #include "kvino/op.h"
+#include "kvino/model.h"
 #include "kvino/ops.h"
 #include "kvino/index.h"
 

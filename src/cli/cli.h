@@ -14,7 +14,7 @@ typedef struct command {
   int (*run)(const struct command *self, int argc, char **argv);
 } command;
 
-extern const command devices_command, info_command, nonzero_command;
+extern const command devices_command, info_command, nonzero_command, run_command, show_command;
 
 /* "kvino nonzero: <text>" on standard error. Returns FAILED. */
 int fail(const command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -27,4 +27,5 @@ int print_help(const command *self);
  * code. */
 int no_arguments(const command *self, int argc, char **argv);
 
+extern const command;
 #endif

@@ -9,7 +9,8 @@
 
 #include "cli.h"
 
-static const command *const commands[] = {&devices_command, &nonzero_command, &info_command};
+static const command *const commands[] = {&run_command, &show_command, &devices_command, &nonzero_command,
+                                          &info_command};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 int fail(const command *self, const char *format, ...) {

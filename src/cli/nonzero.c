@@ -12,17 +12,6 @@ typedef struct request {
   long long first; /* how many indices to print */
 } request;
 
-/* A shape or an index: "(2, 3)", "(2,)", "()". Returns its length. */
-static int tuple(int n, const int64_t *values, char *text, size_t size) {
-  size_t at = (size_t)snprintf(text, size, "(");
-  for (int i = 0; i < n && at < size; i++)
-    at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? ", " : "", (long long)values[i]);
-  if (at < size) at += (size_t)snprintf(text + at, size - at, n == 1 ? ",)" : ")");
-  return (int)at;
-}
-
-enum { TUPLE_TEXT = 24 * KVINO_MAX_RANK };
-
 static int64_t index_at(const kvino_tensor *row, int64_t i) {
   int64_t wide;
   int32_t narrow;

@@ -9,16 +9,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "tensor/npy.h"
+#include "tensor/zip_member.h"
 
 static const char EXTENSION[] = ".npy";
-
-/* DEFLATE cannot make more than 1032 bytes of one: a member that promises more than that lies. */
-enum { DEFLATE_MOST = 1032, DEFLATE_SLACK = 1024 };
-
-static kvino_status zip_failure(kvino_error *err, const char *name, zip_error_t *error) {
-  bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
-  return kv_fail(err, memory ? KVINO_NO_MEMORY : KVINO_IO, "%s: %s", name, zip_error_strerror(error));
-}
 
 void kvino_names_free(char **names, size_t n) {
   for (size_t i = 0; names && i < n; i++) kv_free(names[i]);
@@ -42,27 +35,10 @@ static int64_t read_member(void *context, void *to, size_t n) {
 
 static const char *why_member(void *context) { return zip_file_strerror(context); }
 
-/* Sizes that cannot be are refused before anything is unpacked. `budget` is what is left of the archive's bytes:
- * members that overlap (the way of zip bombs) use it up. */
-static kvino_status check_member(const zip_stat_t *s, const char *label, uint64_t *budget, kvino_error *err) {
-  const zip_uint64_t wanted = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
-  if ((s->valid & wanted) != wanted)
-    return kv_fail(err, KVINO_IO, "%s: the archive does not say how large it is", label);
-  if (s->comp_method != ZIP_CM_STORE && s->comp_method != ZIP_CM_DEFLATE)
-    return kv_fail(err, KVINO_IO, "%s: compression method %d is not one that .npz files use", label, s->comp_method);
-  bool impossible =
-      s->comp_method == ZIP_CM_STORE ? s->size != s->comp_size : s->size / DEFLATE_MOST > s->comp_size + DEFLATE_SLACK;
-  if (s->size > INT64_MAX || impossible || s->comp_size > *budget)
-    return kv_fail(err, KVINO_IO, "%s: the sizes in the archive are false: %llu bytes from %llu packed ones", label,
-                   (unsigned long long)s->size, (unsigned long long)s->comp_size);
-  *budget -= s->comp_size;
-  return KVINO_OK;
-}
-
 static kvino_status read_array(zip_t *zip, zip_uint64_t i, const zip_stat_t *s, const char *label, kvino_tensor **out,
                                kvino_error *err) {
   zip_file_t *file = zip_fopen_index(zip, i, 0);
-  if (!file) return zip_failure(err, label, zip_get_error(zip));
+  if (!file) return kv_zip_failure(err, label, zip_get_error(zip));
   kv_source source = {read_member, why_member, file, (int64_t)s->size, label};
   kvino_status status = kv_npy_load(&source, out, err);
   zip_fclose(file);
@@ -85,10 +61,10 @@ static kvino_status read_members(zip_t *zip, const char *name, uint64_t budget, 
     char label[512];
     zip_stat_t s;
     zip_stat_init(&s);
-    if (zip_stat_index(zip, i, 0, &s)) return zip_failure(err, name, zip_get_error(zip));
+    if (zip_stat_index(zip, i, 0, &s)) return kv_zip_failure(err, name, zip_get_error(zip));
     if (!(s.valid & ZIP_STAT_NAME)) return kv_fail(err, KVINO_IO, "%s: member %zu has no name", name, i);
     snprintf(label, sizeof label, "%s (member '%s')", name, s.name);
-    KV_TRY(check_member(&s, label, &budget, err));
+    KV_TRY(kv_zip_member_check(&s, label, &budget, err));
     KV_TRY(take_name(s.name, label, &names[i], err));
     KV_TRY(read_array(zip, i, &s, label, &arrays[i], err));
   }
@@ -133,7 +109,7 @@ static kvino_status read_source(zip_source_t *source, const char *name, char ***
     status = read_archive(zip, name, sized ? s.size : UINT64_MAX, names, out, err);
     zip_discard(zip);
   } else {
-    status = zip_failure(err, name, &error);
+    status = kv_zip_failure(err, name, &error);
     zip_source_free(source);
   }
   zip_error_fini(&error);
@@ -150,7 +126,7 @@ kvino_status kvino_npz_read(const char *path, char ***names, kvino_tensors *out,
   zip_source_t *source = zip_source_filep_create(file, 0, -1, &error);
   if (!source) {
     fclose(file);
-    return zip_failure(err, path, &error);
+    return kv_zip_failure(err, path, &error);
   }
   return read_source(source, path, names, out, err);
 }
@@ -162,7 +138,7 @@ kvino_status kvino_npz_parse(const void *bytes, size_t length, const char *name,
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t *source = zip_source_buffer_create(bytes, length, 0, &error);
-  if (!source) return zip_failure(err, name ? name : "memory", &error);
+  if (!source) return kv_zip_failure(err, name ? name : "memory", &error);
   return read_source(source, name ? name : "memory", names, out, err);
 }
 
@@ -183,7 +159,7 @@ static kvino_status add_member(zip_t *zip, const char *path, const char *name, c
   zip_int64_t i = source ? zip_file_add(zip, full, source, ZIP_FL_ENC_UTF_8) : -1;
   kv_free(full);
   if (i < 0) {
-    kvino_status status = zip_failure(err, path, zip_get_error(zip));
+    kvino_status status = kv_zip_failure(err, path, zip_get_error(zip));
     zip_source_free(source);
     return status;
   }
@@ -198,7 +174,7 @@ static kvino_status fill_archive(zip_t *zip, const char *path, size_t n, const c
   kvino_status status = KVINO_OK;
   for (size_t i = 0; i < n && !status; i++) status = add_member(zip, path, names[i], &images[i], err);
   if (!status && !zip_close(zip)) return KVINO_OK;
-  if (!status) status = zip_failure(err, path, zip_get_error(zip));
+  if (!status) status = kv_zip_failure(err, path, zip_get_error(zip));
   zip_discard(zip);
   return status;
 }
@@ -210,7 +186,7 @@ static kvino_status write_archive(const char *target, const char *path, size_t n
   if (zip) return fill_archive(zip, path, n, names, images, err);
   zip_error_t error;
   zip_error_init_with_code(&error, code);
-  kvino_status status = zip_failure(err, path, &error);
+  kvino_status status = kv_zip_failure(err, path, &error);
   zip_error_fini(&error);
   return status;
 }
@@ -237,7 +213,7 @@ static kvino_status write_stream(const char *path, size_t n, const char *const *
   zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : NULL;
   if (!zip) {
     if (source) zip_source_free(source);
-    kvino_status status = zip_failure(err, path, &error);
+    kvino_status status = kv_zip_failure(err, path, &error);
     zip_error_fini(&error);
     return status;
   }

@@ -261,3 +261,76 @@ class Executable:
 def primitives():
     """The names of all primitives."""
     return [lib.kvino_primitive_name(C.c_size_t(i)).decode() for i in range(lib.kvino_primitive_count())]
+
+
+class Port(C.Structure):
+    _fields_ = [("name", C.c_char_p), ("dtype", C.c_int), ("rank", C.c_int), ("shape", C.POINTER(C.c_int64))]
+
+    def value(self):
+        shape = tuple(None if n < 0 else n for n in self.shape[: self.rank])
+        return self.name.decode(), NAMES[self.dtype], shape
+
+
+class ModelOptions(C.Structure):
+    _fields_ = [("device", C.c_char_p), ("n_properties", C.c_size_t), ("properties", C.POINTER(Property))]
+
+
+lib.kvino_model_input_count.restype = lib.kvino_model_output_count.restype = C.c_size_t
+lib.kvino_model_layer_count.restype = lib.kvino_layer_class_count.restype = C.c_size_t
+lib.kvino_layer_class_name.restype = C.c_char_p
+
+
+class Model:
+    """A model's file (a path, or its bytes), read and run by the library alone."""
+
+    def __init__(self, source, device=None):
+        self.handle, error = C.c_void_p(), Error()
+        options = ModelOptions(device and device.encode(), 0, None)
+        if isinstance(source, bytes):
+            status = lib.kvino_model_parse(source, C.c_size_t(len(source)), b"bytes", C.byref(options), C.byref(self.handle),
+                                           C.byref(error))
+        else:
+            status = lib.kvino_model_load(os.fsencode(source), C.byref(options), C.byref(self.handle), C.byref(error))
+        check(status, error)
+
+    def __del__(self):
+        if lib:  # gone where the interpreter ends
+            lib.kvino_model_release(self.handle)
+
+    def _ports(self, kind):
+        count, get = getattr(lib, f"kvino_model_{kind}_count"), getattr(lib, f"kvino_model_{kind}")
+        ports, error = [], Error()
+        for i in range(count(self.handle)):
+            port = Port()
+            check(get(self.handle, C.c_size_t(i), C.byref(port), C.byref(error)), error)
+            ports.append(port.value())
+        return ports
+
+    @property
+    def inputs(self):
+        return self._ports("input")
+
+    @property
+    def outputs(self):
+        return self._ports("output")
+
+    def summary(self):
+        text, error = C.c_char_p(), Error()
+        check(lib.kvino_model_summary(self.handle, C.byref(text), C.byref(error)), error)
+        try:
+            return text.value.decode()
+        finally:
+            lib.kvino_text_free(text)
+
+    def __call__(self, *arrays):
+        """The result; a list where there are several."""
+        arrays = [np.asanyarray(a) for a in arrays]
+        tensors = [wrap(a) for a in arrays]
+        out, error = Tensors(), Error()
+        try:
+            check(lib.kvino_model_run(self.handle, C.c_size_t(len(tensors)), (C.c_void_p * len(tensors))(*tensors),
+                                      C.byref(out), C.byref(error)), error)
+            return _take(out)
+        finally:
+            for t in tensors:
+                lib.kvino_tensor_release(t)

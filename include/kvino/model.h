@@ -1,0 +1,85 @@
+/* Models from Keras's files: loaded and run without Python.
+ *
+ *   kvino_model_load("model.keras", NULL, &model, &err);
+ *   kvino_model_run(model, 1, &x, &out, &err);
+ *
+ * .keras archives and HDF5 files (.h5, of Keras 1 to 3) with Sequential and Functional models are read; a model runs as
+ * in predict. Files are not trusted: nothing in one is executed, and what it asks for is held against its size. Where
+ * kvino was built without readers (KVINO_FILES=OFF) loading gives KVINO_UNSUPPORTED. */
+#ifndef KVINO_MODEL_H
+#define KVINO_MODEL_H
+
+#include "kvino/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kvino_model kvino_model;
+
+/* Where and how it is compiled; see kvino_compile. All zero is the default. */
+typedef struct kvino_model_options {
+  const char *device; /* NULL: "CPU" */
+  size_t n_properties;
+  const kvino_property *properties;
+} kvino_model_options;
+
+/* An input or an output. Borrowed from the model. */
+typedef struct kvino_port {
+  const char *name; /* of the layer, or the key where outputs are a dict */
+  kvino_dtype dtype;
+  int rank;
+  const int64_t *shape; /* -1: any */
+} kvino_port;
+
+/* A layer, those inside of others included. Borrowed from the model. */
+typedef struct kvino_layer {
+  const char *name;
+  const char *class_name;
+  const char *path; /* of its weights in a .keras file: "layers/dense" */
+  bool trainable;
+  size_t n_weights; /* of its own */
+} kvino_layer;
+
+/* Reads a file. `options` may be NULL. Errors: KVINO_IO, with the member and the layer (the file is not there, damaged,
+ * or is not what it should be); KVINO_UNSUPPORTED: layers that cannot be read, all of them named. */
+KVINO_API kvino_status kvino_model_load(const char *path, const kvino_model_options *options, kvino_model **out,
+                                        kvino_error *err);
+/* The same from memory, which is copied. `name` stands in error texts. */
+KVINO_API kvino_status kvino_model_parse(const void *bytes, size_t length, const char *name,
+                                         const kvino_model_options *options, kvino_model **out, kvino_error *err);
+KVINO_API kvino_model *kvino_model_retain(kvino_model *m); /* m itself; NULL is allowed */
+KVINO_API void kvino_model_release(kvino_model *m);        /* NULL is allowed */
+
+/* NULL has none. */
+KVINO_API size_t kvino_model_input_count(const kvino_model *m);
+KVINO_API size_t kvino_model_output_count(const kvino_model *m);
+/* Errors: KVINO_INDEX. */
+KVINO_API kvino_status kvino_model_input(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err);
+KVINO_API kvino_status kvino_model_output(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err);
+
+/* Runs with one tensor for each input; other dtypes are cast to the input's. Any number of threads at once. What a new
+ * combination of shapes needs is compiled then; a few are kept. Errors name the input. */
+KVINO_API kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                                       kvino_error *err);
+/* The model as a graph, dimensions that are not known left open: to compile, to join with other operators, to
+ * differentiate. */
+KVINO_API kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvino_error *err);
+
+/* A table of layers and weights, as Keras's summary. Free with kvino_text_free. */
+KVINO_API kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error *err);
+KVINO_API size_t kvino_model_layer_count(const kvino_model *m);
+KVINO_API kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_layer *out, kvino_error *err);
+/* Weight number `weight` of layer number `layer`: its name ("kernel"; borrowed) and its value, which the caller
+ * releases. Either may be NULL. Errors: KVINO_INDEX. */
+KVINO_API kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weight, const char **name,
+                                          kvino_tensor **out, kvino_error *err);
+
+/* The classes of layers that can be read from a file. Static; NULL out of range. */
+KVINO_API size_t kvino_layer_class_count(void);
+KVINO_API const char *kvino_layer_class_name(size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

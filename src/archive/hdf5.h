@@ -1,0 +1,31 @@
+/* HDF5 files in memory (the HDF5 library): groups, datasets as tensors, attributes as texts.
+ *
+ * A path is followed along hard links alone: what links elsewhere (soft and external links), datasets whose bytes stand
+ * in other files (external and virtual ones) and filters that would be loaded from the system are refused. The library
+ * is not one for threads: one lock is around all of it. */
+#ifndef KVINO_ARCHIVE_HDF5_H
+#define KVINO_ARCHIVE_HDF5_H
+
+#include "archive/bytes.h"
+#include "kvino/tensor.h"
+
+typedef struct kv_hdf5 kv_hdf5;
+
+/* The file that these bytes are; they are retained. `name` stands in error texts. */
+kvino_status kv_hdf5_open(kv_bytes *bytes, const char *name, kv_hdf5 **out, kvino_error *err);
+void kv_hdf5_close(kv_hdf5 *h);         /* NULL is allowed */
+bool kv_hdf5_is(const kv_bytes *bytes); /* by its first bytes */
+
+/* Whether there is an object at this path ("layers/dense/vars"; "" is the file). Errors: a link that is not a hard one.
+ */
+kvino_status kv_hdf5_has(kv_hdf5 *h, const char *path, bool *out, kvino_error *err);
+/* How many objects a group has. */
+kvino_status kv_hdf5_count(kv_hdf5 *h, const char *path, size_t *out, kvino_error *err);
+/* A dataset: a view of the file's bytes where they are such as they are in memory, else a copy. */
+kvino_status kv_hdf5_read(kv_hdf5 *h, const char *path, kvino_tensor **out, kvino_error *err);
+/* Attribute `attribute` of the object at `path`, a text or a vector of texts. *n is 0 where there is none. Free with
+ * kvino_names_free. */
+kvino_status kv_hdf5_texts(kv_hdf5 *h, const char *path, const char *attribute, char ***texts, size_t *n,
+                           kvino_error *err);
+
+#endif

@@ -1,0 +1,108 @@
+#include "archive/model_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/limits.h"
+#include "archive/zip.h"
+#include "base/memory.h"
+
+static const char WEIGHTS[] = "model.weights.h5";
+
+static void take_version(kv_model_file *f, const char *version) {
+  if (version) snprintf(f->version, sizeof f->version, "%s", version);
+  f->major = atoi(f->version);
+  if (f->major < 1) f->major = 1; /* Keras 1 did not write it */
+}
+
+static kvino_status read_json(kv_zip *zip, const char *name, const char *member, json_t **out, kvino_error *err) {
+  char label[512];
+  kv_bytes *b = NULL;
+  KV_TRY(kv_zip_read(zip, member, KV_MOST_JSON, &b, err));
+  snprintf(label, sizeof label, "%s (member '%s')", name, member);
+  kvino_status status = kv_json_parse(b->at, b->n, label, out, err);
+  kv_bytes_release(b);
+  return status;
+}
+
+static kvino_status read_weights(kv_zip *zip, kv_model_file *f, kvino_error *err) {
+  char label[512];
+  kv_bytes *b = NULL;
+  if (!kv_zip_has(zip, WEIGHTS)) {
+    if (kv_zip_has(zip, "model.weights.npz"))
+      return kv_fail(err, KVINO_UNSUPPORTED,
+                     "%s: weights in model.weights.npz are pickled Python objects, which could "
+                     "run code; save the model with its weights as HDF5",
+                     f->name);
+    return kv_fail(err, KVINO_IO, "%s: there is no member '%s'", f->name, WEIGHTS);
+  }
+  KV_TRY(kv_zip_read(zip, WEIGHTS, SIZE_MAX, &b, err));
+  snprintf(label, sizeof label, "%s (member '%s')", f->name, WEIGHTS);
+  kvino_status status = kv_hdf5_open(b, label, &f->weights, err);
+  kv_bytes_release(b);
+  return status;
+}
+
+static kvino_status open_zip(kv_bytes *bytes, kv_model_file *f, kvino_error *err) {
+  kv_zip *zip = NULL;
+  json_t *metadata = NULL;
+  KV_TRY(kv_zip_open(bytes, f->name, &zip, err));
+  kvino_status status = read_json(zip, f->name, "config.json", &f->config, err);
+  if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &metadata, err);
+  if (!status) status = read_weights(zip, f, err);
+  const char *version = metadata ? json_string_value(json_object_get(metadata, "keras_version")) : NULL;
+  take_version(f, version ? version : "3");
+  json_decref(metadata);
+  kv_zip_close(zip);
+  return status;
+}
+
+static kvino_status open_hdf5(kv_bytes *bytes, kv_model_file *f, kvino_error *err) {
+  char label[512], **config = NULL, **version = NULL;
+  size_t n_config = 0, n_version = 0;
+  bool grouped = false;
+  KV_TRY(kv_hdf5_open(bytes, f->name, &f->weights, err));
+  kvino_status status = kv_hdf5_texts(f->weights, "", "model_config", &config, &n_config, err);
+  if (!status && n_config != 1)
+    status = kv_fail(err, KVINO_IO,
+                     "%s: the file holds weights alone (it has no attribute 'model_config'): a model is "
+                     "saved by model.save",
+                     f->name);
+  if (!status) status = kv_hdf5_texts(f->weights, "", "keras_version", &version, &n_version, err);
+  if (!status) status = kv_hdf5_has(f->weights, "model_weights", &grouped, err);
+  snprintf(label, sizeof label, "%s (attribute 'model_config')", f->name);
+  if (!status) status = kv_json_parse(config[0], strlen(config[0]), label, &f->config, err);
+  if (!status && !(f->root = kv_strdup(grouped ? "model_weights" : "")))
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+  take_version(f, n_version == 1 ? version[0] : NULL);
+  f->legacy = true;
+  kvino_names_free(config, n_config);
+  kvino_names_free(version, n_version);
+  return status;
+}
+
+kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file *out, kvino_error *err) {
+  kv_model_file f = {.name = kv_strdup(name)};
+  if (!f.name) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+  kvino_status status;
+  if (kv_hdf5_is(bytes))
+    status = open_hdf5(bytes, &f, err);
+  else if (bytes->n > 4 && !memcmp(bytes->at, "PK\x03\x04", 4))
+    status = open_zip(bytes, &f, err);
+  else
+    status = kv_fail(err, KVINO_IO, "%s: neither a .keras archive nor an HDF5 file", name);
+  if (status)
+    kv_model_file_close(&f);
+  else
+    *out = f;
+  return status;
+}
+
+void kv_model_file_close(kv_model_file *f) {
+  json_decref(f->config);
+  kv_hdf5_close(f->weights);
+  kv_free(f->root);
+  kv_free(f->name);
+  *f = (kv_model_file){0};
+}

@@ -1,0 +1,25 @@
+/* A file of Keras's, whatever its format: its configuration, its version, and its weights by path.
+ *
+ *   .keras       a zip archive: config.json, metadata.json, model.weights.h5
+ *   .h5          Keras 1 and 2, tf.keras: attributes model_config and keras_version, groups of weights by layer */
+#ifndef KVINO_ARCHIVE_MODEL_FILE_H
+#define KVINO_ARCHIVE_MODEL_FILE_H
+
+#include "archive/hdf5.h"
+#include "archive/json.h"
+
+typedef struct kv_model_file {
+  char *name;       /* for error texts */
+  json_t *config;   /* of the model: {"class_name": ..., "config": ...} */
+  char version[32]; /* keras_version; "" where the file does not say */
+  int major;        /* of it: 1, 2, 3; 1 where the file does not say */
+  kv_hdf5 *weights; /* NULL: none */
+  bool legacy;      /* weights by layers' names, else by paths */
+  char *root;       /* legacy: the group of the layers' groups, "model_weights" or "" */
+} kv_model_file;
+
+/* Reads what these bytes are. On success the caller closes *out. */
+kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file *out, kvino_error *err);
+void kv_model_file_close(kv_model_file *f);
+
+#endif

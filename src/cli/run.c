@@ -1,0 +1,152 @@
+/* kvino run: a model file on arrays. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+typedef struct request {
+  const char *model, *out, *device;
+  size_t n;
+  char **in;
+} request;
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+/* ---- inputs ---- */
+
+/* Of an archive: by the inputs' names where it has those, else in its order. */
+static kvino_status from_archive(const kvino_model *model, const char *path, kvino_tensors *in, kvino_error *err) {
+  char **names = NULL;
+  kvino_tensors list = {0, NULL};
+  kvino_status status = kvino_npz_read(path, &names, &list, err);
+  if (status) return status;
+  size_t n = kvino_model_input_count(model);
+  for (size_t i = 0; i < n && i < in->n; i++) {
+    kvino_port port;
+    size_t at = i;
+    if (!kvino_model_input(model, i, &port, err))
+      for (size_t k = 0; k < list.n; k++)
+        if (!strcmp(names[k], port.name)) at = k;
+    if (at < list.n) in->v[i] = kvino_tensor_retain(list.v[at]);
+  }
+  kvino_names_free(names, list.n);
+  kvino_tensors_clear(&list);
+  return KVINO_OK;
+}
+
+static kvino_status read_inputs(const kvino_model *model, const request *r, kvino_tensors *in, kvino_error *err) {
+  if (r->n == 1 && ends_with(r->in[0], ".npz")) return from_archive(model, r->in[0], in, err);
+  for (size_t i = 0; i < r->n; i++) {
+    kvino_status status = kvino_npy_read(strcmp(r->in[i], "-") ? r->in[i] : "/dev/stdin", &in->v[i], err);
+    if (status) return status;
+  }
+  return KVINO_OK;
+}
+
+/* ---- outputs ---- */
+
+static void print_outputs(const kvino_model *model, const kvino_tensors *out) {
+  char shape[TUPLE_TEXT];
+  kvino_port port;
+  kvino_error err;
+  for (size_t i = 0; i < out->n; i++) {
+    const kvino_tensor *t = out->v[i];
+    if (kvino_model_output(model, i, &port, &err)) continue;
+    tuple(kvino_tensor_rank(t), kvino_tensor_shape(t), shape, sizeof shape);
+    printf("%s: %s %s\n", port.name, kvino_dtype_name(kvino_tensor_dtype(t)), shape);
+  }
+}
+
+static kvino_status write_outputs(const kvino_model *model, const char *path, const kvino_tensors *out,
+                                  kvino_error *err) {
+  if (out->n == 1 && !ends_with(path, ".npz")) return kvino_npy_write(path, out->v[0], err);
+  const char **names = calloc(out->n, sizeof *names);
+  kvino_status status = KVINO_OK;
+  for (size_t i = 0; names && i < out->n && !status; i++) {
+    kvino_port port;
+    status = kvino_model_output(model, i, &port, err);
+    if (!status) names[i] = port.name;
+  }
+  if (!names) {
+    snprintf(err->text, sizeof err->text, "out of memory");
+    status = KVINO_NO_MEMORY;
+  }
+  if (!status) status = kvino_npz_write(path, out->n, names, out->v, err);
+  free(names);
+  return status;
+}
+
+/* ---- the command ---- */
+
+static int work(const command *self, const request *r) {
+  kvino_error err = {KVINO_OK, ""};
+  kvino_model *model = NULL;
+  kvino_model_options options = {r->device, 0, NULL};
+  kvino_tensors in = {0, NULL}, out = {0, NULL};
+  kvino_status status = kvino_model_load(r->model, &options, &model, &err);
+  in.n = kvino_model_input_count(model) > r->n ? kvino_model_input_count(model) : r->n;
+  in.v = calloc(in.n + 1, sizeof *in.v);
+  if (!in.v) return fail(self, "out of memory");
+  if (!status) status = read_inputs(model, r, &in, &err);
+  bool archive = r->n == 1 && ends_with(r->in[0], ".npz");
+  if (!status) status = kvino_model_run(model, archive ? in.n : r->n, in.v, &out, &err);
+  if (!status && r->out) status = write_outputs(model, r->out, &out, &err);
+  if (!status && !r->out) print_outputs(model, &out);
+  for (size_t i = 0; i < in.n; i++) kvino_tensor_release(in.v[i]);
+  free(in.v);
+  kvino_tensors_clear(&out);
+  kvino_model_release(model);
+  return status ? fail(self, "%s", err.text) : DONE;
+}
+
+static int run(const command *self, int argc, char **argv) {
+  static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                          {"device", required_argument, NULL, 'd'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+  request r = {0};
+  for (int c; (c = getopt_long(argc, argv, "o:d:h", options, NULL)) != -1;) {
+    switch (c) {
+    case 'o':
+      r.out = optarg;
+      break;
+    case 'd':
+      r.device = optarg;
+      break;
+    case 'h':
+      return print_help(self);
+    default:
+      return misuse(self, NULL);
+    }
+  }
+  if (optind == argc) return misuse(self, "which model file?");
+  if (optind + 1 == argc) return misuse(self, "which inputs?");
+  r.model = argv[optind];
+  r.in = argv + optind + 1;
+  r.n = (size_t)(argc - optind - 1);
+  find_neighbours();
+  return work(self, &r);
+}
+
+const command run_command = {
+    "run",
+    "MODEL IN.npy... [-o OUT.npy] [-d DEVICE]",
+    "Run a model file on arrays.",
+    "\n"
+    "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them. There is one IN.npy for each input, in "
+    "their\n"
+    "order, or one .npz archive with all of them, by the inputs' names or in their order; - is standard input. "
+    "Without\n"
+    "-o, the names, dtypes and shapes of the outputs are printed.\n"
+    "\n"
+    "Options:\n"
+    "  -o, --output OUT     write the output to OUT.npy, or all outputs by name to OUT.npz\n"
+    "  -d, --device DEVICE  CPU (the default), GPU, NPU, AUTO, ... or native: kvino's own kernels\n"
+    "  -h, --help           this text\n",
+    run,
+};

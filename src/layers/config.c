@@ -1,0 +1,139 @@
+#include "layers/config.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* ---- lists ---- */
+
+bool kv_item(const char **at, const char **item, size_t *n) {
+  const char *from = *at;
+  int depth = 0;
+  bool quoted = false;
+  while (*from == ' ') from++;
+  if (!*from) return false;
+  const char *end = from;
+  for (; *end && (quoted || depth || *end != ','); end++) {
+    if (*end == '\'') quoted = !quoted;
+    if (!quoted) depth += (*end == '(' || *end == '[' || *end == '{') - (*end == ')' || *end == ']' || *end == '}');
+  }
+  *at = *end ? end + 1 : end;
+  while (end > from && end[-1] == ' ') end--;
+  *item = from;
+  *n = (size_t)(end - from);
+  return true;
+}
+
+bool kv_listed(const char *list, const char *name, const char **preset, size_t *n_preset) {
+  const char *item;
+  size_t n, length = strlen(name);
+  while (kv_item(&list, &item, &n)) {
+    if (n < length || memcmp(item, name, length) || (n > length && item[length] != '=')) continue;
+    if (preset) *preset = n > length ? item + length + 1 : NULL;
+    if (n_preset) *n_preset = n > length ? n - length - 1 : 0;
+    return true;
+  }
+  return false;
+}
+
+json_t *kv_python_value(const char *text, size_t n) {
+  static const struct { const char *python, *json; } words[] = {{"None", "null"}, {"True", "true"}, {"False", "false"}};
+  char json[256];
+  size_t k = 0;
+  for (size_t i = 0; i < n && k + 8 < sizeof json; i++) {
+    char ch = text[i];
+    json[k++] = ch == '\'' ? '"' : ch == '(' ? '[' : ch == ')' ? ']' : ch;
+    for (size_t w = 0; w < 3; w++) {
+      size_t length = strlen(words[w].python);
+      if (i + length > n || memcmp(text + i, words[w].python, length)) continue;
+      memcpy(json + k - 1, words[w].json, strlen(words[w].json));
+      k += strlen(words[w].json) - 1;
+      i += length - 1;
+      break;
+    }
+  }
+  return json_loadb(json, k, JSON_DECODE_ANY, NULL);
+}
+
+void kv_snake_case(const char *name, char snake[KV_SNAKE_TEXT]) {
+  size_t k = 0;
+  char plain[KV_SNAKE_TEXT];
+  size_t n = 0;
+  for (; *name && n + 1 < sizeof plain; name++)
+    if (isalnum((unsigned char)*name) || *name == '_') plain[n++] = *name;
+  plain[n] = 0;
+  /* Keras's two substitutions: "(.)([A-Z][a-z]+)" and "([a-z])([A-Z])" get an underscore between their groups. */
+  for (size_t i = 0; i < n && k + 2 < KV_SNAKE_TEXT; i++) {
+    bool upper = isupper((unsigned char)plain[i]);
+    bool word = upper && i + 1 < n && islower((unsigned char)plain[i + 1]);
+    bool after = upper && i && islower((unsigned char)plain[i - 1]);
+    if (i && (word || after) && snake[k - 1] != '_') snake[k++] = '_';
+    snake[k++] = (char)tolower((unsigned char)plain[i]);
+  }
+  snake[k] = 0;
+}
+
+/* ---- policies ---- */
+
+kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, kvino_error *err) {
+  if (json_is_object(policy)) policy = json_object_get(json_object_get(policy, "config"), "name");
+  const char *name = json_string_value(policy);
+  *compute = *variable = KVINO_F32;
+  if (!name) return KVINO_OK;
+  if (!strncmp(name, "mixed_", 6))
+    name += 6;
+  else if (!kvino_dtype_from_name(name, variable, NULL)) {
+    *compute = *variable;
+    return KVINO_OK;
+  }
+  if (kvino_dtype_from_name(name, compute, NULL))
+    return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file",
+                   json_string_value(policy));
+  return KVINO_OK;
+}
+
+/* ---- fields ---- */
+
+/* What every layer's configuration may have, and what plays no part when a model runs. */
+static const char COMMON[] =
+    "name, trainable, dtype, autocast, seed, batch_input_shape, batch_shape, input_dtype, input_shape, input_dim, "
+    "input_length, build_config, sparse, ragged, dynamic, init, weights, shared_object_id";
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+static bool is_known(const kv_layer *layer, const char *key, const json_t *value) {
+  return json_is_null(value) || kv_listed(layer->kind->fields, key, NULL, NULL) || kv_listed(COMMON, key, NULL, NULL) ||
+         ends_with(key, "_initializer") || ends_with(key, "_regularizer") || ends_with(key, "_constraint");
+}
+
+kvino_status kv_layer_fields(kv_layer *layer, kvino_error *err) {
+  const char *key, *list = layer->kind->fields, *item;
+  json_t *value;
+  size_t n;
+  if (!(layer->defaults = json_object())) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a configuration");
+  json_object_foreach((json_t *)layer->config, key, value) {
+    if (!is_known(layer, key, value))
+      return kv_fail(err, KVINO_UNSUPPORTED, "layer '%s' (%s): its configuration has a field '%s', which is unknown",
+                     layer->name, layer->kind->name, key);
+  }
+  while (kv_item(&list, &item, &n)) {
+    const char *equals = memchr(item, '=', n);
+    size_t length = equals ? (size_t)(equals - item) : n;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)length, item);
+    if (json_object_get(layer->config, name)) continue;
+    if (!equals)
+      return kv_fail(err, KVINO_IO, "layer '%s' (%s): its configuration has no field '%s'", layer->name,
+                     layer->kind->name, name);
+    value = kv_python_value(equals + 1, n - length - 1);
+    if (!value || json_object_set_new(layer->defaults, name, value))
+      return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a configuration");
+  }
+  return KVINO_OK;
+}

@@ -1,0 +1,164 @@
+/* Operators of keras.ops in a Functional model: their call's arguments and their configuration, bound to the
+ * parameters of the operator that has the class's name in small letters. */
+#include <string.h>
+
+#include "layers/config.h"
+#include "layers/graph.h"
+#include "layers/layer.h"
+#include "ops/common.h"
+
+typedef struct bound {
+  bool given;
+  kv_value value;
+} bound;
+
+/* ---- values as arguments ---- */
+
+static kvino_tensor *as_tensor(kv_invocation *c, const kv_value *v) {
+  kvino_tensor *t = NULL;
+  const json_t *d = v->data;
+  if (v->kind == KV_VALUE_TENSOR) return v->tensor;
+  kvino_status status = json_is_integer(d)   ? kvino_tensor_weak_i64(json_integer_value(d), &t, c->s->err)
+                        : json_is_real(d)    ? kvino_tensor_weak_f64(json_real_value(d), &t, c->s->err)
+                        : json_is_boolean(d) ? kvino_tensor_weak_bool(json_is_true(d), &t, c->s->err)
+                                             : KVINO_OK;
+  if (kv_scope_ok(c->s, status) && t) return kv_own(c->s, t);
+  return kv_layer_refuse(c, "an argument is neither a tensor nor a number");
+}
+
+static size_t count_integers(const kv_value *v) {
+  size_t n = v->kind == KV_VALUE_DATA;
+  for (size_t i = 0; i < v->n; i++) n += count_integers(&v->item[i]);
+  return n;
+}
+
+static int64_t *gather_integers(kv_invocation *c, const kv_value *v, int64_t *to) {
+  if (v->kind == KV_VALUE_DATA) {
+    if (!json_is_integer(v->data)) kv_layer_refuse(c, "an argument is not a list of integers");
+    *to++ = json_integer_value(v->data);
+  }
+  for (size_t i = 0; i < v->n; i++) to = gather_integers(c, &v->item[i], to);
+  return to;
+}
+
+static kvino_ints as_ints(kv_invocation *c, const kv_value *v) {
+  size_t n = count_integers(v);
+  int64_t *list = kv_scope_alloc(c->s, n ? n : 1, sizeof *list);
+  if (v->kind == KV_VALUE_NONE || !list) return KVINO_NO_INTS;
+  if (v->kind == KV_VALUE_TENSOR)
+    return kv_layer_refuse(c, "an argument is a tensor where integers are expected"), KVINO_NO_INTS;
+  gather_integers(c, v, list);
+  return (kvino_ints){(int64_t)n, list, NULL, v->kind == KV_VALUE_LIST};
+}
+
+static const char *as_text(kv_invocation *c, const kv_value *v) {
+  if (v->kind == KV_VALUE_NONE) return NULL;
+  if (json_is_string(v->data)) return json_string_value(v->data);
+  return kv_layer_refuse(c, "an argument is not a text");
+}
+
+static kvino_tensors as_tensors(kv_invocation *c, const kv_value *v) {
+  size_t n = v->kind == KV_VALUE_LIST ? v->n : 1;
+  kvino_tensor **list = kv_scope_alloc(c->s, n ? n : 1, sizeof *list);
+  for (size_t i = 0; list && i < n; i++) list[i] = as_tensor(c, v->kind == KV_VALUE_LIST ? &v->item[i] : v);
+  return list ? (kvino_tensors){n, list} : KV_NO_TENSORS;
+}
+
+static void convert(kv_invocation *c, kvino_kind kind, const kv_value *v, kvino_arg *out) {
+  kvino_dtype dtype = KVINO_NO_DTYPE;
+  switch (kind) {
+  case KVINO_KIND_tensor:
+    out->tensor = as_tensor(c, v);
+    break;
+  case KVINO_KIND_maybe:
+    out->tensor = v->kind == KV_VALUE_NONE ? NULL : as_tensor(c, v);
+    break;
+  case KVINO_KIND_tensors:
+    out->tensors = as_tensors(c, v);
+    break;
+  case KVINO_KIND_integer:
+    out->integer = json_is_integer(v->data) ? json_integer_value(v->data) : KVINO_NO_INTEGER;
+    break;
+  case KVINO_KIND_number:
+    out->number = json_number_value(v->data);
+    break;
+  case KVINO_KIND_flag:
+    out->flag = json_is_true(v->data);
+    break;
+  case KVINO_KIND_text:
+  case KVINO_KIND_order:
+    out->text = as_text(c, v);
+    break;
+  case KVINO_KIND_dtype:
+    if (v->kind != KV_VALUE_NONE) kv_scope_ok(c->s, kvino_dtype_from_name(as_text(c, v), &dtype, c->s->err));
+    out->dtype = dtype;
+    break;
+  case KVINO_KIND_ints:
+    out->ints = as_ints(c, v);
+    break;
+  }
+}
+
+/* ---- the call ---- */
+
+static int parameter(const kvino_op *op, const char *name) {
+  for (int i = 0; i < op->n_parameters; i++)
+    if (!strcmp(op->parameter[i].name, name)) return i;
+  return -1;
+}
+
+static bool give(kv_invocation *c, const kvino_op *op, bound *to, const char *name, kv_value v) {
+  int i = parameter(op, name);
+  if (i < 0 && v.kind == KV_VALUE_NONE) return true;
+  if (i < 0) return kv_layer_refuse(c, "the operator %s has no parameter '%s'", op->name, name) != NULL;
+  to[i] = (bound){true, v};
+  return true;
+}
+
+static kv_value no_tensor(void *context, const char *layer, int64_t node, int64_t output) {
+  (void)layer, (void)node, (void)output;
+  return kv_scope_fail(context, KVINO_IO, "a tensor in the configuration of an operator"), KV_NOTHING;
+}
+
+/* The configuration by name, then the call's arguments in the order of the parameters that are left. */
+static bool bind(kv_invocation *c, const kvino_op *op, bound *to) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)c->layer->config, key, value) {
+    if (!strcmp(key, "name") || (!strcmp(key, "dtype") && parameter(op, key) < 0)) continue;
+    if (!give(c, op, to, key, kv_value_read(c->s, value, no_tensor, c->s, 0))) return false;
+  }
+  for (size_t i = 0; i < c->n_named; i++)
+    if (!give(c, op, to, c->names[i], c->named[i])) return false;
+  int at = 0;
+  for (size_t i = 0; i < c->n_args; i++) {
+    while (at < op->n_parameters && to[at].given) at++;
+    if (at == op->n_parameters) return kv_layer_refuse(c, "the operator %s has fewer parameters", op->name) != NULL;
+    to[at] = (bound){true, c->args[i]};
+  }
+  return !c->s->status;
+}
+
+kv_value kv_layer_operation(kv_invocation *c) {
+  char name[KV_SNAKE_TEXT];
+  kvino_arg args[KVINO_MAX_PARAMETERS];
+  bound to[KVINO_MAX_PARAMETERS] = {0};
+  kvino_tensors out = {0};
+  const char *class = json_string_value(json_object_get(c->layer->object, "class_name"));
+  kv_snake_case(class ? class : "", name);
+  const kvino_op *op = kvino_op_find(NULL, name);
+  if (!op) return kv_layer_refuse(c, "the operator %s is not read from a file", class ? class : "?"), KV_NOTHING;
+  if (!bind(c, op, to)) return KV_NOTHING;
+  for (int i = 0; i < op->n_parameters; i++) {
+    args[i] = op->parameter[i].preset;
+    if (to[i].given)
+      convert(c, op->parameter[i].kind, &to[i].value, &args[i]);
+    else if (op->parameter[i].required)
+      return kv_layer_refuse(c, "the operator %s lacks '%s'", name, op->parameter[i].name), KV_NOTHING;
+  }
+  if (c->s->status || !kv_scope_ok(c->s, kvino_op_call(op, args, &out, c->s->err))) return KV_NOTHING;
+  kv_value list = kv_value_list(c->s, out.n);
+  for (size_t i = 0; i < list.n; i++) list.item[i] = kv_of(kv_own(c->s, kvino_tensor_retain(out.v[i])));
+  kvino_tensors_clear(&out);
+  return op->list || list.n != 1 ? list : list.item[0];
+}

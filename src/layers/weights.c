@@ -1,0 +1,189 @@
+/* Which weight of a file belongs to which layer.
+ *
+ * Keras 3 writes them by path: <path of the layer>/vars/<number>. Before, every layer of the model had a group with the
+ * names of its weights in order: those that are trained, of the layer and of those inside, and then the others. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "layers/build.h"
+#include "layers/config.h"
+
+/* ---- which weights a layer has ---- */
+
+static bool holds(const kv_layer *layer, const char *field) {
+  bool negated = *field == '!';
+  field += negated;
+  const json_t *value = json_object_get(layer->config, field);
+  if (!value) value = json_object_get(layer->defaults, field);
+  bool is =
+      value && !json_is_null(value) && !json_is_false(value) && !(json_is_integer(value) && !json_integer_value(value));
+  return is != negated;
+}
+
+static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool trainable, kvino_error *err) {
+  char name[128], *question;
+  snprintf(name, sizeof name, "%.*s", (int)n, text);
+  if ((question = strchr(name, '?'))) {
+    *question = 0;
+    if (!holds(layer, question + 1)) return KVINO_OK;
+  }
+  kv_layer_weight *more = kv_realloc(layer->weight, (layer->n_weights + 1) * sizeof *more);
+  if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
+  layer->weight = more;
+  if (!(more[layer->n_weights].name = kv_strdup(name)))
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
+  more[layer->n_weights].trainable = trainable;
+  more[layer->n_weights++].tensor = NULL;
+  return KVINO_OK;
+}
+
+static kvino_status declare(kv_layer *layer, kvino_error *err) {
+  const char *list = layer->kind->weights, *item;
+  size_t n;
+  bool trainable = true;
+  if (layer->weight) return KVINO_OK; /* shared */
+  while (kv_item(&list, &item, &n)) {
+    const char *bar = memchr(item, '|', n);
+    size_t first = bar ? (size_t)(bar - item) : n;
+    while (first && item[first - 1] == ' ') first--;
+    if (first) KV_TRY(add_weight(layer, item, first, trainable, err));
+    if (!bar) continue;
+    trainable = false;
+    for (bar++; *bar == ' ';) bar++;
+    if (bar < item + n) KV_TRY(add_weight(layer, bar, (size_t)(item + n - bar), trainable, err));
+  }
+  for (size_t i = 0; i < layer->n_children; i++) KV_TRY(declare(layer->child[i], err));
+  return KVINO_OK;
+}
+
+/* ---- by path ---- */
+
+/* The attribute that a weight stands in: "cell" of "cell/kernel", "" of "kernel". */
+static int attribute(const char *name) {
+  const char *slash = strrchr(name, '/');
+  return slash ? (int)(slash - name) : 0;
+}
+
+static kvino_status check_count(const kv_layer *layer, const kv_model_file *file, const char *group, size_t expected,
+                                kvino_error *err) {
+  bool there = false;
+  size_t n = 0;
+  KV_TRY(kv_hdf5_has(file->weights, group, &there, err));
+  if (there) KV_TRY(kv_hdf5_count(file->weights, group, &n, err));
+  if (n == expected) return KVINO_OK;
+  return kv_fail(err, KVINO_IO,
+                 "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
+                 file->name, layer->name, layer->kind->name, expected, n, group);
+}
+
+static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvino_error *err) {
+  char group[1024], path[1088];
+  for (size_t i = 0; i < layer->n_weights && !layer->weight[i].tensor; i++) {
+    const char *name = layer->weight[i].name;
+    int n = attribute(name);
+    size_t number = 0, all = 0;
+    for (size_t k = 0; k < layer->n_weights; k++) {
+      const char *other = layer->weight[k].name;
+      bool same = attribute(other) == n && !strncmp(other, name, (size_t)n);
+      number += same && k < i;
+      all += same;
+    }
+    int length = snprintf(group, sizeof group, "%s%s%.*s%svars", layer->path, n ? "/" : "", n, name,
+                          n || *layer->path ? "/" : "");
+    if (length >= (int)sizeof group) return kv_fail(err, KVINO_IO, "%s: a path that is too long", file->name);
+    if (!number) KV_TRY(check_count(layer, file, group, all, err));
+    snprintf(path, sizeof path, "%s/%zu", group, number);
+    KV_TRY(kv_hdf5_read(file->weights, path, &layer->weight[i].tensor, err));
+  }
+  for (size_t i = 0; i < layer->n_children; i++) KV_TRY(bind_by_path(layer->child[i], file, err));
+  return KVINO_OK;
+}
+
+/* ---- by layers' names ---- */
+
+typedef struct places {
+  size_t n, capacity;
+  kv_layer_weight **weight;
+} places;
+
+/* What Keras calls trainable_weights (or non_trainable_weights) of a layer. */
+static kvino_status gather(kv_layer *layer, bool trainable, bool frozen, places *to, kvino_error *err) {
+  frozen |= !layer->trainable;
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t i = 0; i < layer->n_weights; i++) {
+      bool counts =
+          frozen ? !trainable && layer->weight[i].trainable == !pass : !pass && layer->weight[i].trainable == trainable;
+      if (!counts) continue;
+      kv_layer_weight **more = kv_realloc(to->weight, (to->n + 1) * sizeof *more);
+      if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
+      to->weight = more;
+      more[to->n++] = &layer->weight[i];
+    }
+  for (size_t i = 0; i < layer->n_children; i++) KV_TRY(gather(layer->child[i], trainable, frozen, to, err));
+  return KVINO_OK;
+}
+
+/* The names of a layer's weights; long lists stand in several attributes. */
+static kvino_status weight_names(const kv_model_file *file, const char *group, char ***names, size_t *n,
+                                 kvino_error *err) {
+  KV_TRY(kv_hdf5_texts(file->weights, group, "weight_names", names, n, err));
+  for (int chunk = 0; !*names; chunk++) {
+    char attribute_name[48], **more, **all;
+    size_t n_more;
+    snprintf(attribute_name, sizeof attribute_name, "weight_names%d", chunk);
+    KV_TRY(kv_hdf5_texts(file->weights, group, attribute_name, &more, &n_more, err));
+    if (!more) break;
+    *names = more; /* one chunk; further ones follow */
+    *n = n_more;
+    for (chunk++;; chunk++) {
+      snprintf(attribute_name, sizeof attribute_name, "weight_names%d", chunk);
+      KV_TRY(kv_hdf5_texts(file->weights, group, attribute_name, &more, &n_more, err));
+      if (!more) return KVINO_OK;
+      if (!(all = kv_realloc(*names, (*n + n_more + 1) * sizeof *all))) {
+        kvino_names_free(more, n_more);
+        return kv_fail(err, KVINO_NO_MEMORY, "out of memory for names");
+      }
+      memcpy(all + *n, more, n_more * sizeof *more);
+      *names = all;
+      *n += n_more;
+      kv_free(more);
+    }
+  }
+  return KVINO_OK;
+}
+
+static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, kvino_error *err) {
+  char **names = NULL;
+  size_t n = 0;
+  places to = {0};
+  kv_text group = {0};
+  kv_put(&group, "%s%s%s", file->root, *file->root ? "/" : "", layer->name);
+  kvino_status status = group.at ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+  if (!status) status = weight_names(file, group.at, &names, &n, err);
+  if (!status) status = gather(layer, true, false, &to, err);
+  if (!status) status = gather(layer, false, false, &to, err);
+  if (!status && n != to.n)
+    status = kv_fail(err, KVINO_IO, "%s: layer '%s' (%s) expected %zu weights, but received %zu during loading",
+                     file->name, layer->name, layer->kind->name, to.n, n);
+  for (size_t i = 0; i < n && !status; i++) {
+    kv_text path = {0};
+    kv_put(&path, "%s/%s", group.at, names[i]);
+    if (!path.at) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+    if (!status && !to.weight[i]->tensor) status = kv_hdf5_read(file->weights, path.at, &to.weight[i]->tensor, err);
+    kv_free(path.at);
+  }
+  kvino_names_free(names, n);
+  kv_free(to.weight);
+  kv_free(group.at);
+  return status;
+}
+
+kvino_status kv_layer_bind(kv_layer *model, const kv_model_file *file, kvino_error *err) {
+  KV_TRY(declare(model, err));
+  if (!file->legacy) return bind_by_path(model, file, err);
+  for (size_t i = 0; i < model->n_children; i++)
+    if (!(model->child[i]->kind->traits & KV_INPUT)) KV_TRY(bind_group(model->child[i], file, err));
+  return KVINO_OK;
+}

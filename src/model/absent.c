@@ -1,0 +1,54 @@
+/* In place of the others of this folder where kvino is built without readers of files. */
+#include "base/error.h"
+#include "kvino/model.h"
+
+static kvino_status absent(kvino_error *err) {
+  return kv_fail(err, KVINO_UNSUPPORTED, "kvino was built without readers of model files (KVINO_FILES=OFF)");
+}
+
+kvino_status kvino_model_load(const char *path, const kvino_model_options *options, kvino_model **out,
+                              kvino_error *err) {
+  (void)path, (void)options, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_parse(const void *bytes, size_t length, const char *name, const kvino_model_options *options,
+                               kvino_model **out, kvino_error *err) {
+  (void)bytes, (void)length, (void)name, (void)options, (void)out;
+  return absent(err);
+}
+kvino_model *kvino_model_retain(kvino_model *m) { return m; }
+void kvino_model_release(kvino_model *m) { (void)m; }
+size_t kvino_model_input_count(const kvino_model *m) { return (void)m, 0; }
+size_t kvino_model_output_count(const kvino_model *m) { return (void)m, 0; }
+size_t kvino_model_layer_count(const kvino_model *m) { return (void)m, 0; }
+kvino_status kvino_model_input(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err) {
+  (void)m, (void)i, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_output(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err) {
+  (void)m, (void)i, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
+  (void)m, (void)n, (void)in, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvino_error *err) {
+  (void)m, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error *err) {
+  (void)m, (void)text;
+  return absent(err);
+}
+kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_layer *out, kvino_error *err) {
+  (void)m, (void)i, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weight, const char **name,
+                                kvino_tensor **out, kvino_error *err) {
+  (void)m, (void)layer, (void)weight, (void)name, (void)out;
+  return absent(err);
+}
+size_t kvino_layer_class_count(void) { return 0; }
+const char *kvino_layer_class_name(size_t i) { return (void)i, NULL; }

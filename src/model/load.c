@@ -1,0 +1,174 @@
+/* kvino_model_load: from a file to layers with weights, inputs and outputs. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "layers/build.h"
+#include "layers/graph.h"
+#include "model/model.h"
+
+static kvino_status no_memory(kvino_error *err) { return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a model"); }
+
+/* ---- layers ---- */
+
+static void add_layer(kv_layer *layer, void *context) {
+  kvino_model *m = context;
+  if (layer == m->root) return;
+  for (size_t i = 0; i < m->n_layers; i++)
+    if (m->layer[i] == layer) return;
+  kv_layer **more = kv_realloc(m->layer, (m->n_layers + 1) * sizeof *more);
+  if (!more) return; /* a listing that is not whole; loading fails below */
+  m->layer = more;
+  more[m->n_layers++] = layer;
+}
+
+/* ---- inputs and outputs ---- */
+
+static kvino_status take_inputs(kvino_model *m, size_t n, const kv_model_input *in, kvino_error *err) {
+  for (size_t i = 0; i < n; i++) m->n_dims += (size_t)in[i].rank;
+  m->in = kv_calloc(n, sizeof *m->in);
+  m->in_shapes = kv_calloc(m->n_dims + 1, sizeof *m->in_shapes);
+  if (!m->in || !m->in_shapes) return no_memory(err);
+  m->n_in = n;
+  int64_t *at = m->in_shapes;
+  for (size_t i = 0; i < n; i++) {
+    memcpy(at, in[i].shape, (size_t)in[i].rank * sizeof *at);
+    m->in[i] = (kvino_port){in[i].name, in[i].dtype, in[i].rank, at};
+    at += in[i].rank;
+  }
+  return KVINO_OK;
+}
+
+static kvino_status take_outputs(kvino_model *m, const kvino_tensors *list, size_t n_names, const char **names,
+                                 kvino_error *err) {
+  size_t dims = 0;
+  for (size_t i = 0; i < list->n; i++) dims += (size_t)kvino_tensor_rank(list->v[i]);
+  m->out = kv_calloc(list->n + 1, sizeof *m->out);
+  m->out_shapes = kv_calloc(dims + 1, sizeof *m->out_shapes);
+  m->out_names = kv_calloc(list->n + 1, sizeof *m->out_names);
+  if (!m->out || !m->out_shapes || !m->out_names) return no_memory(err);
+  m->n_out = list->n;
+  int64_t *at = m->out_shapes;
+  for (size_t i = 0; i < list->n; i++) {
+    const kvino_tensor *t = list->v[i];
+    int rank = kvino_tensor_rank(t);
+    if (rank) memcpy(at, kvino_tensor_shape(t), (size_t)rank * sizeof *at);
+    if (!(m->out_names[i] = kv_strdup(names && i < n_names ? names[i] : "output"))) return no_memory(err);
+    m->out[i] = (kvino_port){m->out_names[i], kvino_tensor_dtype(t), rank, at};
+    at += rank;
+  }
+  return KVINO_OK;
+}
+
+static kvino_status take_ports(kvino_model *m, kvino_error *err) {
+  kv_scope s;
+  kv_model_input *in;
+  kvino_tensors list = {0, NULL};
+  kvino_graph *graph = NULL;
+  size_t n_names = 0;
+  kv_scope_enter(&s, err);
+  size_t n = kv_model_inputs(&s, m->root, &in);
+  kvino_status status = s.status;
+  if (!status) status = take_inputs(m, n, in, err);
+  if (!status) status = kv_model_record(m, m->in_shapes, &graph, &list, err);
+  const char **names = status ? NULL : kv_model_output_names(&s, m->root, &n_names);
+  if (!status) status = s.status;
+  if (!status) status = take_outputs(m, &list, n_names, names, err);
+  kvino_tensors_clear(&list);
+  kvino_graph_release(graph);
+  kvino_tensors nothing = {0, NULL};
+  s.status = s.status ? s.status : KVINO_OK;
+  kv_scope_leave_many(&s, (kvino_tensors){0, NULL}, &nothing);
+  kvino_tensors_clear(&nothing);
+  return status;
+}
+
+/* ---- the model ---- */
+
+static kvino_status take_options(kvino_model *m, const kvino_model_options *options, kvino_error *err) {
+  if (!options) return KVINO_OK;
+  if (options->device && !(m->device = kv_strdup(options->device))) return no_memory(err);
+  m->properties = kv_calloc(options->n_properties + 1, sizeof *m->properties);
+  if (!m->properties) return no_memory(err);
+  for (size_t i = 0; i < options->n_properties; i++) {
+    const kvino_property *p = &options->properties[i];
+    KV_NOT_NULL(err, p->name && p->value);
+    m->properties[i] = (kvino_property){kv_strdup(p->name), kv_strdup(p->value)};
+    m->n_properties++;
+    if (!m->properties[i].name || !m->properties[i].value) return no_memory(err);
+  }
+  return KVINO_OK;
+}
+
+static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_options *options, kvino_model **out,
+                         kvino_error *err) {
+  kvino_model *m = kv_calloc(1, sizeof *m);
+  if (!m) return no_memory(err);
+  atomic_init(&m->refs, 1);
+  pthread_mutex_init(&m->lock, NULL);
+  kvino_status status = take_options(m, options, err);
+  if (!status) status = kv_model_file_open(bytes, name, &m->file, err);
+  if (!status) status = kv_layer_read(&m->file, &m->root, err);
+  kv_hdf5_close(m->file.weights);
+  m->file.weights = NULL;
+  if (!status) kv_layer_visit(m->root, add_layer, m);
+  if (!status) status = take_ports(m, err);
+  if (status)
+    kvino_model_release(m);
+  else
+    *out = m;
+  return status;
+}
+
+kvino_status kvino_model_load(const char *path, const kvino_model_options *options, kvino_model **out,
+                              kvino_error *err) {
+  kv_bytes *bytes = NULL;
+  KV_NOT_NULL(err, path && out);
+  KV_TRY(kv_bytes_read(path, &bytes, err));
+  kvino_status status = load(bytes, path, options, out, err);
+  kv_bytes_release(bytes);
+  return status;
+}
+
+kvino_status kvino_model_parse(const void *data, size_t length, const char *name, const kvino_model_options *options,
+                               kvino_model **out, kvino_error *err) {
+  kv_bytes *bytes = NULL;
+  KV_NOT_NULL(err, (data || !length) && out);
+  if (!name) name = "the model";
+  KV_TRY(kv_bytes_new(length, name, &bytes, err));
+  if (length) memcpy(bytes->at, data, length);
+  kvino_status status = load(bytes, name, options, out, err);
+  kv_bytes_release(bytes);
+  return status;
+}
+
+kvino_model *kvino_model_retain(kvino_model *m) {
+  if (m) atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+  return m;
+}
+
+void kvino_model_release(kvino_model *m) {
+  if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1) return;
+  for (size_t i = 0; i < m->n_compiled; i++) {
+    kvino_executable_release(m->compiled[i].executable);
+    kv_free(m->compiled[i].shapes);
+  }
+  kvino_executable_release(m->any_shape);
+  for (size_t i = 0; i < m->n_out; i++) kv_free(m->out_names[i]);
+  for (size_t i = 0; i < m->n_properties; i++) {
+    kv_free((void *)m->properties[i].name);
+    kv_free((void *)m->properties[i].value);
+  }
+  kv_layer_free(m->root);
+  kv_model_file_close(&m->file);
+  kv_free(m->layer);
+  kv_free(m->in);
+  kv_free(m->in_shapes);
+  kv_free(m->out);
+  kv_free(m->out_shapes);
+  kv_free(m->out_names);
+  kv_free(m->device);
+  kv_free(m->properties);
+  pthread_mutex_destroy(&m->lock);
+  kv_free(m);
+}

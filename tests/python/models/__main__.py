@@ -1,0 +1,74 @@
+"""See __init__.py."""
+
+import pathlib
+import sys
+import traceback
+import zlib
+
+import keras
+import numpy as np
+
+import models
+
+
+def classes(value):
+    """Every class_name in a configuration."""
+    if isinstance(value, dict):
+        name = value.get("class_name")
+        return ({name} if isinstance(name, str) else set()).union(*map(classes, value.values()), set())
+    return set().union(*map(classes, value)) if isinstance(value, list) else set()
+
+
+def draw_weights(model, rng):
+    drawn = []
+    for variable in model.weights:
+        shape, dtype = tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype)
+        if not dtype.startswith(("float", "bfloat")):
+            drawn.append(keras.ops.convert_to_numpy(variable))
+        elif "variance" in variable.path:
+            drawn.append(rng.uniform(0.5, 1.5, shape).astype("float32"))
+        else:
+            drawn.append(rng.uniform(-0.5, 0.5, shape).astype("float32"))
+    model.set_weights(drawn)
+
+
+def draw_input(x, rng):
+    shape = [n or 3 for n in x.shape]
+    if x.dtype.startswith(("int", "uint")):
+        return rng.integers(0, 5, shape).astype(x.dtype)
+    if x.dtype == "bool":
+        return rng.random(shape) < 0.5
+    return rng.uniform(-1, 1, shape).astype(x.dtype)
+
+
+def write(folder, name, case):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    keras.utils.set_random_seed(1)
+    keras.backend.clear_session()
+    model = case(keras)
+    model, inputs = model if isinstance(model, tuple) else (model, None)
+    draw_weights(model, rng)
+    inputs = [np.asarray(x) for x in inputs] if inputs else [draw_input(x, rng) for x in model.inputs]
+    names = [x.name for x in model.inputs]
+    given = dict(zip(names, inputs)) if isinstance(getattr(model, "_inputs_struct", None), dict) else inputs[0] if len(inputs) == 1 else inputs
+    outputs = keras.tree.flatten(model(given, training=False))
+    model.save(folder / f"{name}.keras")
+    try:
+        model.save(folder / f"{name}.h5")
+    except NotImplementedError:
+        pass
+    config = keras.saving.serialize_keras_object(model)
+    np.savez(folder / f"{name}.npz", classes=sorted(classes(config)), **{f"x{i}": x for i, x in enumerate(inputs)},
+             **{f"y{i}": np.asarray(y) for i, y in enumerate(outputs)})
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        family, folder = line.split()
+        try:
+            for name, case in models.cases(family).items():
+                write(pathlib.Path(folder), name, case)
+            print("DONE", flush=True)
+        except Exception as failure:
+            traceback.print_exc()
+            print("FAILED", family, name, failure, flush=True)

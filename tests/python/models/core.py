@@ -1,0 +1,52 @@
+"""Core layers, and how models are joined from layers."""
+
+
+def mlp(keras):
+    k = keras.layers
+    return keras.Sequential([keras.Input((4,)), k.Dense(8, "relu"), k.Dropout(0.5), k.Dense(3, "softmax")])
+
+
+def shared(keras):
+    k = keras.layers
+    a, b, dense = keras.Input((4,), name="a"), keras.Input((4,), name="b"), k.Dense(5, name="twice")
+    return keras.Model([a, b], k.Add()([dense(a), dense(b)]))
+
+
+def nested(keras):
+    k = keras.layers
+    x = keras.Input((6,))
+    inner = keras.Sequential([keras.Input((5,)), k.Dense(4, "tanh"), k.BatchNormalization(), k.Dense(5)])
+    y = keras.Input((5,))
+    branch = keras.Model(y, [k.Dense(2)(y), k.Dense(3)(y)])
+    first = inner(k.Dense(5)(x))
+    p, q = branch(inner(first))
+    return keras.Model(x, {"small": p, "large": k.Concatenate()([q, p])})
+
+
+def named_inputs(keras):
+    k = keras.layers
+    a, b = keras.Input((4,), name="zeta"), keras.Input((3,), name="alpha")
+    return keras.Model({"zeta": a, "alpha": b}, k.Concatenate()([k.Dense(2)(a), b]))
+
+
+def operators(keras):
+    x = keras.Input((5,))
+    y = keras.ops.exp(x * 2 - 1) / (1 + keras.ops.sum(x**2, axis=-1, keepdims=True))
+    return keras.Model(x, keras.ops.concatenate([y, x], axis=1))
+
+
+CASES = {
+    "mlp": mlp,
+    "shared": shared,
+    "nested": nested,
+    "named_inputs": named_inputs,
+    "operators": operators,
+    "dense_rank_3": lambda keras: keras.Sequential([keras.Input((None, 4)), keras.layers.Dense(3, use_bias=False)]),
+    "embedding": lambda keras: keras.Sequential([keras.Input((7,), dtype="int32"), keras.layers.Embedding(5, 3)]),
+    "flatten": lambda keras: keras.Sequential([keras.Input((4, 3, 2)), keras.layers.Flatten()]),
+    "flatten_channels_first": lambda keras: keras.Sequential([keras.Input((4, 3, 2)), keras.layers.Flatten("channels_first")]),
+    **{
+        f"activation_{name}": lambda keras, name=name: keras.Sequential([keras.Input((6,)), keras.layers.Activation(name)])
+        for name in ("relu", "gelu", "elu", "selu", "softplus", "hard_sigmoid", "mish", "silu", "leaky_relu", "exponential")
+    },
+}

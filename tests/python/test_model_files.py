@@ -1,0 +1,72 @@
+"""Models as Keras saves them, read and run in C: every case of models/ against Keras's NumPy backend, by OpenVINO and natively."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import capi
+import models
+
+HERE = pathlib.Path(__file__).parent
+ALL = [(family, name) for family in models.FAMILIES for name in models.cases(family)]
+TOLERANCE = 1e-4  # relative to the largest value
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """The folder of a family's files, which Keras, in a process of its own, writes when they are first asked for."""
+    folders = {}
+    keras = subprocess.Popen([sys.executable, "-m", "models"], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             env=dict(os.environ, KERAS_BACKEND="numpy"))
+
+    def folder(family):
+        if family not in folders:
+            path = tmp_path_factory.mktemp(family)
+            print(family, path, file=keras.stdin, flush=True)
+            answer = next((line for line in keras.stdout if line.startswith(("DONE", "FAILED"))), "Keras has died")
+            folders[family] = path, answer
+        path, answer = folders[family]
+        assert answer.startswith("DONE"), answer
+        return path
+
+    yield folder
+    keras.stdin.close()
+    keras.wait()
+
+
+def compare(path, device, data):
+    model = capi.Model(path, device)
+    inputs = [data[f"x{i}"] for i in range(len(model.inputs))]
+    outputs = model(*inputs)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    assert len(outputs) == sum(name.startswith("y") for name in data.files)
+    for i, (got, port) in enumerate(zip(outputs, model.outputs)):
+        wanted = data[f"y{i}"]
+        assert got.dtype == wanted.dtype and got.shape == wanted.shape
+        assert port[1] == str(got.dtype) and all(n in (None, m) for n, m in zip(port[2], got.shape))
+        if got.dtype.kind == "f":
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max(initial=0)))
+        else:
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("family, name", ALL, ids=[f"{family}-{name}" for family, name in ALL])
+def test_a_saved_model_gives_the_same_in_c(saved, family, name):
+    folder = saved(family)
+    data = np.load(folder / f"{name}.npz")
+    for device in ("CPU", "native"):
+        compare(folder / f"{name}.keras", device, data)
+    if (folder / f"{name}.h5").exists():
+        compare(folder / f"{name}.h5", "CPU", data)
+
+
+def test_every_layer_has_a_case(saved):
+    used = set()
+    for family, name in ALL:
+        used |= set(np.load(saved(family) / f"{name}.npz")["classes"])
+    known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
+    assert known - used - {"Operation"} == set()
