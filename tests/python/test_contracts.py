@@ -98,6 +98,13 @@ def op():
     return lib.kvino_op_find(None, b"square")
 
 
+def model():
+    path = HEADERS.parents[1] / "fuzz" / "corpus" / "model" / "mlp.keras"
+    out, options = C.c_void_p(), capi.ModelOptions(b"native", 0, None)
+    lib.kvino_model_load(os.fsencode(path), C.byref(options), C.byref(out), None)
+    return out.value
+
+
 OUT = object()  # a place for a result, which a failure leaves alone
 VALUES = {
     "kvino_error *": None, "size_t": lambda: C.c_size_t(1), "int": lambda: 1, "bool": lambda: True, "double": lambda: C.c_double(1),
@@ -110,6 +117,9 @@ VALUES = {
     "kvino_executable *": lambda: C.c_void_p(executable()), "const kvino_executable *": lambda: C.c_void_p(executable()),
     "const kvino_item *": lambda: keep((Item * 1)(Item(kind=2))), "const kvino_op *": lambda: C.c_void_p(op()),
     "const kvino_arg *": lambda: keep((C.c_void_p * 8)(tensor())), "const char *const *": lambda: keep((C.c_char_p * 1)(b"x")),
+    "kvino_model *": lambda: C.c_void_p(model()), "const kvino_model *": lambda: C.c_void_p(model()),
+    "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native", 0, None))),
+    "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None,
     "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
