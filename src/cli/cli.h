@@ -27,5 +27,8 @@ int print_help(const command *self);
  * code. */
 int no_arguments(const command *self, int argc, char **argv);
 
-extern const command;
+/* A shape or an index: "(2, 3)", "(2,)", "()". Returns its length. */
+enum { TUPLE_TEXT = 24 * KVINO_MAX_RANK };
+int tuple(int n, const int64_t *values, char *text, size_t size);
+
 #endif

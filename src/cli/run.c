@@ -129,7 +129,6 @@ static int run(const command *self, int argc, char **argv) {
   r.model = argv[optind];
   r.in = argv + optind + 1;
   r.n = (size_t)(argc - optind - 1);
-  find_neighbours();
   return work(self, &r);
 }
 
