@@ -37,11 +37,11 @@ static const char *class_of(const json_t *object) {
 
 /* Operators of keras.ops have their module; in HDF5 files of Keras 3, which have no modules, what tells them from
  * layers is that they cannot be trained ("Add" is the name of both). */
-static bool is_operation(const json_t *object, int major) {
+static bool is_operation(const kv_model_file *file, const json_t *object) {
   const json_t *module = json_object_get(object, "module"), *config = json_object_get(object, "config");
   const char *class = class_of(object);
   if (json_is_string(module)) return strstr(json_string_value(module), ".ops") != NULL;
-  return major >= 3 && class && strcmp(class, "InputLayer") && json_is_object(config) &&
+  return file->legacy && file->major >= 3 && class && strcmp(class, "InputLayer") && json_is_object(config) &&
          !json_object_get(config, "layers") && !json_object_get(config, "trainable");
 }
 
@@ -54,11 +54,11 @@ static bool is_custom(const json_t *object) {
 }
 
 /* A subclass of Model or Sequential whose configuration is one of layers is read as these are. */
-static const kv_layer_kind *kind_of(const json_t *object, int major) {
+static const kv_layer_kind *kind_of(const kv_model_file *file, const json_t *object) {
   const json_t *config = json_object_get(object, "config");
   const char *class = class_of(object);
   const kv_layer_kind *kind = NULL;
-  if (is_operation(object, major)) return kv_layer_kind_find("Operation");
+  if (is_operation(file, object)) return kv_layer_kind_find("Operation");
   if (class && !is_custom(object)) kind = kv_layer_kind_find(class);
   if (kind && !(kind->traits & KV_MODEL)) return kind;
   if (kind && json_is_array(config)) return kv_layer_kind_find("Sequential"); /* Keras 1 */
@@ -154,7 +154,7 @@ static kvino_status add_list(builder *b, kv_layer *layer, const json_t *list, co
                    layer->kind->name, attribute);
   json_array_foreach((json_t *)list, i, object) {
     *text = 0;
-    if (!is_operation(object, b->file->major)) status = unique(b, object, &seen, &n, text);
+    if (!is_operation(b->file, object)) status = unique(b, object, &seen, &n, text);
     char *inner = status ? NULL : join(layer->path, attribute), *path = inner ? join(inner, text) : NULL;
     if (!status) status = path ? add_child(b, layer, object, path) : no_memory(b);
     kv_free(inner);
@@ -206,7 +206,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
     }
   if (b->depth > KV_MOST_DEPTH)
     return kv_fail(b->err, KVINO_IO, "%s: models more than %d deep", b->file->name, KV_MOST_DEPTH);
-  if (!(kind = kind_of(object, b->file->major))) return note_unknown(b, object), KVINO_OK;
+  if (!(kind = kind_of(b->file, object))) return note_unknown(b, object), KVINO_OK;
   const json_t *config = json_object_get(object, "config");
   if (!json_is_object(config) && !json_is_array(config))
     return kv_fail(b->err, KVINO_IO, "%s: layer '%s' (%s) has no configuration", b->file->name, name_of(object),
