@@ -7,6 +7,7 @@
 #include "kernels/elementwise/elementwise_tables.h"
 #include "kernels/image/color.h"
 #include "kernels/image/resample.h"
+#include "kernels/linalg/gemm_bytes_kernels.h"
 #include "kernels/linalg/gemm_kernels.h"
 #include "kernels/nonzero/nonzero_kernels.h"
 #include "kernels/order/search.h"

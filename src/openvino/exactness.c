@@ -112,6 +112,17 @@ static const char *matrix_product(const kv_case *c) {
   return exact ? NULL : INTEGERS;
 }
 
+/* Few products of bytes cost less there, as floats, than another segment. */
+static const char *byte_product(const kv_case *c) {
+  enum { FEW_WEIGHTS = 1 << 18 };
+  const kv_output *b = kv_edge_output(c->node->in[1]);
+  int64_t n = 1;
+  for (int k = 0; k < b->rank; k++)
+    if (b->shape[k] < 0 || __builtin_mul_overflow(n, b->shape[k], &n)) n = FEW_WEIGHTS;
+  if (n >= FEW_WEIGHTS) return "8-bit integers, which OpenVINO would multiply as float32";
+  return kv_interval_within(c->out, -KV_F32_EXACT, KV_F32_EXACT) ? NULL : INTEGERS;
+}
+
 static const char *sorting(const kv_case *c) { return unless_narrow(c); }
 
 static const char *conversion(const kv_case *c) {

@@ -106,6 +106,14 @@ static kvino_tensor *polynomial(kv_scope *s, kvino_tensor *x, int n, const doubl
 
 /* M. Giles, "Approximating the erfinv function" (2010), single precision: 3 units in the last place. OpenVINO's own
  * operation loses half of the digits near 1 and a third near 0. */
+/* As floats: few enough that their sums are exact. */
+SUBSTITUTE(byte_product) {
+  kvino_tensor *x[2];
+  for (int i = 0; i < 2; i++) x[i] = kv_convert(s, in[i], (kv_convert_attrs){.destination_type = KVINO_F32});
+  return kv_one(s, kv_convert(s, kv_mat_mul(s, x[0], x[1], c->node->attrs.matmul),
+                              (kv_convert_attrs){.destination_type = KVINO_I32}));
+}
+
 SUBSTITUTE(erf_inv) {
   static const double middle[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
                                   -0.00125372503, -0.00417768164, 0.246640727,    1.50140941},

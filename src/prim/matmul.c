@@ -1,10 +1,11 @@
-/* MatMul: numpy.matmul with optional transposes. f8, f16 and bf16 are multiplied and summed as f32 and rounded once. */
+/* MatMul: numpy.matmul with optional transposes, and MatMulInteger, the same of int8, summed as int32. f8, f16 and bf16
+ * are multiplied and summed as f32 and rounded once. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/threads.h"
 #include "kernels/linalg/blas.h"
-#include "kernels/linalg/gemm.h"
+#include "kernels/linalg/gemm_bytes.h"
 #include "prim/floats.h"
 #include "prim/interval.h"
 
@@ -85,6 +86,15 @@ kvino_status kv_infer_mat_mul(kv_call *c) {
   return KVINO_OK;
 }
 
+kvino_status kv_infer_mat_mul_integer(kv_call *c) {
+  KV_TRY(kv_infer_mat_mul(c));
+  if (c->in[0]->dtype != KVINO_I8)
+    return kv_fail(c->err, KVINO_TYPE, "MatMulInteger takes int8, not %s",
+                   kvino_dtype_name((kvino_dtype)c->in[0]->dtype));
+  c->spec[0].dtype = KVINO_I32;
+  return KVINO_OK;
+}
+
 kv_interval kv_interval_mat_mul(const kv_bounds *b) {
   const kv_output *x = kv_bounds_operand(b, 0);
   bool second = b->node->attrs.matmul.transpose_a && x->rank > 1;
@@ -102,7 +112,7 @@ typedef struct operand {
 } operand;
 
 /* The operand as matrices; false where their memory must be rearranged first. */
-static bool describe(const kvino_tensor *t, bool transposed, bool left, operand *o) {
+static bool describe(const kvino_tensor *t, bool transposed, bool left, bool bytes, operand *o) {
   int64_t size = (int64_t)kvino_dtype_size((kvino_dtype)t->dtype),
           align = kvino_dtype_is_complex((kvino_dtype)t->dtype) ? size / 2 : size;
   sides s = sides_of(t, transposed, left);
@@ -122,12 +132,15 @@ static bool describe(const kvino_tensor *t, bool transposed, bool left, operand 
   o->batch = s.batch;
   o->shape = t->shape;
   o->strides = t->strides;
-  if (kvino_dtype_is_integer((kvino_dtype)t->dtype)) return left || s.columns == 1 || o->matrix.column_step == 1;
+  if (kvino_dtype_is_integer((kvino_dtype)t->dtype))
+    return left || s.columns == 1 || o->matrix.column_step == 1 || (bytes && o->matrix.row_step == 1);
   return kv_gemm_takes(&o->matrix);
 }
 
 typedef struct batch {
-  kvino_dtype dtype;
+  kvino_dtype dtype; /* of the operands, and but for bytes of the result */
+  bool bytes;        /* int8, summed as int32 */
+  _Atomic bool failed;
   operand a, b;
   int rank; /* leading dimensions of the result */
   const int64_t *shape;
@@ -146,11 +159,16 @@ static kv_matrix matrix_at(const operand *o, const batch *v, int64_t i) {
 }
 
 static void run_batch(void *context, size_t begin, size_t end) {
-  const batch *v = context;
-  int64_t columns = v->b.matrix.columns, bytes = v->a.matrix.rows * columns * (int64_t)kvino_dtype_size(v->dtype);
-  for (size_t i = begin; i < end; i++)
-    kv_gemm(v->dtype, matrix_at(&v->a, v, (int64_t)i), matrix_at(&v->b, v, (int64_t)i), v->y + (int64_t)i * bytes,
-            columns);
+  batch *v = context;
+  int64_t columns = v->b.matrix.columns, size = (int64_t)kvino_dtype_size(v->bytes ? KVINO_I32 : v->dtype);
+  for (size_t i = begin; i < end; i++) {
+    kv_matrix a = matrix_at(&v->a, v, (int64_t)i), b = matrix_at(&v->b, v, (int64_t)i);
+    char *y = v->y + (int64_t)i * v->a.matrix.rows * columns * size;
+    if (!v->bytes)
+      kv_gemm(v->dtype, a, b, y, columns);
+    else if (kv_gemm_bytes(a, b, (int32_t *)y, columns, NULL))
+      v->failed = true;
+  }
 }
 
 /* y, contiguous, from operands of its dtype. */
@@ -193,11 +211,11 @@ static kvino_tensor *exchanged(kv_scope *s, kvino_tensor *x) {
 }
 
 /* Describes the operand, rearranged in memory first where its strides do not suit. */
-static kvino_tensor *prepare(kv_scope *s, kvino_tensor *x, bool transposed, bool left, operand *o) {
-  if (!x || describe(x, transposed, left, o)) return x;
+static kvino_tensor *prepare(kv_scope *s, kvino_tensor *x, bool transposed, bool left, bool bytes, operand *o) {
+  if (!x || describe(x, transposed, left, bytes, o)) return x;
   if (transposed && x->rank > 1) x = exchanged(s, x);
   x = kv_working(s, x);
-  if (x && !describe(x, false, left, o))
+  if (x && !describe(x, false, left, bytes, o))
     return kv_scope_fail(s, KVINO_UNSUPPORTED, "MatMul of matrices with 2^31 rows or columns");
   return x;
 }
@@ -205,19 +223,21 @@ static kvino_tensor *prepare(kv_scope *s, kvino_tensor *x, bool transposed, bool
 kvino_status kv_eval_mat_mul(kv_call *c) {
   const kv_spec *spec = &c->spec[0];
   const kv_matmul_attrs *attrs = &c->attrs->matmul;
-  batch v = {.dtype = kv_working_dtype(spec->dtype)};
+  bool bytes = c->prim->id == KV_MatMulInteger;
+  batch v = {.dtype = bytes ? KVINO_I8 : kv_working_dtype(spec->dtype), .bytes = bytes};
   kv_scope s;
   if (!kvino_dtype_is_integer(spec->dtype)) KV_TRY(kv_blas_ready(c->err));
   kv_scope_enter(&s, c->err);
   kvino_tensor *in[2];
   for (int i = 0; i < 2; i++) {
-    in[i] = v.dtype == spec->dtype ? c->in[i] : kv_working(&s, c->in[i]);
-    in[i] = prepare(&s, in[i], i ? attrs->transpose_b : attrs->transpose_a, !i, i ? &v.b : &v.a);
+    in[i] = bytes || v.dtype == spec->dtype ? c->in[i] : kv_working(&s, c->in[i]);
+    in[i] = prepare(&s, in[i], i ? attrs->transpose_b : attrs->transpose_a, !i, bytes, i ? &v.b : &v.a);
   }
   kvino_tensor *y = kv_result_for(&s, c);
   if (y) {
     join_batch(&v, in[0]);
     multiply_all(&v, y);
+    if (v.failed) y = kv_scope_fail(&s, KVINO_NO_MEMORY, "out of memory for a matrix product");
   }
   return kv_scope_leave(&s, kv_rounded(&s, y, c), &c->out[0]);
 }

@@ -396,6 +396,39 @@ static inline void run_kv_gemm_integers(const kv_gemm_table *k, cases *c) {
   }
 }
 
+static inline void run_kv_gemm_bytes(const kv_bytes_kernels *k, cases *c) {
+  int64_t n = (int64_t)sqrt((double)c->n);
+  const int8_t *a = (const int8_t *)c->operand[0];
+  for (int dots = 0; dots < 2; dots++)
+    for (int turned = 0; turned < 2; turned++) {
+      /* what does not know the instruction is compared by its other loops */
+      const kv_bytes_kernel *kernel = dots && k->has_dots && k->has_dots() ? &k->dots : &k->plain;
+      int64_t units = (n + kernel->unit - 1) / kernel->unit;
+      int32_t *room = calloc((size_t)(n * (units + 1)), sizeof *room), *start = room + n * units;
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) {
+          if (kernel->unit == 4)
+            ((int8_t *)(room + i * units))[j] = a[i * n + j];
+          else
+            ((int16_t *)(room + i * units))[j] = a[i * n + j];
+          start[i] -= kernel->surplus * a[i * n + j];
+        }
+      kernel->panel(&(kv_bytes_panel){.rows = n,
+                                      .depth = n,
+                                      .columns = n,
+                                      .a = room,
+                                      .a_step = units,
+                                      .start = start,
+                                      .b = (const int8_t *)c->operand[1],
+                                      .b_row = turned ? 1 : n,
+                                      .b_column = turned ? n : 1,
+                                      .y = (int32_t *)c->y,
+                                      .y_step = n});
+      record(c, KVINO_I32, n * n, c->y, 0);
+      free(room);
+    }
+}
+
 static inline void run_kv_fft_pass(kv_fft_pass_loop *k, cases *c) {
   static const int64_t radices[] = {2, 3, 4, 5, 7, 31};
   for (int i = 0; i < 6; i++)

@@ -20,7 +20,7 @@ TYPE_ERROR = 2
 
 
 def test_every_primitive_is_tested():
-    assert sorted(declared("linalg")) == sorted(["MatMul", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
+    assert sorted(declared("linalg")) == sorted(["MatMul", "MatMulInteger", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
 
 
 def ordinary(dtype, shape, seed=0, scale=1.0):
@@ -162,6 +162,48 @@ def test_matmul_errors_are_numpys(a, b):
 def test_matmul_refuses():
     fails("MatMul does not take dtype bool", "MatMul", np.ones((2, 2), bool), np.ones((2, 2), bool), status=TYPE_ERROR)
     fails("operands of one dtype", "MatMul", np.ones((2, 2), np.int32), np.ones((2, 2), np.float32), status=TYPE_ERROR)
+
+
+# ---- MatMulInteger ----
+
+
+def bytes_of(shape, seed):
+    return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
+
+
+def judge_bytes(a, b, ta=False, tb=False):
+    got = capi.prim("MatMulInteger", a, b, transpose_a=ta, transpose_b=tb)
+    turn = [x.swapaxes(-1, -2) if turned and x.ndim > 1 else x for x, turned in ((a, ta), (b, tb))]
+    same(got, np.asarray(np.matmul(*(x.astype(np.int32) for x in turn)), np.int32))
+
+
+@pytest.mark.parametrize("m,k,n", [*SIZES, (9, 131, 1030), (300, 3, 70), (2, 4, 64), (8, 5, 513)])
+def test_products_of_bytes(m, k, n):
+    a, b = bytes_of((m, k), 1), bytes_of((k, n), 2)
+    judge_bytes(a, b)
+    judge_bytes(a.T.copy(), b.T.copy(), True, True)
+    judge_bytes(a.T.copy().T, b.T.copy().T)
+    judge_bytes(np.full_like(a, -128), np.full_like(b, -128))
+
+
+def test_products_of_bytes_layouts():
+    for shape_a, shape_b in (((7, 9), (9, 5)), ((9,), (9, 5)), ((7, 9), (9,)), ((9,), (9,)), ((3, 7, 9), (9, 5)), ((2, 1, 7, 9), (3, 9, 5)),
+                             ((40, 16, 16), (40, 16, 16)), ((3, 0), (0, 4)), ((0, 3), (3, 4)), ((2, 0, 3), (3, 0))):
+        a, b = bytes_of(shape_a, 1), bytes_of(shape_b, 2)
+        for x in layouts(a):
+            for y in layouts(b):
+                judge_bytes(x, y)
+
+
+def test_products_of_bytes_in_graphs():
+    for shape_a, shape_b in (((2, 3, 4), (4, 5)), ((4,), (4, 5)), ((2, 1, 3, 4), (3, 4, 2)), ((3, 2000), (2000, 5)), ((2, 600), (600, 500))):
+        a, b = bytes_of(shape_a, 1), bytes_of(shape_b, 2)
+        expected = np.asarray(np.matmul(a.astype(np.int32), b.astype(np.int32)), np.int32)
+        check("MatMulInteger", [a, b], expected, transpose_a=False, transpose_b=False)
+
+
+def test_products_of_bytes_refuse():
+    fails("MatMulInteger takes int8, not uint8", "MatMulInteger", np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8), status=TYPE_ERROR)
 
 
 # ---- softmax ----

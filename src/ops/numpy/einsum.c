@@ -276,7 +276,7 @@ static kvino_tensor *multiply_matrices(kv_scope *s, const pair *p) {
   else
     right = p->right_transposed ? as_matrices(s, p, p->right, &p->columns, &p->summed, false)
                                 : as_matrices(s, p, p->right, &p->summed, &p->columns, false);
-  kvino_tensor *y = kv_mat_mul(s, left, right, attrs);
+  kvino_tensor *y = p->e->bytes ? kv_mat_mul_integer(s, left, right, attrs) : kv_mat_mul(s, left, right, attrs);
   bool rows_apart = single ? keep || p->rows.n <= 1 : p->rows.n == 1;
   bool columns_apart = single ? p->columns.n <= 1 : p->columns.n == 1;
   if (rows_apart && columns_apart) return y;
@@ -324,8 +324,7 @@ static kvino_tensor *demand_lengths(kv_scope *s, const pair *p, const kv_term *a
 }
 
 static bool contract(kv_scope *s, kv_einsum *e, int i, int j) {
-  kv_term a = e->term[i];
-  const kv_term b = e->term[j];
+  kv_term a = e->term[i], b = e->term[j];
   bool last = e->n == 2, sums = false;
   pair p = {.e = e};
   int total = 0;
@@ -351,6 +350,10 @@ static bool contract(kv_scope *s, kv_einsum *e, int i, int j) {
     pick(p.role, LEFT, &a.labels, &p.rows);
     pick(p.role, RIGHT, &b.labels, &p.columns);
     y.labels = last ? e->output : joined(&p.batch, &p.rows, &p.columns);
+    if (e->bytes) { /* no sum, but as large */
+      a.x = kv_cast(s, a.x, KVINO_I32);
+      b.x = kv_cast(s, b.x, KVINO_I32);
+    }
     y.x = kv_multiply(s, spread(s, &a, &y.labels), spread(s, &b, &y.labels));
   }
   /* The result takes i's place, the last term j's. */
@@ -386,7 +389,7 @@ static void cheapest(const kv_einsum *e, int *first, int *second) {
 /* ---- all of them ---- */
 
 /* The dtype that the sum is computed in; *dtype is that of the result. */
-static kvino_dtype dtype_of(kv_scope *s, const kv_einsum *e, kvino_tensors operands, kvino_dtype *dtype) {
+static kvino_dtype dtype_of(kv_scope *s, kv_einsum *e, kvino_tensors operands, kvino_dtype *dtype) {
   bool bytes = true, several = e->n > 2;
   int64_t axes[KVINO_MAX_RANK];
   for (int i = 0; i < e->n; i++) {
@@ -394,6 +397,8 @@ static kvino_dtype dtype_of(kv_scope *s, const kv_einsum *e, kvino_tensors opera
     several = several || (e->n > 1 && lonely(e, i, axes));
   }
   *dtype = bytes ? KVINO_I32 : kv_result_type(s, operands.n, operands.v); /* bytes: as in Keras */
+  e->bytes = bytes && e->n == 2 && !several;
+  if (e->bytes) return KVINO_I8;
   if (*dtype == KVINO_BOOL) return KVINO_I32;
   return several ? kv_work_dtype(*dtype) : *dtype; /* rounded once */
 }

@@ -25,6 +25,7 @@ typedef struct kv_einsum {
   int64_t length[KV_MOST_LABELS];   /* of the axes; -1 where unknown */
   kv_term *unknown[KV_MOST_LABELS]; /* who knows such a length at run time: an operand as it was given */
   int unknown_axis[KV_MOST_LABELS];
+  bool bytes; /* two operands of int8, whose products are summed as int32 */
 } kv_einsum;
 
 /* Fills labels, output and lengths from the text. The terms hold the operands; they must stay as they are, where

@@ -13,7 +13,7 @@ static kvino_tensor *product(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
 /* int8 by int8 is summed as int32, as in Keras; in the other products it is not. */
 kvino_tensor *op_matmul(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
   bool bytes = x1 && x2 && x1->dtype == KVINO_I8 && x2->dtype == KVINO_I8;
-  return bytes ? product(s, kv_cast(s, x1, KVINO_I32), kv_cast(s, x2, KVINO_I32)) : product(s, x1, x2);
+  return bytes ? kv_mat_mul_integer(s, x1, x2, (kv_matmul_attrs){.transpose_a = false}) : product(s, x1, x2);
 }
 
 /* The axes that are summed, in pairs: those of x1 in v[0 ... n), those of x2 in v[n ... 2 n). */

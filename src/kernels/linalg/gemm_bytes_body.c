@@ -1,0 +1,125 @@
+/* Products of int8 matrices. b is packed into units a few kilobytes at a time, which all rows of a then take; a block
+ * of ROWS rows by four registers of sums stays in registers meanwhile. */
+#include <string.h>
+
+#include "kernels/level.h"
+#include "kernels/linalg/gemm_bytes_kernels.h"
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+enum {
+  WIDTH = KV_LEVEL_BYTES,              /* columns of a block: as many as a vector has bytes */
+  ROWS = KV_LEVEL_BYTES == 64 ? 4 : 2, /* of a block */
+  BUFFER = 32 << 10 >> 2               /* units that are packed at a time */
+};
+typedef int32_t lanes __attribute__((vector_size(KV_LEVEL_BYTES)));
+
+/* ---- two values, widened to 16 bits ---- */
+
+static inline lanes pairs_dot(lanes sum, lanes b, lanes a) {
+#if KV_LEVEL_BYTES == 64
+  return sum + (lanes)_mm512_madd_epi16((__m512i)b, (__m512i)a);
+#elif KV_LEVEL_BYTES == 32
+  return sum + (lanes)_mm256_madd_epi16((__m256i)b, (__m256i)a);
+#elif defined(__SSE2__)
+  return sum + (lanes)_mm_madd_epi16((__m128i)b, (__m128i)a);
+#else
+  typedef int16_t halves __attribute__((vector_size(KV_LEVEL_BYTES)));
+  halves x = (halves)a, w = (halves)b;
+  for (int i = 0; i < KV_LEVEL_BYTES / 4; i++) sum[i] += x[2 * i] * w[2 * i] + x[2 * i + 1] * w[2 * i + 1];
+  return sum;
+#endif
+}
+
+static inline void pairs_pack_rows(const int8_t *const row[2], int32_t *buffer) {
+  int16_t *to = (int16_t *)buffer;
+  const int8_t *first = row[0], *second = row[1];
+  for (int c = 0; c < WIDTH; c++) {
+    to[2 * c] = first[c];
+    to[2 * c + 1] = second[c];
+  }
+}
+
+/* The first n values of a unit; the others are 0. */
+static inline int32_t pairs_unit(const int8_t *v, int n) {
+  return (int32_t)((uint32_t)(uint16_t)v[0] | (n > 1 ? (uint32_t)(uint16_t)v[1] << 16 : 0));
+}
+
+#define NAMED(name) pairs_##name
+#define UNIT 2
+#define DOT pairs_dot
+#include "kernels/linalg/gemm_bytes_of_unit.h"
+#undef NAMED
+#undef UNIT
+#undef DOT
+
+/* ---- four bytes: the instruction takes b's without a sign, so 128 is added to them ---- */
+
+#if KV_LEVEL_BYTES >= 32
+#pragma GCC push_options
+#if KV_LEVEL_BYTES == 64
+#pragma GCC target("avx512vnni")
+typedef __m512i vector;
+#define EACH(name) _mm512_##name
+#define DOT(sum, b, a) (lanes) _mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(b), (__m512i)(a))
+/* Unpacking takes the first quarter of each lane of 16 bytes, then the second, ...: the quarters come in another order
+ * before, so that the columns are in theirs afterwards. */
+static inline vector quarters(vector row) {
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), row);
+}
+static inline vector load(const void *from) { return _mm512_loadu_si512(from); }
+static inline void store(int32_t *to, vector v) { _mm512_storeu_si512(to, v); }
+#else
+#pragma GCC target("avxvnni")
+typedef __m256i vector;
+#define EACH(name) _mm256_##name
+#define DOT(sum, b, a) (lanes) _mm256_dpbusd_avx_epi32((__m256i)(sum), (__m256i)(b), (__m256i)(a))
+static inline vector quarters(vector row) {
+  return _mm256_permutevar8x32_epi32(row, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+}
+static inline vector load(const void *from) { return _mm256_loadu_si256(from); }
+static inline void store(int32_t *to, vector v) { _mm256_storeu_si256((__m256i *)to, v); }
+#endif
+
+static inline void dots_pack_rows(const int8_t *const row[4], int32_t *buffer) {
+  vector v[4];
+  for (int i = 0; i < 4; i++) v[i] = quarters(load(row[i]) ^ EACH(set1_epi8)((char)0x80));
+  vector low = EACH(unpacklo_epi8)(v[0], v[1]), high = EACH(unpackhi_epi8)(v[0], v[1]);
+  vector low2 = EACH(unpacklo_epi8)(v[2], v[3]), high2 = EACH(unpackhi_epi8)(v[2], v[3]);
+  store(buffer, EACH(unpacklo_epi16)(low, low2));
+  store(buffer + WIDTH / 4, EACH(unpackhi_epi16)(low, low2));
+  store(buffer + WIDTH / 2, EACH(unpacklo_epi16)(high, high2));
+  store(buffer + WIDTH / 4 * 3, EACH(unpackhi_epi16)(high, high2));
+}
+
+static inline int32_t dots_unit(const int8_t *v, int n) {
+  uint32_t unit = 0;
+  if (n == 4)
+    memcpy(&unit, v, 4);
+  else
+    memcpy(&unit, v, (size_t)n);
+  return (int32_t)(unit ^ 0x80808080u);
+}
+
+#define NAMED(name) dots_##name
+#define UNIT 4
+#include "kernels/linalg/gemm_bytes_of_unit.h"
+#undef NAMED
+#undef UNIT
+
+static bool has_dots(void) {
+#if KV_LEVEL_BYTES == 64
+  return __builtin_cpu_supports("avx512vnni");
+#else
+  return __builtin_cpu_supports("avxvnni");
+#endif
+}
+#pragma GCC pop_options
+#define DOTS {4, 128, dots_panel}, has_dots
+#else
+#define DOTS {0, 0, NULL}, NULL
+#endif
+
+const kv_bytes_kernels KV_AT_LEVEL(kv_gemm_bytes) = {{2, 0, pairs_panel}, DOTS};
