@@ -44,6 +44,28 @@ static kvino_status read_weights(kv_zip *zip, kv_model_file *f, kvino_error *err
   return status;
 }
 
+static kvino_status read_assets(kv_zip *zip, kv_model_file *f, kvino_error *err) {
+  static const char FOLDER[] = "assets/";
+  size_t n = kv_zip_count(zip), folder = sizeof FOLDER - 1;
+  for (size_t i = 0; i < n; i++) {
+    const char *name = kv_zip_name(zip, i);
+    if (strncmp(name, FOLDER, folder) || name[strlen(name) - 1] == '/') continue;
+    kv_asset *more = kv_realloc(f->assets, (f->n_assets + 1) * sizeof *more);
+    if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for assets");
+    f->assets = more;
+    more[f->n_assets] = (kv_asset){kv_strdup(name + folder), NULL};
+    if (!more[f->n_assets++].path) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for assets");
+    KV_TRY(kv_zip_read(zip, name, SIZE_MAX, &more[f->n_assets - 1].bytes, err));
+  }
+  return KVINO_OK;
+}
+
+const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path) {
+  for (size_t i = 0; i < f->n_assets; i++)
+    if (!strcmp(f->assets[i].path, path)) return f->assets[i].bytes;
+  return NULL;
+}
+
 static kvino_status open_zip(kv_bytes *bytes, kv_model_file *f, kvino_error *err) {
   kv_zip *zip = NULL;
   json_t *metadata = NULL;
@@ -51,6 +73,7 @@ static kvino_status open_zip(kv_bytes *bytes, kv_model_file *f, kvino_error *err
   kvino_status status = read_json(zip, f->name, "config.json", &f->config, err);
   if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &metadata, err);
   if (!status) status = read_weights(zip, f, err);
+  if (!status) status = read_assets(zip, f, err);
   const char *version = metadata ? json_string_value(json_object_get(metadata, "keras_version")) : NULL;
   take_version(f, version ? version : "3");
   json_decref(metadata);
@@ -102,6 +125,11 @@ kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file
 void kv_model_file_close(kv_model_file *f) {
   json_decref(f->config);
   kv_hdf5_close(f->weights);
+  for (size_t i = 0; i < f->n_assets; i++) {
+    kv_free(f->assets[i].path);
+    kv_bytes_release(f->assets[i].bytes);
+  }
+  kv_free(f->assets);
   kv_free(f->root);
   kv_free(f->name);
   *f = (kv_model_file){0};

@@ -8,6 +8,12 @@
 #include "archive/hdf5.h"
 #include "archive/json.h"
 
+/* A member that a layer wrote besides its weights: a vocabulary. */
+typedef struct kv_asset {
+  char *path; /* "layers/string_lookup/vocabulary.txt" */
+  kv_bytes *bytes;
+} kv_asset;
+
 typedef struct kv_model_file {
   char *name;       /* for error texts */
   json_t *config;   /* of the model: {"class_name": ..., "config": ...} */
@@ -16,10 +22,14 @@ typedef struct kv_model_file {
   kv_hdf5 *weights; /* NULL: none */
   bool legacy;      /* weights by layers' names, else by paths */
   char *root;       /* legacy: the group of the layers' groups, "model_weights" or "" */
+  size_t n_assets;
+  kv_asset *assets;
 } kv_model_file;
 
 /* Reads what these bytes are. On success the caller closes *out. */
 kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file *out, kvino_error *err);
+/* The bytes of an asset, or NULL. */
+const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path);
 void kv_model_file_close(kv_model_file *f);
 
 #endif

@@ -69,6 +69,10 @@ void kv_zip_close(kv_zip *z) {
   kv_free(z);
 }
 
+size_t kv_zip_count(const kv_zip *z) { return (size_t)zip_get_num_entries(z->zip, 0); }
+
+const char *kv_zip_name(const kv_zip *z, size_t i) { return zip_get_name(z->zip, i, 0); }
+
 bool kv_zip_has(const kv_zip *z, const char *member) { return zip_name_locate(z->zip, member, 0) >= 0; }
 
 static kvino_status unpack(zip_file_t *file, const char *label, kv_bytes *to, kvino_error *err) {

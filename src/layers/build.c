@@ -214,6 +214,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
   kv_layer *layer = kv_calloc(1, sizeof *layer);
   if (!layer) return no_memory(b);
   *layer = (kv_layer){.kind = kind,
+                      .file = b->file,
                       .object = object,
                       .config = config,
                       .major = b->file->major,

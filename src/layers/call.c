@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "archive/limits.h"
+#include "archive/model_file.h"
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "layers/config.h"
 #include "ops/common.h"
 
@@ -187,6 +190,16 @@ void kv_only_default(kv_invocation *c, const char *name) {
 }
 
 /* ---- weights and activations ---- */
+
+const char *kv_asset_text(kv_invocation *c, const char *name, size_t *n) {
+  kv_text path = {0};
+  kv_put(&path, "%s/%s", c->layer->path, name);
+  const kv_bytes *bytes = path.at ? kv_model_file_asset(c->layer->file, path.at) : NULL;
+  if (!path.at) kv_scope_fail(c->s, KVINO_NO_MEMORY, "out of memory for a name");
+  kv_free(path.at);
+  *n = bytes ? bytes->n : 0;
+  return bytes ? bytes->at : NULL;
+}
 
 kvino_tensor *kv_weight_raw(kv_invocation *c, const char *name) {
   for (size_t i = 0; i < c->layer->n_weights; i++)

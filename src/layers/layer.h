@@ -50,9 +50,12 @@ typedef struct kv_layer_weight {
   kvino_tensor *tensor; /* as in the file */
 } kv_layer_weight;
 
+struct kv_model_file;
+
 struct kv_layer {
   const kv_layer_kind *kind;
-  const json_t *object; /* {"class_name": ..., "config": ...}, of the file's document */
+  const struct kv_model_file *file; /* it came from */
+  const json_t *object;             /* {"class_name": ..., "config": ...}, of the file's document */
   const json_t *config;
   json_t *defaults;  /* fields that the configuration lacks, and their defaults */
   char *name, *path; /* path: of its weights in the file, "layers/dense" */
@@ -112,6 +115,8 @@ void *kv_layer_refuse(kv_invocation *c, const char *format, ...) __attribute__((
 
 /* In the compute dtype where floating; NULL where the layer has none of this name (use_bias=False). */
 kvino_tensor *kv_weight(kv_invocation *c, const char *name);
+/* A file that the layer has in the archive ("vocabulary.txt"): *n bytes, NULL where there is none. */
+const char *kv_asset_text(kv_invocation *c, const char *name, size_t *n);
 /* As it is in the file. */
 kvino_tensor *kv_weight_raw(kv_invocation *c, const char *name);
 /* The function of the field "activation", ...: a name of keras.activations, a layer, null (x itself). */
