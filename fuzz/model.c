@@ -39,7 +39,7 @@ static void run(kvino_model *model) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   kvino_model *model = NULL;
-  kvino_model_options options = {"native", 0, NULL};
+  kvino_model_options options = {.device = "native"};
   kvino_error err = {KVINO_OK, ""};
   char *text = NULL;
   kvino_status status = kvino_model_parse(data, size, "fuzz", &options, &model, &err);

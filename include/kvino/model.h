@@ -17,11 +17,14 @@ extern "C" {
 
 typedef struct kvino_model kvino_model;
 
-/* Where and how it is compiled; see kvino_compile. All zero is the default. */
+/* Where and how it is compiled (see kvino_compile), and what it is made of. All zero is the default. */
 typedef struct kvino_model_options {
   const char *device; /* NULL: "CPU" */
   size_t n_properties;
   const kvino_property *properties;
+  /* A file whose weights are taken instead of the model file's own: .weights.h5, .weights.json with its shards, .keras,
+   * .h5. A configuration in JSON (model.to_json) has none of its own. */
+  const char *weights;
 } kvino_model_options;
 
 /* An input or an output. Borrowed from the model. */
@@ -62,8 +65,11 @@ KVINO_API kvino_status kvino_model_output(const kvino_model *m, size_t i, kvino_
  * combination of shapes needs is compiled then; a few are kept. Errors name the input. */
 KVINO_API kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                        kvino_error *err);
-/* The model as a graph, dimensions that are not known left open: to compile, to join with other operators, to
- * differentiate. */
+/* The model's layers called on tensors as an operator is: computed now, or recorded where one is symbolic. So a model
+ * is part of a graph of one's own, and has derivatives there (kvino/gradient.h). */
+KVINO_API kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                                        kvino_error *err);
+/* The model as a graph, dimensions that are not known left open. */
 KVINO_API kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvino_error *err);
 
 /* A table of layers and weights, as Keras's summary. Free with kvino_text_free. */

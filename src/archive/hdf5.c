@@ -307,6 +307,18 @@ kvino_status kv_hdf5_read(kv_hdf5 *h, const char *path, kvino_tensor **out, kvin
 
 /* ---- attributes ---- */
 
+kvino_status kv_hdf5_has_attribute(kv_hdf5 *h, const char *path, const char *name, bool *out, kvino_error *err) {
+  hid_t object;
+  quiet before = begin();
+  kvino_status status = find(h, path, &object, err);
+  htri_t there = !status && object >= 0 ? H5Aexists(object, name) : 0;
+  if (there < 0) status = refuse(h, path, err);
+  if (!status) *out = there > 0;
+  if (object >= 0) H5Oclose(object);
+  end(before);
+  return status;
+}
+
 /* n texts of `size` bytes each, or n pointers. */
 static kvino_status take_texts(const kv_hdf5 *h, const char *path, hid_t attribute, hid_t type, hid_t space, size_t n,
                                char ***out, kvino_error *err) {

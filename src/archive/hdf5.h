@@ -19,6 +19,7 @@ bool kv_hdf5_is(const kv_bytes *bytes); /* by its first bytes */
 /* Whether there is an object at this path ("layers/dense/vars"; "" is the file). Errors: a link that is not a hard one.
  */
 kvino_status kv_hdf5_has(kv_hdf5 *h, const char *path, bool *out, kvino_error *err);
+kvino_status kv_hdf5_has_attribute(kv_hdf5 *h, const char *path, const char *name, bool *out, kvino_error *err);
 /* How many objects a group has. */
 kvino_status kv_hdf5_count(kv_hdf5 *h, const char *path, size_t *out, kvino_error *err);
 /* A dataset: a view of the file's bytes where they are such as they are in memory, else a copy. */

@@ -39,7 +39,7 @@ static kvino_status read_weights(kv_zip *zip, kv_model_file *f, kvino_error *err
   }
   KV_TRY(kv_zip_read(zip, WEIGHTS, SIZE_MAX, &b, err));
   snprintf(label, sizeof label, "%s (member '%s')", f->name, WEIGHTS);
-  kvino_status status = kv_hdf5_open(b, label, &f->weights, err);
+  kvino_status status = kv_weights_add(&f->weights, b, label, err);
   kv_bytes_release(b);
   return status;
 }
@@ -66,13 +66,13 @@ const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path) {
   return NULL;
 }
 
-static kvino_status open_zip(kv_bytes *bytes, kv_model_file *f, kvino_error *err) {
+static kvino_status open_zip(kv_bytes *bytes, bool weights, kv_model_file *f, kvino_error *err) {
   kv_zip *zip = NULL;
   json_t *metadata = NULL;
   KV_TRY(kv_zip_open(bytes, f->name, &zip, err));
   kvino_status status = read_json(zip, f->name, "config.json", &f->config, err);
   if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &metadata, err);
-  if (!status) status = read_weights(zip, f, err);
+  if (!status && weights) status = read_weights(zip, f, err);
   if (!status) status = read_assets(zip, f, err);
   const char *version = metadata ? json_string_value(json_object_get(metadata, "keras_version")) : NULL;
   take_version(f, version ? version : "3");
@@ -84,37 +84,58 @@ static kvino_status open_zip(kv_bytes *bytes, kv_model_file *f, kvino_error *err
 static kvino_status open_hdf5(kv_bytes *bytes, kv_model_file *f, kvino_error *err) {
   char label[512], **config = NULL, **version = NULL;
   size_t n_config = 0, n_version = 0;
-  bool grouped = false;
-  KV_TRY(kv_hdf5_open(bytes, f->name, &f->weights, err));
-  kvino_status status = kv_hdf5_texts(f->weights, "", "model_config", &config, &n_config, err);
+  kv_hdf5 *h = NULL;
+  KV_TRY(kv_hdf5_open(bytes, f->name, &h, err));
+  kvino_status status = kv_hdf5_texts(h, "", "model_config", &config, &n_config, err);
   if (!status && n_config != 1)
-    status = kv_fail(err, KVINO_IO,
-                     "%s: the file holds weights alone (it has no attribute 'model_config'): a model is "
-                     "saved by model.save",
-                     f->name);
-  if (!status) status = kv_hdf5_texts(f->weights, "", "keras_version", &version, &n_version, err);
-  if (!status) status = kv_hdf5_has(f->weights, "model_weights", &grouped, err);
+    status =
+        kv_fail(err, KVINO_IO,
+                "%s: the file holds weights alone (it has no attribute 'model_config'): load the model's configuration "
+                "(model.to_json) with these weights",
+                f->name);
+  if (!status) status = kv_hdf5_texts(h, "", "keras_version", &version, &n_version, err);
   snprintf(label, sizeof label, "%s (attribute 'model_config')", f->name);
   if (!status) status = kv_json_parse(config[0], strlen(config[0]), label, &f->config, err);
-  if (!status && !(f->root = kv_strdup(grouped ? "model_weights" : "")))
-    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
   take_version(f, n_version == 1 ? version[0] : NULL);
   f->legacy = true;
   kvino_names_free(config, n_config);
   kvino_names_free(version, n_version);
+  kv_hdf5_close(h);
   return status;
 }
 
-kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file *out, kvino_error *err) {
+static kvino_status open_json(kv_bytes *bytes, bool weights, kv_model_file *f, kvino_error *err) {
+  KV_TRY(kv_json_parse(bytes->at, bytes->n, f->name, &f->config, err));
+  const char *version = json_string_value(json_object_get(f->config, "keras_version"));
+  /* Keras 3 does not say which it is, but where a class comes from. */
+  bool modules = json_object_get(f->config, "module") != NULL;
+  take_version(f, version ? version : modules ? "3" : NULL);
+  f->legacy = !modules;
+  return weights ? kv_fail(err, KVINO_INVALID, "%s: a configuration needs a file of weights besides", f->name)
+                 : KVINO_OK;
+}
+
+static kvino_status open_any(kv_bytes *bytes, const char *weights, kv_model_file *f, kvino_error *err) {
+  size_t blank = 0;
+  while (blank < bytes->n && strchr(" \t\r\n", bytes->at[blank]) && bytes->at[blank]) blank++;
+  if (kv_hdf5_is(bytes)) {
+    KV_TRY(open_hdf5(bytes, f, err));
+    if (!weights) KV_TRY(kv_weights_add(&f->weights, bytes, f->name, err));
+  } else if (bytes->n > 4 && !memcmp(bytes->at, "PK\x03\x04", 4)) {
+    KV_TRY(open_zip(bytes, !weights, f, err));
+  } else if (blank < bytes->n && bytes->at[blank] == '{') {
+    KV_TRY(open_json(bytes, !weights, f, err));
+  } else {
+    return kv_fail(err, KVINO_IO, "%s: neither a .keras archive nor an HDF5 file nor a configuration in JSON", f->name);
+  }
+  return weights ? kv_weights_load(weights, &f->weights, err) : KVINO_OK;
+}
+
+kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *weights, kv_model_file *out,
+                                kvino_error *err) {
   kv_model_file f = {.name = kv_strdup(name)};
   if (!f.name) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
-  kvino_status status;
-  if (kv_hdf5_is(bytes))
-    status = open_hdf5(bytes, &f, err);
-  else if (bytes->n > 4 && !memcmp(bytes->at, "PK\x03\x04", 4))
-    status = open_zip(bytes, &f, err);
-  else
-    status = kv_fail(err, KVINO_IO, "%s: neither a .keras archive nor an HDF5 file", name);
+  kvino_status status = open_any(bytes, weights, &f, err);
   if (status)
     kv_model_file_close(&f);
   else
@@ -124,13 +145,12 @@ kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file
 
 void kv_model_file_close(kv_model_file *f) {
   json_decref(f->config);
-  kv_hdf5_close(f->weights);
+  kv_weights_close(&f->weights);
   for (size_t i = 0; i < f->n_assets; i++) {
     kv_free(f->assets[i].path);
     kv_bytes_release(f->assets[i].bytes);
   }
   kv_free(f->assets);
-  kv_free(f->root);
   kv_free(f->name);
   *f = (kv_model_file){0};
 }

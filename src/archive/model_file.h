@@ -1,12 +1,13 @@
 /* A file of Keras's, whatever its format: its configuration, its version, and its weights by path.
  *
  *   .keras       a zip archive: config.json, metadata.json, model.weights.h5
+ *   .json        the configuration alone, as model.to_json gives it; weights come from a file of their own
  *   .h5          Keras 1 and 2, tf.keras: attributes model_config and keras_version, groups of weights by layer */
 #ifndef KVINO_ARCHIVE_MODEL_FILE_H
 #define KVINO_ARCHIVE_MODEL_FILE_H
 
-#include "archive/hdf5.h"
 #include "archive/json.h"
+#include "archive/weights.h"
 
 /* A member that a layer wrote besides its weights: a vocabulary. */
 typedef struct kv_asset {
@@ -19,15 +20,17 @@ typedef struct kv_model_file {
   json_t *config;   /* of the model: {"class_name": ..., "config": ...} */
   char version[32]; /* keras_version; "" where the file does not say */
   int major;        /* of it: 1, 2, 3; 1 where the file does not say */
-  kv_hdf5 *weights; /* NULL: none */
-  bool legacy;      /* weights by layers' names, else by paths */
-  char *root;       /* legacy: the group of the layers' groups, "model_weights" or "" */
+  bool legacy;      /* an HDF5 file: configurations without modules */
+  kv_weights weights;
   size_t n_assets;
   kv_asset *assets;
 } kv_model_file;
 
-/* Reads what these bytes are. On success the caller closes *out. */
-kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, kv_model_file *out, kvino_error *err);
+/* Reads what these bytes are; weights from the file `weights` where that is not NULL. On success the caller closes
+ * *out.
+ */
+kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *weights, kv_model_file *out,
+                                kvino_error *err);
 /* The bytes of an asset, or NULL. */
 const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path);
 void kv_model_file_close(kv_model_file *f);

@@ -7,7 +7,7 @@
 #include "cli.h"
 
 typedef struct request {
-  const char *model, *out, *device;
+  const char *model, *out, *device, *weights;
   size_t n;
   char **in;
 } request;
@@ -86,7 +86,7 @@ static kvino_status write_outputs(const kvino_model *model, const char *path, co
 static int work(const command *self, const request *r) {
   kvino_error err = {KVINO_OK, ""};
   kvino_model *model = NULL;
-  kvino_model_options options = {r->device, 0, NULL};
+  kvino_model_options options = {.device = r->device, .weights = r->weights};
   kvino_tensors in = {0, NULL}, out = {0, NULL};
   kvino_status status = kvino_model_load(r->model, &options, &model, &err);
   in.n = kvino_model_input_count(model) > r->n ? kvino_model_input_count(model) : r->n;
@@ -107,16 +107,20 @@ static int work(const command *self, const request *r) {
 static int run(const command *self, int argc, char **argv) {
   static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                           {"device", required_argument, NULL, 'd'},
+                                          {"weights", required_argument, NULL, 'w'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
   request r = {0};
-  for (int c; (c = getopt_long(argc, argv, "o:d:h", options, NULL)) != -1;) {
+  for (int c; (c = getopt_long(argc, argv, "o:d:w:h", options, NULL)) != -1;) {
     switch (c) {
     case 'o':
       r.out = optarg;
       break;
     case 'd':
       r.device = optarg;
+      break;
+    case 'w':
+      r.weights = optarg;
       break;
     case 'h':
       return print_help(self);
@@ -134,7 +138,7 @@ static int run(const command *self, int argc, char **argv) {
 
 const command run_command = {
     "run",
-    "MODEL IN.npy... [-o OUT.npy] [-d DEVICE]",
+    "MODEL IN.npy... [-o OUT.npy] [-d DEVICE] [-w WEIGHTS]",
     "Run a model file on arrays.",
     "\n"
     "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them. There is one IN.npy for each input, in "
@@ -146,6 +150,9 @@ const command run_command = {
     "Options:\n"
     "  -o, --output OUT     write the output to OUT.npy, or all outputs by name to OUT.npz\n"
     "  -d, --device DEVICE  CPU (the default), GPU, NPU, AUTO, ... or native: kvino's own kernels\n"
+    "  -w, --weights FILE   take the weights from another file: .weights.h5, .weights.json, .keras, .h5; MODEL may "
+    "then\n"
+    "                       be a configuration as model.to_json gives it\n"
     "  -h, --help           this text\n",
     run,
 };

@@ -4,6 +4,7 @@
 
 #include "layers/config.h"
 #include "layers/graph.h"
+#include "layers/index.h"
 #include "layers/layer.h"
 #include "ops/common.h"
 
@@ -14,10 +15,43 @@ typedef struct bound {
 
 /* ---- values as arguments ---- */
 
+static bool numbers_of(const kv_value *v, int rank, const int64_t *shape, double **to, bool *integers) {
+  if (!rank) {
+    *integers &= json_is_integer(v->data);
+    if (v->kind == KV_VALUE_DATA) *(*to)++ = json_number_value(v->data);
+    return v->kind == KV_VALUE_DATA && json_is_number(v->data);
+  }
+  if (v->kind != KV_VALUE_LIST || v->n != (size_t)*shape) return false;
+  for (size_t i = 0; i < v->n; i++)
+    if (!numbers_of(&v->item[i], rank - 1, shape + 1, to, integers)) return false;
+  return true;
+}
+
+/* Nested lists of numbers: of int32, as Keras takes Python's integers, or floatx. */
+static kvino_tensor *from_list(kv_invocation *c, const kv_value *v) {
+  int64_t shape[KVINO_MAX_RANK];
+  size_t size = 1;
+  int rank = 0;
+  for (const kv_value *at = v; at->kind == KV_VALUE_LIST && rank < 8; at = at->item) {
+    shape[rank++] = (int64_t)at->n;
+    size *= at->n;
+    if (!at->n) break;
+  }
+  double *numbers = kv_scope_alloc(c->s, size ? size : 1, sizeof *numbers), *to = numbers;
+  bool integers = true;
+  kvino_tensor *t = NULL;
+  if (!numbers) return NULL;
+  if (!numbers_of(v, rank, shape, &to, &integers))
+    return kv_layer_refuse(c, "an argument is neither a tensor nor a list of numbers");
+  if (!kv_scope_ok(c->s, kvino_tensor_new(KVINO_F64, rank, shape, numbers, &t, c->s->err))) return NULL;
+  return kv_cast(c->s, kv_own(c->s, t), integers ? KVINO_I32 : kvino_floatx());
+}
+
 static kvino_tensor *as_tensor(kv_invocation *c, const kv_value *v) {
   kvino_tensor *t = NULL;
   const json_t *d = v->data;
   if (v->kind == KV_VALUE_TENSOR) return v->tensor;
+  if (v->kind == KV_VALUE_LIST) return from_list(c, v);
   kvino_status status = json_is_integer(d)   ? kvino_tensor_weak_i64(json_integer_value(d), &t, c->s->err)
                         : json_is_real(d)    ? kvino_tensor_weak_f64(json_real_value(d), &t, c->s->err)
                         : json_is_boolean(d) ? kvino_tensor_weak_bool(json_is_true(d), &t, c->s->err)
@@ -109,7 +143,8 @@ static int parameter(const kvino_op *op, const char *name) {
 
 static bool give(kv_invocation *c, const kvino_op *op, bound *to, const char *name, kv_value v) {
   int i = parameter(op, name);
-  if (i < 0 && v.kind == KV_VALUE_NONE) return true;
+  /* sparse=False and the like */
+  if (i < 0 && (v.kind == KV_VALUE_NONE || (v.kind == KV_VALUE_DATA && json_is_false(v.data)))) return true;
   if (i < 0) return kv_layer_refuse(c, "the operator %s has no parameter '%s'", op->name, name) != NULL;
   to[i] = (bound){true, v};
   return true;
@@ -135,6 +170,11 @@ static bool bind(kv_invocation *c, const kvino_op *op, bound *to) {
     while (at < op->n_parameters && to[at].given) at++;
     if (at == op->n_parameters) return kv_layer_refuse(c, "the operator %s has fewer parameters", op->name) != NULL;
     to[at] = (bound){true, c->args[i]};
+    /* einsum(subscripts, *operands) */
+    if (op->parameter[at].kind == KVINO_KIND_tensors && c->args[i].kind == KV_VALUE_TENSOR) {
+      to[at].value = (kv_value){.kind = KV_VALUE_LIST, .n = c->n_args - i, .item = (kv_value *)&c->args[i]};
+      break;
+    }
   }
   return !c->s->status;
 }
@@ -146,6 +186,7 @@ kv_value kv_layer_operation(kv_invocation *c) {
   kvino_tensors out = {0};
   const char *class = json_string_value(json_object_get(c->layer->object, "class_name"));
   kv_snake_case(class ? class : "", name);
+  if (!strcmp(name, "get_item")) return kv_of(kv_index_by_value(c));
   const kvino_op *op = kvino_op_find(NULL, name);
   if (!op) return kv_layer_refuse(c, "the operator %s is not read from a file", class ? class : "?"), KV_NOTHING;
   if (!bind(c, op, to)) return KV_NOTHING;

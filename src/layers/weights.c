@@ -68,10 +68,8 @@ static int attribute(const char *name) {
 
 static kvino_status check_count(const kv_layer *layer, const kv_model_file *file, const char *group, size_t expected,
                                 kvino_error *err) {
-  bool there = false;
   size_t n = 0;
-  KV_TRY(kv_hdf5_has(file->weights, group, &there, err));
-  if (there) KV_TRY(kv_hdf5_count(file->weights, group, &n, err));
+  KV_TRY(kv_weights_count(&file->weights, group, &n, err));
   if (n == expected) return KVINO_OK;
   return kv_fail(err, KVINO_IO,
                  "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
@@ -95,7 +93,7 @@ static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvi
     if (length >= (int)sizeof group) return kv_fail(err, KVINO_IO, "%s: a path that is too long", file->name);
     if (!number) KV_TRY(check_count(layer, file, group, all, err));
     snprintf(path, sizeof path, "%s/%zu", group, number);
-    KV_TRY(kv_hdf5_read(file->weights, path, &layer->weight[i].tensor, err));
+    KV_TRY(kv_weights_read(&file->weights, path, &layer->weight[i].tensor, err));
   }
   for (size_t i = 0; i < layer->n_children; i++) KV_TRY(bind_by_path(layer->child[i], file, err));
   return KVINO_OK;
@@ -125,43 +123,11 @@ static kvino_status gather(kv_layer *layer, bool trainable, bool frozen, places 
   return KVINO_OK;
 }
 
-/* The names of a layer's weights; long lists stand in several attributes. */
-static kvino_status weight_names(const kv_model_file *file, const char *group, char ***names, size_t *n,
-                                 kvino_error *err) {
-  KV_TRY(kv_hdf5_texts(file->weights, group, "weight_names", names, n, err));
-  for (int chunk = 0; !*names; chunk++) {
-    char attribute_name[48], **more, **all;
-    size_t n_more;
-    snprintf(attribute_name, sizeof attribute_name, "weight_names%d", chunk);
-    KV_TRY(kv_hdf5_texts(file->weights, group, attribute_name, &more, &n_more, err));
-    if (!more) break;
-    *names = more; /* one chunk; further ones follow */
-    *n = n_more;
-    for (chunk++;; chunk++) {
-      snprintf(attribute_name, sizeof attribute_name, "weight_names%d", chunk);
-      KV_TRY(kv_hdf5_texts(file->weights, group, attribute_name, &more, &n_more, err));
-      if (!more) return KVINO_OK;
-      if (!(all = kv_realloc(*names, (*n + n_more + 1) * sizeof *all))) {
-        kvino_names_free(more, n_more);
-        return kv_fail(err, KVINO_NO_MEMORY, "out of memory for names");
-      }
-      memcpy(all + *n, more, n_more * sizeof *more);
-      *names = all;
-      *n += n_more;
-      kv_free(more);
-    }
-  }
-  return KVINO_OK;
-}
-
-static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, kvino_error *err) {
+static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, const char *group, kvino_error *err) {
   char **names = NULL;
   size_t n = 0;
   places to = {0};
-  kv_text group = {0};
-  kv_put(&group, "%s%s%s", file->root, *file->root ? "/" : "", layer->name);
-  kvino_status status = group.at ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
-  if (!status) status = weight_names(file, group.at, &names, &n, err);
+  kvino_status status = kv_weights_names(&file->weights, group, "weight_names", &names, &n, err);
   if (!status) status = gather(layer, true, false, &to, err);
   if (!status) status = gather(layer, false, false, &to, err);
   if (!status && n != to.n)
@@ -169,21 +135,59 @@ static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, kvino
                      file->name, layer->name, layer->kind->name, to.n, n);
   for (size_t i = 0; i < n && !status; i++) {
     kv_text path = {0};
-    kv_put(&path, "%s/%s", group.at, names[i]);
+    kv_put(&path, "%s/%s", group, names[i]);
     if (!path.at) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
-    if (!status && !to.weight[i]->tensor) status = kv_hdf5_read(file->weights, path.at, &to.weight[i]->tensor, err);
+    if (!status && !to.weight[i]->tensor) status = kv_weights_read(&file->weights, path.at, &to.weight[i]->tensor, err);
     kv_free(path.at);
   }
   kvino_names_free(names, n);
   kv_free(to.weight);
+  return status;
+}
+
+static bool has_weights(const kv_layer *layer) {
+  bool any = layer->n_weights != 0;
+  for (size_t i = 0; i < layer->n_children && !any; i++) any = has_weights(layer->child[i]);
+  return any;
+}
+
+/* The group of the next layer in the file's order that has weights: names differ where the model was made anew. */
+static kvino_status next_group(const kv_model_file *file, char **names, size_t n, size_t *at, kv_text *group,
+                               kvino_error *err) {
+  for (; *at < n; ++*at) {
+    char **weights = NULL;
+    size_t n_weights = 0;
+    group->n = 0;
+    kv_put(group, "%s%s%s", file->weights.root, *file->weights.root ? "/" : "", names[*at]);
+    if (group->failed) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+    KV_TRY(kv_weights_names(&file->weights, group->at, "weight_names", &weights, &n_weights, err));
+    kvino_names_free(weights, n_weights);
+    if (n_weights) return ++*at, KVINO_OK;
+  }
+  return kv_fail(err, KVINO_IO, "%s: the file has weights for fewer layers than the model has", file->name);
+}
+
+static kvino_status bind_by_name(kv_layer *model, const kv_model_file *file, kvino_error *err) {
+  char **names = NULL;
+  size_t n = 0, at = 0;
+  kv_text group = {0};
+  kvino_status status = kv_weights_names(&file->weights, file->weights.root, "layer_names", &names, &n, err);
+  for (size_t i = 0; i < model->n_children && !status; i++) {
+    if (!has_weights(model->child[i])) continue;
+    bool there = false;
+    group.n = 0;
+    kv_put(&group, "%s%s%s", file->weights.root, *file->weights.root ? "/" : "", model->child[i]->name);
+    if (group.failed) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+    if (!status) status = kv_hdf5_has(file->weights.file[0], group.at, &there, err);
+    if (!status && !there) status = next_group(file, names, n, &at, &group, err);
+    if (!status) status = bind_group(model->child[i], file, group.at, err);
+  }
+  kvino_names_free(names, n);
   kv_free(group.at);
   return status;
 }
 
 kvino_status kv_layer_bind(kv_layer *model, const kv_model_file *file, kvino_error *err) {
   KV_TRY(declare(model, err));
-  if (!file->legacy) return bind_by_path(model, file, err);
-  for (size_t i = 0; i < model->n_children; i++)
-    if (!(model->child[i]->kind->traits & KV_INPUT)) KV_TRY(bind_group(model->child[i], file, err));
-  return KVINO_OK;
+  return file->weights.by_name ? bind_by_name(model, file, err) : bind_by_path(model, file, err);
 }

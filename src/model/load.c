@@ -107,10 +107,9 @@ static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_op
   atomic_init(&m->refs, 1);
   pthread_mutex_init(&m->lock, NULL);
   kvino_status status = take_options(m, options, err);
-  if (!status) status = kv_model_file_open(bytes, name, &m->file, err);
+  if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
   if (!status) status = kv_layer_read(&m->file, &m->root, err);
-  kv_hdf5_close(m->file.weights);
-  m->file.weights = NULL;
+  kv_weights_close(&m->file.weights);
   if (!status) kv_layer_visit(m->root, add_layer, m);
   if (!status) status = take_ports(m, err);
   if (status)

@@ -7,49 +7,48 @@
 #include "model/model.h"
 #include "ops/common.h"
 
-/* ---- recording ---- */
+/* ---- calling and recording ---- */
 
-static kv_value parameters(kv_scope *s, kvino_model *m, kvino_graph *graph, const int64_t *shapes) {
-  kv_value in = kv_value_list(s, m->n_in);
-  for (size_t i = 0; i < in.n; i++) {
-    kvino_tensor *t = NULL;
-    if (!kv_scope_ok(s, kvino_graph_parameter(graph, m->in[i].dtype, m->in[i].rank, shapes, m->in[i].name, &t, s->err)))
-      break;
-    in.item[i] = kv_of(kv_own(s, t));
-    shapes += m->in[i].rank;
-  }
-  return in.n == 1 ? in.item[0] : in;
-}
-
-kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
-                             kvino_error *err) {
+/* The layers' results for these tensors, concrete or symbolic. */
+static kvino_status call(kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   kv_scope s;
   kvino_error own; /* its text is read again where a layer's name is put before it */
-  kvino_graph *graph = NULL;
-  KV_TRY(kvino_graph_new(&graph, err));
   kv_scope_enter(&s, &own);
-  kv_value in = parameters(&s, m, graph, shapes), value = KV_NOTHING;
-  if (!s.status) value = kv_layer_call(&s, m->root, 1, &in, 0, NULL, NULL, 0);
+  kv_value given = kv_value_list(&s, m->n_in), value = KV_NOTHING;
+  for (size_t i = 0; i < given.n; i++) given.item[i] = kv_of(in[i]);
+  if (given.n == 1) given = given.item[0];
+  if (!s.status) value = kv_layer_call(&s, m->root, 1, &given, 0, NULL, NULL, 0);
   size_t n = 0;
   kv_value **leaf = kv_value_leaves(&s, &value, &n);
   kvino_tensor **list = kv_scope_alloc(&s, n ? n : 1, sizeof *list);
   if (!n && !s.status) kv_scope_fail(&s, KVINO_INVALID, "the model has no output");
-  for (size_t i = 0; i < n && list && !s.status; i++) {
-    list[i] = leaf[i]->tensor;
-    kv_scope_ok(&s, kvino_graph_result(graph, list[i], i < m->n_out ? m->out[i].name : NULL, s.err));
-  }
+  for (size_t i = 0; i < n && list; i++) list[i] = leaf[i]->tensor;
+  kvino_status status = kv_scope_leave_many(&s, (kvino_tensors){n, list}, out);
+  return status ? kv_fail(err, status, "%s: %s", m->file.name, own.text) : KVINO_OK;
+}
+
+kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
+                             kvino_error *err) {
+  kvino_graph *graph = NULL;
   kvino_tensors results = {0, NULL};
-  kvino_status status = kv_scope_leave_many(&s, (kvino_tensors){n, list}, &results);
-  if (status) {
-    kvino_graph_release(graph);
-    return kv_fail(err, status, "%s: %s", m->file.name, own.text);
+  kvino_tensor **in = kv_calloc(m->n_in + 1, sizeof *in);
+  kvino_status status = in ? kvino_graph_new(&graph, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for inputs");
+  for (size_t i = 0; i < m->n_in && !status; i++) {
+    status = kvino_graph_parameter(graph, m->in[i].dtype, m->in[i].rank, shapes, m->in[i].name, &in[i], err);
+    shapes += m->in[i].rank;
   }
-  *out = graph;
-  if (out_list)
-    *out_list = results;
+  if (!status) status = call(m, in, &results, err);
+  for (size_t i = 0; i < results.n && !status; i++)
+    status = kvino_graph_result(graph, results.v[i], i < m->n_out ? m->out[i].name : NULL, err);
+  for (size_t i = 0; in && i < m->n_in; i++) kvino_tensor_release(in[i]);
+  kv_free(in);
+  if (status || !out_list) kvino_tensors_clear(&results);
+  if (status)
+    kvino_graph_release(graph);
   else
-    kvino_tensors_clear(&results);
-  return KVINO_OK;
+    *out = graph;
+  if (!status && out_list) *out_list = results;
+  return status;
 }
 
 kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvino_error *err) {
@@ -92,51 +91,75 @@ static kvino_status find(kvino_model *m, const int64_t *shapes, kvino_executable
 
 /* ---- running ---- */
 
-static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tensor *t, int64_t *shape,
-                                kvino_error *err) {
+/* Whether t may be input i; what is unknown of its shape may be. */
+static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tensor *t, kvino_error *err) {
   char text[KV_SHAPE_TEXT], wanted[KV_SHAPE_TEXT];
   const kvino_port *in = &m->in[i];
   KV_NOT_NULL(err, t);
-  bool fits = t->rank == in->rank && !kv_is_symbolic(t);
-  for (int k = 0; fits && k < in->rank; k++) fits = in->shape[k] < 0 || in->shape[k] == t->shape[k];
+  bool fits = t->rank == in->rank;
+  for (int k = 0; fits && k < in->rank; k++) fits = in->shape[k] < 0 || t->shape[k] < 0 || in->shape[k] == t->shape[k];
   if (!fits)
     return kv_fail(err, KVINO_INVALID, "%s: input '%s' must have the shape %s, not %s", m->file.name, in->name,
                    kv_shape_text(in->rank, in->shape, wanted), kv_shape_text(t->rank, t->shape, text));
-  if (in->rank) memcpy(shape, t->shape, (size_t)in->rank * sizeof *shape);
   return KVINO_OK;
 }
 
-static kvino_status run(kvino_model *m, kvino_tensor *const *in, int64_t *shapes, kvino_tensor **as, kvino_tensors *out,
-                        kvino_error *err) {
-  int64_t *at = shapes;
+static kvino_status check_count(const kvino_model *m, size_t n, kvino_error *err) {
+  if (n == m->n_in) return KVINO_OK;
+  return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->n_in, n);
+}
+
+/* The inputs in the dtypes that the model takes. */
+static kvino_status take_inputs(const kvino_model *m, kvino_tensor *const *in, kvino_tensor **as, kvino_error *err) {
   for (size_t i = 0; i < m->n_in; i++) {
-    KV_TRY(check_input(m, i, in[i], at, err));
-    at += m->in[i].rank;
+    KV_TRY(check_input(m, i, in[i], err));
     if (in[i]->dtype == m->in[i].dtype)
       as[i] = kvino_tensor_retain(in[i]);
     else
       KV_TRY(kvino_cast(in[i], m->in[i].dtype, &as[i], err));
+  }
+  return KVINO_OK;
+}
+
+static kvino_status run(kvino_model *m, int64_t *shapes, kvino_tensor *const *in, kvino_tensors *out,
+                        kvino_error *err) {
+  for (size_t i = 0, at = 0; i < m->n_in; at += (size_t)m->in[i++].rank) {
+    if (kv_is_symbolic(in[i]))
+      return kv_fail(err, KVINO_TYPE, "%s: input '%s' is symbolic: record a call (kvino_model_call)", m->file.name,
+                     m->in[i].name);
+    if (in[i]->rank) memcpy(shapes + at, in[i]->shape, in[i]->rank * sizeof *shapes);
   }
   kvino_executable *e = NULL;
   pthread_mutex_lock(&m->lock);
   kvino_status status = find(m, shapes, &e, err);
   if (!status) kvino_executable_retain(e);
   pthread_mutex_unlock(&m->lock);
-  if (!status) status = kvino_executable_run(e, m->n_in, as, out, err);
+  if (!status) status = kvino_executable_run(e, m->n_in, in, out, err);
   kvino_executable_release(e);
   return status;
 }
 
 kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   KV_NOT_NULL(err, m && (in || !n) && out);
-  if (n != m->n_in)
-    return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->n_in, n);
+  KV_TRY(check_count(m, n, err));
   int64_t *shapes = kv_malloc((m->n_dims + 1) * sizeof *shapes);
   kvino_tensor **as = kv_calloc(n + 1, sizeof *as);
   kvino_status status =
-      shapes && as ? run(m, in, shapes, as, out, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a run");
+      shapes && as ? take_inputs(m, in, as, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a run");
+  if (!status) status = run(m, shapes, as, out, err);
   for (size_t i = 0; as && i < n; i++) kvino_tensor_release(as[i]);
   kv_free(as);
   kv_free(shapes);
+  return status;
+}
+
+kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
+  KV_NOT_NULL(err, m && (in || !n) && out);
+  KV_TRY(check_count(m, n, err));
+  kvino_tensor **as = kv_calloc(n + 1, sizeof *as);
+  kvino_status status = as ? take_inputs(m, in, as, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a call");
+  if (!status) status = call(m, as, out, err);
+  for (size_t i = 0; as && i < n; i++) kvino_tensor_release(as[i]);
+  kv_free(as);
   return status;
 }

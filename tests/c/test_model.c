@@ -23,7 +23,7 @@
     if (call) fail_msg("%s:%d %s", __FILE__, __LINE__, ERR->text);                                                     \
   } while (0)
 
-static const kvino_model_options NATIVE = {"native", 0, NULL};
+static const kvino_model_options NATIVE = {.device = "native"};
 
 /* ---- files ---- */
 

@@ -272,7 +272,8 @@ class Port(C.Structure):
 
 
 class ModelOptions(C.Structure):
-    _fields_ = [("device", C.c_char_p), ("n_properties", C.c_size_t), ("properties", C.POINTER(Property))]
+    _fields_ = [("device", C.c_char_p), ("n_properties", C.c_size_t), ("properties", C.POINTER(Property)),
+                ("weights", C.c_char_p)]
 
 
 lib.kvino_model_input_count.restype = lib.kvino_model_output_count.restype = C.c_size_t
@@ -283,9 +284,9 @@ lib.kvino_layer_class_name.restype = C.c_char_p
 class Model:
     """A model's file (a path, or its bytes), read and run by the library alone."""
 
-    def __init__(self, source, device=None):
+    def __init__(self, source, device=None, weights=None):
         self.handle, error = C.c_void_p(), Error()
-        options = ModelOptions(device and device.encode(), 0, None)
+        options = ModelOptions(device and device.encode(), 0, None, weights and os.fsencode(weights))
         if isinstance(source, bytes):
             status = lib.kvino_model_parse(source, C.c_size_t(len(source)), b"bytes", C.byref(options), C.byref(self.handle),
                                            C.byref(error))

@@ -100,7 +100,7 @@ def op():
 
 def model():
     path = HEADERS.parents[1] / "fuzz" / "corpus" / "model" / "mlp.keras"
-    out, options = C.c_void_p(), capi.ModelOptions(b"native", 0, None)
+    out, options = C.c_void_p(), capi.ModelOptions(b"native")
     lib.kvino_model_load(os.fsencode(path), C.byref(options), C.byref(out), None)
     return out.value
 
@@ -118,7 +118,7 @@ VALUES = {
     "const kvino_item *": lambda: keep((Item * 1)(Item(kind=2))), "const kvino_op *": lambda: C.c_void_p(op()),
     "const kvino_arg *": lambda: keep((C.c_void_p * 8)(tensor())), "const char *const *": lambda: keep((C.c_char_p * 1)(b"x")),
     "kvino_model *": lambda: C.c_void_p(model()), "const kvino_model *": lambda: C.c_void_p(model()),
-    "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native", 0, None))),
+    "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native"))),
     "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None,

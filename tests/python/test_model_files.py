@@ -70,3 +70,18 @@ def test_every_layer_has_a_case(saved):
         used |= set(np.load(saved(family) / f"{name}.npz")["classes"])
     known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
     assert known - used - {"Operation"} == set()
+
+
+def test_a_configuration_and_weights_in_other_files(saved, tmp_path):
+    folder = saved("core")
+    assert len(list(folder.glob("nested_0*.weights.h5"))) > 1
+    data = np.load(folder / "nested.npz")
+    for weights in ("nested.weights.h5", "nested.weights.json", "nested.keras", "nested.h5"):
+        results = capi.Model(folder / "nested.json", "native", folder / weights)(data["x0"])
+        for i, result in enumerate(results):
+            np.testing.assert_allclose(result, data[f"y{i}"], atol=1e-5)
+    with pytest.raises(capi.KvinoError, match="needs a file of weights"):
+        capi.Model(folder / "nested.json")
+    (tmp_path / "bad.weights.json").write_text('{"weight_map": {"/layers/dense/vars": "../x.weights.h5"}}')
+    with pytest.raises(capi.KvinoError, match="a file beside it"):
+        capi.Model(folder / "nested.json", "native", tmp_path / "bad.weights.json")

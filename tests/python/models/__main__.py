@@ -28,7 +28,8 @@ def draw_weights(model, rng):
         elif "variance" in variable.path:
             drawn.append(rng.uniform(0.5, 1.5, shape).astype("float32"))
         else:
-            drawn.append(rng.uniform(-0.5, 0.5, shape).astype("float32"))
+            size = min(0.5, (3 / max(1, np.prod(shape[:-1]))) ** 0.5)  # sums of many products stay of size 1
+            drawn.append(rng.uniform(-size, size, shape).astype("float32"))
     model.set_weights(drawn)
 
 
@@ -57,6 +58,10 @@ def write(folder, name, case):
         model.save(folder / f"{name}.h5")
     except NotImplementedError:
         pass
+    if getattr(case, "weights_apart", False):
+        (folder / f"{name}.json").write_text(model.to_json())
+        model.save_weights(folder / f"{name}.weights.h5")
+        model.save_weights(folder / f"{name}.weights.json", max_shard_size=200 / 1024**3)
     config = keras.saving.serialize_keras_object(model)
     np.savez(folder / f"{name}.npz", classes=sorted(classes(config)), **{f"x{i}": x for i, x in enumerate(inputs)},
              **{f"y{i}": np.asarray(y) for i, y in enumerate(outputs)})

@@ -23,6 +23,9 @@ def nested(keras):
     return keras.Model(x, {"small": p, "large": k.Concatenate()([q, p])})
 
 
+nested.weights_apart = True
+
+
 def named_inputs(keras):
     k = keras.layers
     a, b = keras.Input((4,), name="zeta"), keras.Input((3,), name="alpha")
@@ -35,7 +38,21 @@ def operators(keras):
     return keras.Model(x, keras.ops.concatenate([y, x], axis=1))
 
 
+def operators_of_all_kinds(keras):
+    ops = keras.ops
+    x, i = keras.Input((4, 6)), keras.Input((4,), dtype="int32")
+    parts = [
+        x[:, 1:3, ::2], x[..., 0], x[:, -1], ops.mean(x, axis=(1, 2)), ops.max(x, axis=1), ops.reshape(x, (-1, 24)), ops.transpose(x, (0, 2, 1)),
+        ops.softmax(x, axis=1), ops.where(x > 0, x, -1.0), ops.clip(x, -0.5, 0.5), ops.expand_dims(x, 1), ops.squeeze(ops.expand_dims(x, 1), 1),
+        ops.stack([x, x * 2], axis=1), ops.cast(i, "float32") / 3, ops.one_hot(i, 5), ops.einsum("bij,bkj->bik", x, x), ops.matmul(x, ops.transpose(x, (0, 2, 1))),
+        ops.take(x, [2, 0], axis=2), ops.pad(x, ((0, 0), (1, 2), (0, 0))), ops.tile(x, (1, 2, 1)), ops.repeat(x, 2, axis=1), ops.relu(x), -x, abs(x), x**2, 2**x,
+        ops.logical_and(x > 0, x < 0.5), ops.argmax(x, axis=-1), ops.cumsum(x, axis=1), ops.sqrt(abs(x)),
+    ]
+    return keras.Model([x, i], [*parts, *ops.split(x, 2, axis=1)])
+
+
 CASES = {
+    "operators_of_all_kinds": operators_of_all_kinds,
     "mlp": mlp,
     "shared": shared,
     "nested": nested,

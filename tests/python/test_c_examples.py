@@ -1,0 +1,59 @@
+"""The programs of examples/c: compiled as their heads say, and what they print and write."""
+
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+
+import capi
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = ROOT / "fuzz" / "corpus" / "model" / "mlp.keras"
+X = np.array([[1, 2], [-0.5, 3], [2, -1]], "float32")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """Builds an example against the library under test, and gives what runs it."""
+    folder, library = tmp_path_factory.mktemp("examples"), pathlib.Path(capi.lib._name).resolve()
+    np.save(folder / "x.npy", X)
+
+    def build(name):
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", ROOT / f"examples/c/{name}.c", f"-I{ROOT / 'include'}", library,
+                        f"-Wl,-rpath,{library.parent}", "-lpthread", "-o", folder / name], check=True)
+
+        def run(*arguments):
+            done = subprocess.run([folder / name, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120)
+            return done.returncode, done.stdout, done.stderr
+
+        return run
+
+    build.folder = folder
+    return build
+
+
+def test_classify(program):
+    scores = capi.Model(MODEL, "native")(X)
+    code, out, err = program("classify")(MODEL, "x.npy")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line for line in lines if line.startswith("image")] == ["image 0", "image 1", "image 2"]
+    assert lines[1] == f"  class {scores[0].argmax()}: {scores[0].max():.4f}"
+    code, out, err = program("classify")(MODEL, "nowhere.npy")
+    assert code == 1 and "nowhere.npy" in err
+
+
+def test_serve(program):
+    assert program("serve")(MODEL, "x.npy", 50) == (0, "400 requests by 8 threads\n", "")
+
+
+def test_gradients(program):
+    code, out, err = program("gradients")(MODEL, "x.npy", "gradient.npy")
+    assert (code, err) == (0, "")
+    gradient, model, step = np.load(program.folder / "gradient.npy"), capi.Model(MODEL, "native"), 1e-2
+    for i in range(2):  # the model is linear in pieces
+        move = np.zeros_like(X)
+        move[:, i] = step
+        slope = (model(X + move).sum(1) - model(X - move).sum(1)) / (2 * step)
+        np.testing.assert_allclose(gradient[:, i], slope, atol=1e-3)
