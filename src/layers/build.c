@@ -22,6 +22,7 @@ typedef struct builder {
   size_t n_shared, capacity;
   shared *shared;
   int depth;
+  bool again; /* the next one is a further layer of a configuration that has one already */
 } builder;
 
 static kvino_status no_memory(builder *b) { return kv_fail(b->err, KVINO_NO_MEMORY, "out of memory for layers"); }
@@ -180,14 +181,20 @@ static kvino_status add_children(builder *b, kv_layer *layer) {
       KV_TRY(add_list(b, layer, json_object_get(layer->config, attribute), attribute));
       continue;
     }
-    const char *field = attribute;
+    char *field = attribute, *other;
     if ((equals = strchr(attribute, '='))) *equals = 0, field = equals + 1;
+    if ((other = strchr(field, '|'))) *other++ = 0;
     const json_t *object = json_object_get(layer->config, field);
+    bool again = other && !json_is_object(object);
+    if (again) object = json_object_get(layer->config, other);
     if (!json_is_object(object))
       return kv_fail(b->err, KVINO_IO, "layer '%s' (%s): its configuration has no layer in '%s'", layer->name,
                      layer->kind->name, field);
     char *path = join(layer->path, attribute);
+    bool before = b->again;
+    b->again = before || again;
     kvino_status status = path ? add_child(b, layer, object, path) : no_memory(b);
+    b->again = before;
     kv_free(path);
     KV_TRY(status);
   }
@@ -195,7 +202,7 @@ static kvino_status add_children(builder *b, kv_layer *layer) {
 }
 
 static kvino_status make(builder *b, const json_t *object, const char *path, kv_layer **out) {
-  const json_t *id = json_object_get(object, "shared_object_id");
+  const json_t *id = b->again ? NULL : json_object_get(object, "shared_object_id");
   const kv_layer_kind *kind;
   if (!json_is_object(object)) return kv_fail(b->err, KVINO_IO, "%s: a layer that is none", b->file->name);
   for (size_t i = 0; json_is_integer(id) && i < b->n_shared; i++)
