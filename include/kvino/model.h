@@ -17,6 +17,25 @@ extern "C" {
 
 typedef struct kvino_model kvino_model;
 
+/* A layer of the user's class, in a call of the user's function. Borrowed. */
+typedef struct kvino_custom_layer {
+  const char *name;
+  const char *class_name;
+  const char *config;           /* its configuration, JSON */
+  size_t n_weights;             /* as many as the file has for it; */
+  kvino_tensor *const *weights; /* in the order in which the layer made them */
+} kvino_custom_layer;
+
+/* What computes the layers of a class that is not Keras's (or an activation of this name, which has no weights): the
+ * tensors that a call gives, in `in`, may be symbolic; what operators make of them goes into *out, which the library
+ * releases. On failure: a status, and *err filled. */
+typedef struct kvino_custom {
+  const char *class_name;
+  kvino_status (*call)(void *context, const kvino_custom_layer *layer, size_t n, kvino_tensor *const *in,
+                       kvino_tensor **out, kvino_error *err);
+  void *context;
+} kvino_custom;
+
 /* Where and how it is compiled (see kvino_compile), and what it is made of. All zero is the default. */
 typedef struct kvino_model_options {
   const char *device; /* NULL: "CPU" */
@@ -25,6 +44,8 @@ typedef struct kvino_model_options {
   /* A file whose weights are taken instead of the model file's own: .weights.h5, .weights.json with its shards, .keras,
    * .h5. A configuration in JSON (model.to_json) has none of its own. */
   const char *weights;
+  size_t n_custom;
+  const kvino_custom *custom; /* copied; their contexts must live as long as the model */
 } kvino_model_options;
 
 /* An input or an output. Borrowed from the model. */

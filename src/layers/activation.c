@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "layers/config.h"
-#include "layers/layer.h"
+#include "layers/custom.h"
 #include "ops/common.h"
 
 /* ---- by name ---- */
@@ -47,7 +47,9 @@ static kvino_tensor *activate_by_layer(kv_invocation *c, const char *field, kvin
 
 kvino_tensor *kv_activate(kv_invocation *c, const char *field, kvino_tensor *x) {
   const char *name = kv_activation_name(c, field);
+  const kvino_custom *custom = name ? kv_custom_find(c->layer->customs, name) : NULL;
   if (!x) return NULL;
+  if (custom) return kv_custom_call(c->s, custom, NULL, 1, &x);
   return name ? activate(c->s, name, c->layer->major < 3, x) : activate_by_layer(c, field, x);
 }
 

@@ -16,6 +16,7 @@ typedef struct shared {
 
 typedef struct builder {
   const kv_model_file *file;
+  const kv_customs *customs;
   kvino_error *err;
   kv_text unknown; /* "'name' (Class), ..." of all layers that cannot be read */
   bool runs_code;  /* one of them would run code of the file */
@@ -55,11 +56,12 @@ static bool is_custom(const json_t *object) {
 }
 
 /* A subclass of Model or Sequential whose configuration is one of layers is read as these are. */
-static const kv_layer_kind *kind_of(const kv_model_file *file, const json_t *object) {
+static const kv_layer_kind *kind_of(const builder *b, const json_t *object) {
   const json_t *config = json_object_get(object, "config");
   const char *class = class_of(object);
   const kv_layer_kind *kind = NULL;
-  if (is_operation(file, object)) return kv_layer_kind_find("Operation");
+  if (class && kv_custom_find(b->customs, class)) return &kv_custom_kind;
+  if (is_operation(b->file, object)) return kv_layer_kind_find("Operation");
   if (class && !is_custom(object)) kind = kv_layer_kind_find(class);
   if (kind && !(kind->traits & KV_MODEL)) return kind;
   if (kind && json_is_array(config)) return kv_layer_kind_find("Sequential"); /* Keras 1 */
@@ -152,7 +154,7 @@ static kvino_status add_list(builder *b, kv_layer *layer, const json_t *list, co
   kvino_status status = KVINO_OK;
   if (!json_is_array(list))
     return kv_fail(b->err, KVINO_IO, "layer '%s' (%s): '%s' of its configuration is not a list", layer->name,
-                   layer->kind->name, attribute);
+                   layer->class_name, attribute);
   json_array_foreach((json_t *)list, i, object) {
     *text = 0;
     if (!is_operation(b->file, object)) status = unique(b, object, &seen, &n, text);
@@ -189,7 +191,7 @@ static kvino_status add_children(builder *b, kv_layer *layer) {
     if (again) object = json_object_get(layer->config, other);
     if (!json_is_object(object))
       return kv_fail(b->err, KVINO_IO, "layer '%s' (%s): its configuration has no layer in '%s'", layer->name,
-                     layer->kind->name, field);
+                     layer->class_name, field);
     char *path = join(layer->path, attribute);
     bool before = b->again;
     b->again = before || again;
@@ -213,7 +215,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
     }
   if (b->depth > KV_MOST_DEPTH)
     return kv_fail(b->err, KVINO_IO, "%s: models more than %d deep", b->file->name, KV_MOST_DEPTH);
-  if (!(kind = kind_of(b->file, object))) return note_unknown(b, object), KVINO_OK;
+  if (!(kind = kind_of(b, object))) return note_unknown(b, object), KVINO_OK;
   const json_t *config = json_object_get(object, "config");
   if (!json_is_object(config) && !json_is_array(config))
     return kv_fail(b->err, KVINO_IO, "%s: layer '%s' (%s) has no configuration", b->file->name, name_of(object),
@@ -222,6 +224,8 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
   if (!layer) return no_memory(b);
   *layer = (kv_layer){.kind = kind,
                       .file = b->file,
+                      .customs = b->customs,
+                      .class_name = class_of(object) ? class_of(object) : kind->name,
                       .object = object,
                       .config = config,
                       .major = b->file->major,
@@ -231,7 +235,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
                       .trainable = !json_is_false(json_object_get(config, "trainable"))};
   kvino_status status = layer->name && layer->path ? KVINO_OK : no_memory(b);
   if (!status) status = kv_policy(json_object_get(config, "dtype"), &layer->compute, &layer->variable, b->err);
-  bool plain = !(kind->traits & KV_MODEL) && strcmp(kind->name, "Operation") != 0;
+  bool plain = !(kind->traits & (KV_MODEL | KV_ANY_ARGUMENTS));
   if (!status && plain) status = kv_layer_fields(layer, b->err);
   b->depth++;
   if (!status) status = add_children(b, layer);
@@ -248,8 +252,8 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
   return status;
 }
 
-kvino_status kv_layer_read(const kv_model_file *file, kv_layer **out, kvino_error *err) {
-  builder b = {.file = file, .err = err};
+kvino_status kv_layer_read(const kv_model_file *file, const kv_customs *customs, kv_layer **out, kvino_error *err) {
+  builder b = {.file = file, .customs = customs, .err = err};
   kv_layer *layer = NULL;
   kvino_status status = make(&b, file->config, "", &layer);
   if (!status && b.unknown.n)
@@ -259,7 +263,7 @@ kvino_status kv_layer_read(const kv_model_file *file, kv_layer **out, kvino_erro
                      file->name, b.unknown.at, b.runs_code ? " (Code of the file is never run.)" : "");
   if (!status && !(layer->kind->traits & KV_MODEL))
     status =
-        kv_fail(err, KVINO_IO, "%s: the configuration is that of a %s, not of a model", file->name, layer->kind->name);
+        kv_fail(err, KVINO_IO, "%s: the configuration is that of a %s, not of a model", file->name, layer->class_name);
   if (!status) status = kv_layer_bind(layer, file, err);
   kv_free(b.unknown.at);
   kv_free(b.shared);

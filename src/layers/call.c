@@ -276,7 +276,7 @@ static void name_error(kv_invocation *c) {
   char text[KVINO_ERROR_TEXT];
   if (!c->s->err) return;
   snprintf(text, sizeof text, "%s", c->s->err->text);
-  kv_fail(c->s->err, c->s->status, "layer '%s' (%s): %s", c->layer->name, c->layer->kind->name, text);
+  kv_fail(c->s->err, c->s->status, "layer '%s' (%s): %s", c->layer->name, c->layer->class_name, text);
 }
 
 kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const kv_value *args, size_t n_named,

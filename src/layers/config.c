@@ -120,7 +120,7 @@ kvino_status kv_layer_fields(kv_layer *layer, kvino_error *err) {
   json_object_foreach((json_t *)layer->config, key, value) {
     if (!is_known(layer, key, value))
       return kv_fail(err, KVINO_UNSUPPORTED, "layer '%s' (%s): its configuration has a field '%s', which is unknown",
-                     layer->name, layer->kind->name, key);
+                     layer->name, layer->class_name, key);
   }
   while (kv_item(&list, &item, &n)) {
     const char *equals = memchr(item, '=', n);
@@ -130,7 +130,7 @@ kvino_status kv_layer_fields(kv_layer *layer, kvino_error *err) {
     if (json_object_get(layer->config, name)) continue;
     if (!equals)
       return kv_fail(err, KVINO_IO, "layer '%s' (%s): its configuration has no field '%s'", layer->name,
-                     layer->kind->name, name);
+                     layer->class_name, name);
     value = kv_python_value(equals + 1, n - length - 1);
     if (!value || json_object_set_new(layer->defaults, name, value))
       return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a configuration");

@@ -55,6 +55,8 @@ struct kv_model_file;
 struct kv_layer {
   const kv_layer_kind *kind;
   const struct kv_model_file *file; /* it came from */
+  const struct kv_customs *customs; /* what the user computes */
+  const char *class_name;           /* as the file has it */
   const json_t *object;             /* {"class_name": ..., "config": ...}, of the file's document */
   const json_t *config;
   json_t *defaults;  /* fields that the configuration lacks, and their defaults */

@@ -58,6 +58,17 @@ static kvino_status declare(kv_layer *layer, kvino_error *err) {
   return KVINO_OK;
 }
 
+/* A layer of the user's has as many as the file says. */
+static kvino_status declare_custom(kv_layer *layer, size_t n, kvino_error *err) {
+  if (layer->kind != &kv_custom_kind || layer->weight) return KVINO_OK;
+  for (size_t i = 0; i < n; i++) {
+    char name[24];
+    snprintf(name, sizeof name, "%zu", i);
+    KV_TRY(add_weight(layer, name, strlen(name), true, err));
+  }
+  return KVINO_OK;
+}
+
 /* ---- by path ---- */
 
 /* The attribute that a weight stands in: "cell" of "cell/kernel", "" of "kernel". */
@@ -73,11 +84,17 @@ static kvino_status check_count(const kv_layer *layer, const kv_model_file *file
   if (n == expected) return KVINO_OK;
   return kv_fail(err, KVINO_IO,
                  "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
-                 file->name, layer->name, layer->kind->name, expected, n, group);
+                 file->name, layer->name, layer->class_name, expected, n, group);
 }
 
 static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvino_error *err) {
   char group[1024], path[1088];
+  if (layer->kind == &kv_custom_kind) {
+    size_t n = 0;
+    snprintf(group, sizeof group, "%s/vars", layer->path);
+    KV_TRY(kv_weights_count(&file->weights, group, &n, err));
+    KV_TRY(declare_custom(layer, n, err));
+  }
   for (size_t i = 0; i < layer->n_weights && !layer->weight[i].tensor; i++) {
     const char *name = layer->weight[i].name;
     int n = attribute(name);
@@ -128,11 +145,12 @@ static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, const
   size_t n = 0;
   places to = {0};
   kvino_status status = kv_weights_names(&file->weights, group, "weight_names", &names, &n, err);
+  if (!status) status = declare_custom(layer, n, err);
   if (!status) status = gather(layer, true, false, &to, err);
   if (!status) status = gather(layer, false, false, &to, err);
   if (!status && n != to.n)
     status = kv_fail(err, KVINO_IO, "%s: layer '%s' (%s) expected %zu weights, but received %zu during loading",
-                     file->name, layer->name, layer->kind->name, to.n, n);
+                     file->name, layer->name, layer->class_name, to.n, n);
   for (size_t i = 0; i < n && !status; i++) {
     kv_text path = {0};
     kv_put(&path, "%s/%s", group, names[i]);
@@ -146,7 +164,7 @@ static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, const
 }
 
 static bool has_weights(const kv_layer *layer) {
-  bool any = layer->n_weights != 0;
+  bool any = layer->n_weights != 0 || layer->kind == &kv_custom_kind;
   for (size_t i = 0; i < layer->n_children && !any; i++) any = has_weights(layer->child[i]);
   return any;
 }

@@ -88,6 +88,7 @@ static kvino_status take_ports(kvino_model *m, kvino_error *err) {
 static kvino_status take_options(kvino_model *m, const kvino_model_options *options, kvino_error *err) {
   if (!options) return KVINO_OK;
   if (options->device && !(m->device = kv_strdup(options->device))) return no_memory(err);
+  KV_TRY(kv_customs_copy(options->n_custom, options->custom, &m->customs, err));
   m->properties = kv_calloc(options->n_properties + 1, sizeof *m->properties);
   if (!m->properties) return no_memory(err);
   for (size_t i = 0; i < options->n_properties; i++) {
@@ -108,7 +109,7 @@ static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_op
   pthread_mutex_init(&m->lock, NULL);
   kvino_status status = take_options(m, options, err);
   if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
-  if (!status) status = kv_layer_read(&m->file, &m->root, err);
+  if (!status) status = kv_layer_read(&m->file, &m->customs, &m->root, err);
   kv_weights_close(&m->file.weights);
   if (!status) kv_layer_visit(m->root, add_layer, m);
   if (!status) status = take_ports(m, err);
@@ -160,6 +161,7 @@ void kvino_model_release(kvino_model *m) {
   }
   kv_layer_free(m->root);
   kv_model_file_close(&m->file);
+  kv_customs_clear(&m->customs);
   kv_free(m->layer);
   kv_free(m->in);
   kv_free(m->in_shapes);

@@ -6,7 +6,7 @@
 
 #include "archive/model_file.h"
 #include "kvino/model.h"
-#include "layers/layer.h"
+#include "layers/custom.h"
 
 enum { KV_KEPT_SHAPES = 8 };
 
@@ -26,6 +26,7 @@ struct kvino_model {
   int64_t *in_shapes, *out_shapes;
   char **out_names;
   char *device;
+  kv_customs customs;
   size_t n_properties;
   kvino_property *properties;
   pthread_mutex_t lock; /* of what follows */

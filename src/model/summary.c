@@ -34,7 +34,7 @@ kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_layer *out,
   KV_NOT_NULL(err, m && out);
   if (i >= m->n_layers) return out_of_range(err, "layer", i, m->n_layers);
   const kv_layer *l = m->layer[i];
-  *out = (kvino_layer){l->name, l->kind->name, l->path, l->trainable, l->n_weights};
+  *out = (kvino_layer){l->name, l->class_name, l->path, l->trainable, l->n_weights};
   return KVINO_OK;
 }
 
@@ -70,7 +70,7 @@ kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error 
   kv_text t = {0};
   char title[512], shape[KV_SHAPE_TEXT];
   int64_t trained = 0, others = 0;
-  kv_put(&t, "Model: \"%s\" (%s, Keras %s)\n", m->root->name, m->root->kind->name,
+  kv_put(&t, "Model: \"%s\" (%s, Keras %s)\n", m->root->name, m->root->class_name,
          *m->file.version ? m->file.version : "1");
   put_ports(&t, "Input", m->n_in, m->in);
   put_ports(&t, "Output", m->n_out, m->out);
@@ -83,7 +83,7 @@ kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error 
       n += size;
       *(l->trainable && l->weight[k].trainable ? &trained : &others) += size;
     }
-    snprintf(title, sizeof title, "%s (%s)", l->name, l->kind->name);
+    snprintf(title, sizeof title, "%s (%s)", l->name, l->class_name);
     kv_put(&t, "%-40s %12lld ", title, (long long)n);
     for (size_t k = 0; k < l->n_weights; k++) {
       const kvino_tensor *w = l->weight[k].tensor;

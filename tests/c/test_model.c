@@ -231,6 +231,44 @@ static void test_many_threads(void **state) {
   kvino_model_release(m);
 }
 
+/* ---- layers of the user's ---- */
+
+/* "Nowhere" adds its context to its input, "Lambda" does nothing. */
+static kvino_status add_context(void *context, const kvino_custom_layer *layer, size_t n, kvino_tensor *const *in,
+                                kvino_tensor **out, kvino_error *err) {
+  kvino_tensor *number = NULL;
+  assert_int_equal(n, 1);
+  assert_non_null(layer->config);
+  kvino_status status = kvino_tensor_scalar_f64(KVINO_F32, *(double *)context, &number, err);
+  if (!status) status = kvino_add(in[0], number, out, err);
+  kvino_tensor_release(number);
+  return status;
+}
+
+static void test_layers_of_the_user(void **state) {
+  (void)state;
+  double ten = 10, zero = 0;
+  kvino_custom customs[] = {{"Nowhere", add_context, &ten}, {"Lambda", add_context, &zero}};
+  kvino_model_options options = {.device = "native", .n_custom = 2, .custom = customs};
+  bytes b = corpus("unknown.keras");
+  kvino_model *m = NULL, *plain = load("mlp.keras");
+  kvino_tensor *x = NULL;
+  kvino_tensors out = {0, NULL}, without = {0, NULL};
+  OK(kvino_model_parse(b.at, b.n, "unknown.keras", &options, &m, ERR));
+  OK(kvino_tensor_new(KVINO_F32, 2, (int64_t[]){1, 2}, (float[]){1, 2}, &x, ERR));
+  OK(kvino_model_run(m, 1, &x, &out, ERR));
+  OK(kvino_model_run(plain, 1, &x, &without, ERR));
+  for (int i = 0; i < 2; i++)
+    assert_true(((const float *)kvino_tensor_data(out.v[0]))[i] ==
+                ((const float *)kvino_tensor_data(without.v[0]))[i] + 10);
+  kvino_tensors_clear(&out);
+  kvino_tensors_clear(&without);
+  kvino_tensor_release(x);
+  kvino_model_release(m);
+  kvino_model_release(plain);
+  free(b.at);
+}
+
 /* ---- bad files ---- */
 
 static void test_cut_off_at_every_byte(void **state) {
@@ -449,6 +487,7 @@ int main(void) {
       cmocka_unit_test(test_wrong_inputs_are_named),
       cmocka_unit_test(test_many_shapes),
       cmocka_unit_test(test_many_threads),
+      cmocka_unit_test(test_layers_of_the_user),
       cmocka_unit_test(test_cut_off_at_every_byte),
       cmocka_unit_test(test_configurations_that_are_none),
       cmocka_unit_test(test_unknown_layers_are_named_together),
