@@ -273,7 +273,7 @@ class Port(C.Structure):
 
 class ModelOptions(C.Structure):
     _fields_ = [("device", C.c_char_p), ("n_properties", C.c_size_t), ("properties", C.POINTER(Property)),
-                ("weights", C.c_char_p)]
+                ("weights", C.c_char_p), ("n_custom", C.c_size_t), ("custom", C.c_void_p)]
 
 
 lib.kvino_model_input_count.restype = lib.kvino_model_output_count.restype = C.c_size_t
