@@ -310,6 +310,23 @@ static kvino_status put_net(kv_text *t, kv_parts *p, const char *more, kvino_err
   return t->failed ? kv_fail(err, KVINO_NO_MEMORY, "out of memory for the text of a model") : KVINO_OK;
 }
 
+static bool has_unknown(const kv_node *node) {
+  for (uint32_t k = 0; k < node->n_out; k++)
+    for (int i = 0; i < node->out[k].rank; i++)
+      if (node->out[k].shape[i] < 0) return true;
+  return false;
+}
+
+/* Whether an If gives unknown lengths (infer.c: settle). */
+static bool is_unsettled(const kv_parts *p) {
+  for (size_t k = 0; k < p->n; k++)
+    for (size_t i = 0; i < p->v[k].g->n_nodes; i++) {
+      const kv_node *node = p->v[k].g->node[i];
+      if (node->prim->id == KV_If && has_unknown(node)) return true;
+    }
+  return false;
+}
+
 kvino_status kv_emit(const kv_graph *g, kv_ov_program *out, kvino_error *err) {
   kv_ov_program program = {0};
   kv_text t = {0};
@@ -317,6 +334,7 @@ kvino_status kv_emit(const kv_graph *g, kv_ov_program *out, kvino_error *err) {
   kvino_status status = kv_parts_list(&p, g, err);
   if (!status) status = kv_parts_in_memory(&p, &program, err);
   if (!status) status = put_net(&t, &p, "", err);
+  program.unsettled = !status && is_unsettled(&p);
   kv_parts_free(&p);
   program.ir = t.at;
   program.ir_length = t.n;

@@ -23,6 +23,7 @@ typedef struct kv_ov_program {
   /* A fingerprint of all that the program computes, constants' contents included and addresses not: the same in the
    * next process. Needed where the config has a cache directory (fingerprint.h makes one of a text and a blob). */
   const kv_ov_key *key;
+  bool unsettled; /* a request's first inference may give wrong numbers (infer.c) */
 } kv_ov_program;
 
 typedef struct kv_ov_port {

@@ -435,3 +435,13 @@ def test_a_loop_that_does_not_run_gives_what_it_began_with(name, device, dynamic
     for n in (1, 0, 2, 0):
         want = np.asarray(DROPPED[name](kvino.Tensor(np.int32(n)), kvino.Tensor(x)))
         np.testing.assert_array_equal(f(np.int32(n), x), want)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
+def test_the_first_run_of_a_branch_of_unknown_length(dtype):
+    """The CPU plugin gives memory then that it has not written to."""
+    x = np.arange(1, 6).astype(dtype)
+    f = kvino.function(lambda v, q: (core.cond(K.any(v > 0), lambda: v, lambda: K.flip(v)), K.outer(q, q)), device="CPU", dynamic=True)
+    for n in (5, 5, 3):
+        y, _ = f(x[:n], x[:n].reshape(1, -1))
+        np.testing.assert_array_equal(y, x[:n])
