@@ -190,6 +190,7 @@ void kv_grad_sample(kv_grad *g) {
   if (g->wanted[1] && g->attrs->sample.order) g->d_in[1] = of_coordinates(g, x, at, fill, d);
   if (g->wanted[2]) {
     kvino_tensor *share = sample(g, kv_zeros_like(s, x), at, kv_ones_like(s, fill));
+    share = kv_select(s, kv_equal(s, share, share), share, zero(s, share)); /* none of a place that is NaN */
     g->d_in[2] = kv_sum_to(s, kv_multiply(s, d, share), fill);
   }
 }

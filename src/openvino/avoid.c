@@ -14,22 +14,7 @@ static bool has_unit(const kv_output *o) {
   return false;
 }
 
-static bool is_reduction(kv_prim_id id) {
-  switch (id) {
-  case KV_ReduceSum:
-  case KV_ReduceProd:
-  case KV_ReduceMax:
-  case KV_ReduceMin:
-  case KV_ReduceMean:
-  case KV_ReduceL1:
-  case KV_ReduceL2:
-  case KV_ReduceLogicalAnd:
-  case KV_ReduceLogicalOr:
-    return true;
-  default:
-    return false;
-  }
-}
+static bool is_reduction(const kv_prim *prim) { return prim->traits & KV_REDUCES && !(prim->traits & KV_GIVES_PLACES); }
 
 /* Which node makes the first operand; conversions, which transformations look through, are passed by. */
 static const kv_node *origin(const kv_node *node) {
@@ -39,7 +24,7 @@ static const kv_node *origin(const kv_node *node) {
 }
 
 static bool drops_axes(const kv_node *node) {
-  return is_reduction(node->prim->id) && !node->attrs.keep_dims.keep_dims && node->in[1].node->constant;
+  return is_reduction(node->prim) && !node->attrs.keep_dims.keep_dims && node->in[1].node->constant;
 }
 
 /* AbsSinking moves the Abs of a 1-D Concat to the Concat's operands, and so gives it to the Concat's other users, too.

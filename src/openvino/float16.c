@@ -4,43 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Whether the results of a primitive are elements of its operands, or whole numbers as exact as those. */
+/* Whether the results are float16 as it is. */
 static bool is_exact(const kv_node *node) {
-  const kv_output *x = node->n_in ? kv_edge_output(node->in[0]) : NULL;
-  if (node->prim->traits & (KV_STRUCTURAL | KV_MOVES | KV_VIEW | KV_TAKES)) return true;
-  switch (node->prim->id) {
-  case KV_Concat:
-  case KV_Pad:
-  case KV_Select:
-  case KV_Maximum:
-  case KV_Minimum:
-  case KV_FMax:
-  case KV_FMin:
-  case KV_ReLU:
-  case KV_Clamp:
-  case KV_Abs:
-  case KV_Negative:
-  case KV_Sign:
-  case KV_Floor:
-  case KV_Ceiling:
-  case KV_Round:
-  case KV_Trunc:
-  case KV_ReduceMax:
-  case KV_ReduceMin:
-  case KV_MaxPool:
-  case KV_OneHot:
-  case KV_Eye:
-  case KV_If:
-  case KV_Loop:
-    return true;
-  case KV_Convert:
-    return x->dtype == KVINO_BOOL || x->dtype == KVINO_U8 || x->dtype == KVINO_I8 || x->dtype == KVINO_F16;
-  case KV_ScatterElementsUpdate:
-  case KV_ScatterNDUpdate:
-    return !node->attrs.scatter.reduction || strcmp(node->attrs.scatter.reduction, "sum");
-  default:
-    return false;
-  }
+  kvino_dtype x = node->n_in ? kv_edge_output(node->in[0])->dtype : KVINO_F16;
+  unsigned traits = node->prim->traits;
+  if (traits & KV_PUTS) return !node->attrs.scatter.reduction || strcmp(node->attrs.scatter.reduction, "sum");
+  if (node->prim->id == KV_Convert) return x == KVINO_BOOL || x == KVINO_U8 || x == KVINO_I8 || x == KVINO_F16;
+  return traits & (KV_CHOOSES | KV_STRUCTURAL | KV_MOVES | KV_VIEW | KV_TAKES);
 }
 
 /* Whether operand i of the node is a product that it adds a constant to: both are rounded once, as biases are in
@@ -78,8 +48,9 @@ kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x) {
   return kv_convert(s, a, f16);
 }
 
-/* The same for bfloat16: 2^16, neighbours 2^-133 apart; what would overflow on the way is made smaller before. */
-kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x) {
+/* x of float32 rounded to what bfloat16 has, in the same way: 2^16, neighbours 2^-133 apart; what would overflow on the
+ * way is made smaller before. */
+static kvino_tensor *round_bfloat16(kv_scope *s, kvino_tensor *x) {
   if (!x) return NULL;
   kvino_tensor *a = kv_abs(s, x), *one = kv_number(s, KVINO_F32, 1), *zero = kv_number(s, KVINO_F32, 0);
   kvino_tensor *large = kv_less(s, kv_number(s, KVINO_F32, 0x1p90), a);
@@ -91,4 +62,11 @@ kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x) {
   a = kv_select(s, kv_less(s, x, zero), kv_negative(s, a), a);
   a = kv_select(s, kv_equal(s, x, zero), x, a);
   return kv_select(s, kv_equal(s, x, x), a, kv_number(s, KVINO_F32, NAN)); /* others become 0 when they are cut */
+}
+
+/* The plugin cuts the bits of integers off, and where dimensions are unknown those of floats. */
+kvino_tensor *kv_to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
+  if (!x || (kvino_dtype)x->dtype == dtype) return x;
+  if (dtype == KVINO_BF16 && (x->dtype != KVINO_F32 || x->size < 0)) x = round_bfloat16(s, kv_to(s, x, KVINO_F32));
+  return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
 }

@@ -11,7 +11,8 @@
 void kv_float16_results(size_t n_nodes, kv_node *const *node, bool outer, bool *rounded);
 /* x of float16 rounded to float16, overflow to infinity with it. */
 kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x);
-/* x of float32 rounded to what bfloat16 has; stays float32. */
-kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x);
+
+/* x in this dtype, rounded once wherever OpenVINO would not. */
+kvino_tensor *kv_to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype);
 
 #endif

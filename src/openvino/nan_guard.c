@@ -14,82 +14,21 @@ static bool is_float_output(const kv_output *o) {
 
 bool kv_drops_nan(const kv_node *node) {
   if (!node->n_in || !is_float_output(kv_edge_output(node->in[0]))) return false;
-  switch (node->prim->id) {
-  case KV_TopK:
-  case KV_DFT:
-  case KV_IDFT:
-    return true;
-  case KV_ScatterElementsUpdate:
-  case KV_ScatterNDUpdate: {
-    const char *how = node->attrs.scatter.reduction;
-    return how && (!strcmp(how, "max") || !strcmp(how, "min"));
-  }
-  default:
-    return false;
-  }
+  if (!(node->prim->traits & KV_PUTS)) return node->prim->traits & KV_LOSES_NAN;
+  const char *how = node->attrs.scatter.reduction;
+  return how && (!strcmp(how, "max") || !strcmp(how, "min"));
 }
 
 /* Whether the result may be wrong where there is a NaN in it. */
 static bool shows_nan(const kv_node *node) {
-  switch (node->prim->id) {
-  case KV_SoftMax:
-  case KV_LogSoftmax:
-  case KV_Gelu:
-    return true;
-  default:
-    return node->prim->traits & KV_PRODUCT && node->out[0].dtype == KVINO_BF16;
-  }
+  return node->prim->traits & KV_BLURS_NAN || (node->prim->traits & KV_PRODUCT && node->out[0].dtype == KVINO_BF16);
 }
 
 /* Whether the result holds a NaN wherever operand i does, unless there are no elements. */
 static bool passes_nan(const kv_node *node, uint32_t i) {
+  unsigned traits = node->prim->traits;
   if (!is_float_output(&node->out[0])) return false;
-  switch (node->prim->id) {
-  case KV_Add:
-  case KV_Subtract:
-  case KV_Multiply:
-  case KV_Divide:
-  case KV_SquaredDifference:
-  case KV_Maximum:
-  case KV_Minimum:
-  case KV_Concat:
-  case KV_MatMul:
-    return true;
-  case KV_Abs:
-  case KV_Negative:
-  case KV_Sqrt:
-  case KV_Rsqrt:
-  case KV_Reciprocal:
-  case KV_Exp:
-  case KV_Log:
-  case KV_Tanh:
-  case KV_Sigmoid:
-  case KV_Swish:
-  case KV_Gelu:
-  case KV_ReLU:
-  case KV_Clamp:
-  case KV_SoftPlus:
-  case KV_Convert:
-  case KV_Identity:
-  case KV_Reshape:
-  case KV_Squeeze:
-  case KV_Unsqueeze:
-  case KV_Transpose:
-  case KV_Broadcast:
-  case KV_Tile:
-  case KV_ReduceSum:
-  case KV_ReduceMean:
-  case KV_ReduceMax:
-  case KV_ReduceMin:
-  case KV_SoftMax:
-  case KV_LogSoftmax:
-  case KV_MVN:
-  case KV_BatchNormInference:
-  case KV_GroupNormalization:
-    return i == 0;
-  default:
-    return false;
-  }
+  return traits & KV_SPREADS_NAN || (i == 0 && traits & (KV_PASSES_NAN | KV_MOVES));
 }
 
 /* Marks (by position) the nodes whose output 0 has a NaN wherever that of node `from` has one. */

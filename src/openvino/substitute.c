@@ -11,11 +11,6 @@
 #define SUBSTITUTE(name) kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in)
 static kvino_dtype dtype_of(const kvino_tensor *x) { return (kvino_dtype)x->dtype; }
 
-static kvino_tensor *to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
-  if (!x || dtype_of(x) == dtype) return x;
-  return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
-}
-
 static kvino_tensor *int_like(kv_scope *s, const kvino_tensor *x, int64_t value) {
   return x ? kv_int(s, dtype_of(x), value) : NULL;
 }
@@ -27,10 +22,10 @@ static kvino_tensor *number_like(kv_scope *s, const kvino_tensor *x, double valu
 /* i32 into a narrow type, wrapped. Trap: the plugin keeps 16-bit integers in 32 bits and a conversion to them does
  * nothing; only the conversion to 8 bits wraps. */
 static kvino_tensor *narrow(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
-  if (!x || (dtype != KVINO_U16 && dtype != KVINO_I16)) return to(s, x, dtype);
+  if (!x || (dtype != KVINO_U16 && dtype != KVINO_I16)) return kv_to(s, x, dtype);
   x = kv_bitwise_and(s, x, int_like(s, x, 0xffff));
   if (dtype == KVINO_I16) x = kv_subtract(s, kv_bitwise_xor(s, x, int_like(s, x, 0x8000)), int_like(s, x, 0x8000));
-  return to(s, x, dtype);
+  return kv_to(s, x, dtype);
 }
 
 static bool is_constant(const kvino_tensor *x) { return !kv_is_symbolic(x); }
@@ -67,7 +62,7 @@ SUBSTITUTE(select) {
   bool carried = kv_interval_within(c->in[1], -KV_F32_EXACT, KV_F32_EXACT) &&
                  kv_interval_within(c->in[2], -KV_F32_EXACT, KV_F32_EXACT);
   if (!wide || carried) return KV_KEEP;
-  kvino_tensor *mask = kv_subtract(s, kv_int(s, dtype, 0), to(s, in[0], dtype));
+  kvino_tensor *mask = kv_subtract(s, kv_int(s, dtype, 0), kv_to(s, in[0], dtype));
   return kv_one(s, kv_bitwise_xor(s, in[2], kv_bitwise_and(s, kv_bitwise_xor(s, in[1], in[2]), mask)));
 }
 
@@ -98,11 +93,11 @@ SUBSTITUTE(arithmetic) {
   kv_prim_id id = c->node->prim->id, logic = logic_of(id);
   if (c->kind == KV_KIND_BOOL && logic != id) return kv_one(s, kv_apply(s, logic, NULL, c->node->n_in, in));
   if (id == KV_CumSum && dtype == KVINO_BF16) /* it would be rounded at each step */
-    return kv_one(s, to(s, again(s, c, (kvino_tensor *[]){to(s, in[0], KVINO_F32), in[1]}), dtype));
+    return kv_one(s, kv_to(s, again(s, c, (kvino_tensor *[]){kv_to(s, in[0], KVINO_F32), in[1]}), dtype));
   if (c->kind == KV_KIND_FLOAT && c->node->n_in == 2 && id != KV_CumSum) return kv_sub_chain(s, c, in);
   if (c->kind != KV_KIND_NARROW) return KV_KEEP;
-  kvino_tensor *wide[2] = {to(s, in[0], KVINO_I32), c->node->n_in > 1 ? in[1] : NULL};
-  if (wide[1] && dtype_of(wide[1]) == dtype) wide[1] = to(s, wide[1], KVINO_I32); /* CumSum's axis stays */
+  kvino_tensor *wide[2] = {kv_to(s, in[0], KVINO_I32), c->node->n_in > 1 ? in[1] : NULL};
+  if (wide[1] && dtype_of(wide[1]) == dtype) wide[1] = kv_to(s, wide[1], KVINO_I32); /* CumSum's axis stays */
   return kv_one(s, narrow(s, again(s, c, wide), dtype));
 }
 
@@ -110,7 +105,7 @@ SUBSTITUTE(shift) {
   kvino_dtype dtype = dtype_of(in[0]);
   bool within = kv_interval_within(c->in[1], 0, 8 * (int64_t)kvino_dtype_size(dtype) - 1);
   if (within || c->kind == KV_KIND_WIDE || c->kind == KV_KIND_BOOL) return kv_sub_arithmetic(s, c, in);
-  kvino_tensor *a = to(s, in[0], KVINO_I32), *b = to(s, in[1], KVINO_I32);
+  kvino_tensor *a = kv_to(s, in[0], KVINO_I32), *b = kv_to(s, in[1], KVINO_I32);
   kvino_tensor *y = kv_shift_any(s, c->node->prim->id == KV_BitwiseLeftShift, a, b);
   return kv_one(s, c->kind == KV_KIND_NARROW ? narrow(s, y, dtype) : y);
 }
@@ -221,7 +216,7 @@ static bool has_reciprocal(const kvino_tensor *b) {
  * none. */
 static kvino_tensor *divide_floats(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
   if (a && b && a->dtype == KVINO_BF16) /* of which the plugin loses subnormal reciprocals */
-    return to(s, divide_floats(s, to(s, a, KVINO_F32), to(s, b, KVINO_F32)), KVINO_BF16);
+    return kv_to(s, divide_floats(s, kv_to(s, a, KVINO_F32), kv_to(s, b, KVINO_F32)), KVINO_BF16);
   if (!has_reciprocal(b)) {
     kvino_tensor *tiny = kv_less(s, kv_abs(s, b), number_like(s, b, 0x1p-100));
     kvino_tensor *scale = kv_select(s, tiny, number_like(s, b, 0x1p64), number_like(s, b, 1));
@@ -261,9 +256,9 @@ static division divide_integers(kv_scope *s, kvino_tensor *a, kvino_tensor *b, b
 /* The same in a signed type of 32 or 64 bits, and back. */
 static kvino_tensor *divide_in(kv_scope *s, const kv_case *c, kvino_tensor *const *in, bool floor, bool remainder) {
   kvino_dtype dtype = dtype_of(in[0]), wide = c->kind == KV_KIND_WIDE ? KVINO_I64 : KVINO_I32;
-  division d = divide_integers(s, to(s, in[0], wide), to(s, in[1], wide), floor);
+  division d = divide_integers(s, kv_to(s, in[0], wide), kv_to(s, in[1], wide), floor);
   kvino_tensor *y = remainder ? d.r : d.q;
-  return c->kind == KV_KIND_NARROW ? narrow(s, y, dtype) : to(s, y, dtype);
+  return c->kind == KV_KIND_NARROW ? narrow(s, y, dtype) : kv_to(s, y, dtype);
 }
 
 SUBSTITUTE(divide) {
@@ -432,33 +427,27 @@ SUBSTITUTE(trunc) {
 
 /* ---- conversion ---- */
 
-/* The plugin cuts the bits of integers off, and where dimensions are unknown those of floats. */
-static kvino_tensor *to_bfloat16(kv_scope *s, kvino_tensor *x) {
-  kvino_tensor *y = to(s, x, KVINO_F32);
-  return to(s, y && (y != x || y->size < 0) ? kv_round_bfloat16(s, y) : y, KVINO_BF16);
-}
-
 SUBSTITUTE(convert) {
   kvino_dtype wanted = c->node->out[0].dtype;
   kv_kind kind = kv_kind_of(wanted);
   if (wanted == dtype_of(in[0])) return kv_one(s, in[0]);
   if (kind == KV_KIND_BOOL && c->kind != KV_KIND_NARROW) /* the plugin takes NaN and the least i32 for false */
     return kv_one(s, kv_not_equal(s, in[0], number_like(s, in[0], 0)));
-  if (wanted == KVINO_BF16) return kv_one(s, to_bfloat16(s, in[0]));
+  if (wanted == KVINO_BF16) return kv_one(s, kv_to(s, in[0], wanted));
   if (kind != KV_KIND_NARROW || c->kind == KV_KIND_BOOL) return KV_KEEP;
-  return kv_one(s, narrow(s, to(s, in[0], KVINO_I32), wanted));
+  return kv_one(s, narrow(s, kv_to(s, in[0], KVINO_I32), wanted));
 }
 
 /* OneHot of small integers fails to compile. */
 SUBSTITUTE(one_hot) {
   if (c->kind == KV_KIND_I32 || c->kind == KV_KIND_WIDE) return KV_KEEP;
-  return kv_one(s, again(s, c, (kvino_tensor *[]){to(s, in[0], KVINO_I32), in[1], in[2], in[3]}));
+  return kv_one(s, again(s, c, (kvino_tensor *[]){kv_to(s, in[0], KVINO_I32), in[1], in[2], in[3]}));
 }
 
 /* How many of a vector are not NaN, in the dtype. */
 static kvino_tensor *count_numbers(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
-  kvino_tensor *one = to(s, kv_equal(s, x, x), KVINO_F32);
-  return to(s, kv_reduce_sum(s, one, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false}), dtype);
+  kvino_tensor *one = kv_to(s, kv_equal(s, x, x), KVINO_F32);
+  return kv_to(s, kv_reduce_sum(s, one, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false}), dtype);
 }
 
 /* SearchSorted and Bucketize put NaN first; it is larger than all. Bucketize does the same in a thousandth of the time.
@@ -520,13 +509,13 @@ static kvino_tensor *running_sum(kv_scope *s, bool keep, kvino_tensor *x, kvino_
  * arithmetic that follows. */
 static kvino_tensor *small_sum(kv_scope *s, bool keep, kvino_tensor *x, kvino_tensor *axes, kvino_dtype dtype) {
   const kv_attrs attrs = {.keep_dims.keep_dims = keep};
-  return to(s, kv_apply(s, KV_ReduceSum, &attrs, 2, (kvino_tensor *[]){to(s, x, KVINO_F32), axes}), dtype);
+  return kv_to(s, kv_apply(s, KV_ReduceSum, &attrs, 2, (kvino_tensor *[]){kv_to(s, x, KVINO_F32), axes}), dtype);
 }
 
 SUBSTITUTE(reduce_sum) {
   kvino_dtype dtype = dtype_of(in[0]);
   if (c->kind == KV_KIND_FLOAT) return KV_KEEP;
-  kvino_tensor *x = c->kind == KV_KIND_NARROW ? to(s, in[0], KVINO_I32) : in[0], *y;
+  kvino_tensor *x = c->kind == KV_KIND_NARROW ? kv_to(s, in[0], KVINO_I32) : in[0], *y;
   if (kv_interval_within(c->out, -KV_F32_EXACT, KV_F32_EXACT) && c->kind != KV_KIND_NARROW)
     return kv_one(s, small_sum(s, c->node->attrs.keep_dims.keep_dims, x, in[1], dtype));
   if (is_short(x, in[1]))
@@ -539,7 +528,7 @@ SUBSTITUTE(reduce_sum) {
 SUBSTITUTE(reduce_prod) {
   kvino_dtype dtype = dtype_of(in[0]);
   if (c->kind == KV_KIND_FLOAT) return KV_KEEP;
-  kvino_tensor *x = c->kind == KV_KIND_NARROW ? to(s, in[0], KVINO_I32) : in[0];
+  kvino_tensor *x = c->kind == KV_KIND_NARROW ? kv_to(s, in[0], KVINO_I32) : in[0];
   if (!is_short(x, in[1])) return kv_one(s, in[0]); /* no axis */
   kvino_tensor *y = unrolled(s, c, x, KV_Multiply, 1);
   return kv_one(s, c->kind == KV_KIND_NARROW ? narrow(s, y, dtype) : y);
@@ -551,7 +540,7 @@ static kvino_tensor *extreme_of(kv_scope *s, const kv_case *c, kvino_tensor *con
   kvino_dtype dtype = dtype_of(in[0]);
   kvino_tensor *x = in[0], *least = number_like(s, x, max ? -INFINITY : INFINITY),
                *of[2] = {NULL, in[c->node->n_in - 1]};
-  of[0] = kv_add(s, to(s, kv_not_equal(s, x, least), dtype), to(s, kv_not_equal(s, x, x), dtype));
+  of[0] = kv_add(s, kv_to(s, kv_not_equal(s, x, least), dtype), kv_to(s, kv_not_equal(s, x, x), dtype));
   kvino_tensor *rank = kv_apply(s, ranking, &c->node->attrs, c->node->n_in, of);
   kvino_tensor *y = kv_select(s, kv_equal(s, rank, number_like(s, x, 0)), least, again(s, c, in));
   return kv_select(s, kv_equal(s, rank, number_like(s, x, 2)), number_like(s, x, NAN), y);
@@ -593,7 +582,7 @@ static kvino_tensor *arg_extreme(kv_scope *s, kvino_tensor *x, int64_t axis, con
   kvino_tensor *one = kv_int(s, KVINO_I64, 1);
   kvino_tensors best = kv_topk(s, x, one, top);
   if (best.n != 2 || !kvino_dtype_is_float(dtype_of(x))) return best.n == 2 ? best.v[1] : NULL;
-  kvino_tensor *nan = kv_not_equal(s, x, x), *number = to(s, nan, dtype_of(x));
+  kvino_tensor *nan = kv_not_equal(s, x, x), *number = kv_to(s, nan, dtype_of(x));
   kvino_tensors marked = kv_topk(s, number, one, first);
   kvino_tensor *any = kv_apply(s, KV_ReduceLogicalOr, &keep, 2, (kvino_tensor *[]){nan, kv_vector(s, 1, &axis)});
   return marked.n == 2 ? kv_select(s, any, marked.v[1], best.v[1]) : NULL;
@@ -603,7 +592,7 @@ static kvino_tensor *arg_extreme(kv_scope *s, kvino_tensor *x, int64_t axis, con
 SUBSTITUTE(reduce_arg) {
   const kv_reduce_index_attrs *a = &c->node->attrs.reduce_index;
   const char *mode = c->node->prim->id == KV_ReduceArgMax ? "max" : "min";
-  kvino_tensor *x = c->kind == KV_KIND_NARROW ? to(s, in[0], KVINO_I32) : in[0], *axes = in[1];
+  kvino_tensor *x = c->kind == KV_KIND_NARROW ? kv_to(s, in[0], KVINO_I32) : in[0], *axes = in[1];
   int64_t ones[KVINO_MAX_RANK], rank = in[0]->rank;
   bool all = axes->size == rank;
   int64_t axis = all ? 0 : kv_tensor_get_int(axes, 0);
@@ -621,7 +610,7 @@ SUBSTITUTE(count_non_zero) {
   kvino_tensor *x = c->kind == KV_KIND_BOOL ? in[0] : kv_not_equal(s, in[0], int_like(s, in[0], 0));
   bool keep = c->node->attrs.reduce_index.keep_dims;
   if (x && x->size >= 0 && x->size < KV_F32_EXACT) return kv_one(s, small_sum(s, keep, x, in[1], dtype));
-  return kv_one(s, running_sum(s, keep, to(s, x, dtype), in[1]));
+  return kv_one(s, running_sum(s, keep, kv_to(s, x, dtype), in[1]));
 }
 
 /* ---- functions that OpenVINO lacks ---- */
@@ -629,7 +618,7 @@ SUBSTITUTE(count_non_zero) {
 /* The next two formulas need to know how u was rounded. In f16 and bf16 that is not so: OpenVINO computes a part of
  * such a formula in f32, and rounds where it likes. */
 static kvino_tensor *known_rounding(kv_scope *s, kvino_tensor *x) {
-  return to(s, x, x && x->dtype == KVINO_F64 ? KVINO_F64 : KVINO_F32);
+  return kv_to(s, x, x && x->dtype == KVINO_F64 ? KVINO_F64 : KVINO_F32);
 }
 
 /* log(u) x / (u - 1), u = 1 + x rounded: the error of u cancels (Kahan). Large x are their own 1 + x. */
@@ -640,7 +629,7 @@ SUBSTITUTE(log1p) {
   kvino_tensor *y = kv_divide(s, kv_multiply(s, log, x), kv_subtract(s, u, one));
   y = kv_select(s, kv_equal(s, u, one), x, y);
   y = kv_select(s, kv_less(s, x, number_like(s, x, 1e4)), y, log);
-  return kv_one(s, to(s, y, (kvino_dtype)in[0]->dtype));
+  return kv_one(s, kv_to(s, y, (kvino_dtype)in[0]->dtype));
 }
 
 /* (u - 1) x / log(u), u = e^x rounded, likewise; beyond 40 it is u - 1. */
@@ -651,5 +640,5 @@ SUBSTITUTE(expm1) {
   kvino_tensor *y = kv_divide(s, kv_multiply(s, less, x), kv_log(s, u));
   y = kv_select(s, kv_equal(s, u, one), x, y);
   y = kv_select(s, kv_less(s, kv_abs(s, x), number_like(s, x, 40)), y, less);
-  return kv_one(s, to(s, unless_nan(s, x, y), (kvino_dtype)in[0]->dtype));
+  return kv_one(s, kv_to(s, unless_nan(s, x, y), (kvino_dtype)in[0]->dtype));
 }

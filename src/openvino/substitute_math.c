@@ -4,13 +4,9 @@
 #include <math.h>
 
 #include "openvino/exactness.h"
+#include "openvino/float16.h"
 
 #define SUBSTITUTE(name) kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in)
-
-static kvino_tensor *to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
-  if (!x || (kvino_dtype)x->dtype == dtype) return x;
-  return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
-}
 
 static kvino_tensor *number(kv_scope *s, const kvino_tensor *x, double value) {
   return x ? kv_number(s, (kvino_dtype)x->dtype, value) : NULL;
@@ -18,7 +14,7 @@ static kvino_tensor *number(kv_scope *s, const kvino_tensor *x, double value) {
 
 /* The result in the dtype of the node. */
 static kvino_tensors rounded(kv_scope *s, const kv_case *c, kvino_tensor *y) {
-  return kv_one(s, to(s, y, c->node->out[0].dtype));
+  return kv_one(s, kv_to(s, y, c->node->out[0].dtype));
 }
 
 static kvino_tensor *is_nan(kv_scope *s, kvino_tensor *x) { return kv_not_equal(s, x, x); }
@@ -72,7 +68,7 @@ kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor
   kvino_tensor *within = within_width(s, b);
   if (!left) return kv_bitwise_right_shift(s, a, kv_select(s, within, b, kv_int(s, KVINO_I32, 31)));
   kvino_tensor *by = kv_bitwise_and(s, b, kv_int(s, KVINO_I32, 31));
-  kvino_tensor *mask = kv_subtract(s, kv_int(s, KVINO_I32, 0), to(s, within, KVINO_I32));
+  kvino_tensor *mask = kv_subtract(s, kv_int(s, KVINO_I32, 0), kv_to(s, within, KVINO_I32));
   return kv_bitwise_and(s, kv_bitwise_left_shift(s, a, by), mask);
 }
 
@@ -84,7 +80,7 @@ kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor
 /* The larger one times sqrt(1 + ratio^2). The plugin divides by a reciprocal, which is infinite of the smallest
  * numbers: these are enlarged before. */
 SUBSTITUTE(hypot) {
-  kvino_tensor *a = kv_abs(s, to(s, in[0], KVINO_F32)), *b = kv_abs(s, to(s, in[1], KVINO_F32));
+  kvino_tensor *a = kv_abs(s, kv_to(s, in[0], KVINO_F32)), *b = kv_abs(s, kv_to(s, in[1], KVINO_F32));
   kvino_tensor *swapped = kv_less(s, a, b), *inf = number(s, a, INFINITY);
   kvino_tensor *large = kv_select(s, swapped, b, a), *small = kv_select(s, swapped, a, b);
   kvino_tensor *tiny = kv_less(s, large, number(s, a, 0x1p-100)), *one = number(s, a, 1);
@@ -119,7 +115,7 @@ SUBSTITUTE(erf_inv) {
                                   -0.00125372503, -0.00417768164, 0.246640727,    1.50140941},
                       tails[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
                                  -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
-  kvino_tensor *x = to(s, in[0], KVINO_F32), *one = kv_number(s, KVINO_F32, 1);
+  kvino_tensor *x = kv_to(s, in[0], KVINO_F32), *one = kv_number(s, KVINO_F32, 1);
   kvino_tensor *w = kv_negative(s, kv_log(s, kv_multiply(s, kv_subtract(s, one, x), kv_add(s, one, x))));
   kvino_tensor *near = polynomial(s, kv_subtract(s, w, kv_number(s, KVINO_F32, 2.5)), 9, middle);
   kvino_tensor *far = polynomial(s, kv_subtract(s, kv_sqrt(s, w), kv_number(s, KVINO_F32, 3)), 9, tails);

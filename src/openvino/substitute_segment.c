@@ -3,15 +3,11 @@
 #include <math.h>
 
 #include "openvino/exactness.h"
+#include "openvino/float16.h"
 
 static kvino_tensor *largest(kv_scope *s, kvino_tensor *x, kvino_tensor *const *in, kvino_tensor *ids,
                              const char *fill) {
   return kv_segment_max(s, x, ids, in[2], (kv_segment_attrs){.fill_mode = fill});
-}
-
-static kvino_tensor *to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
-  if (!x || (kvino_dtype)x->dtype == dtype) return x;
-  return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
 }
 
 /* The largest code that a segment has decides: 3 NaN, 2 another number, 1 minus infinity, 0 nothing. */
@@ -36,14 +32,14 @@ kvino_tensors kv_sub_segment_max(kv_scope *s, const kv_case *c, kvino_tensor *co
   bool zero = !fill || fill[0] == 'z' || is_unsigned;
   if (!in[1] || !in[2]) return KV_KEEP;
   kvino_dtype index = in[1]->dtype == KVINO_I64 ? KVINO_I64 : KVINO_I32;
-  kvino_tensor *ids = to(s, in[1], index), *n = to(s, in[2], index), *with[3] = {in[0], ids, n};
+  kvino_tensor *ids = kv_to(s, in[1], index), *n = kv_to(s, in[2], index), *with[3] = {in[0], ids, n};
   if (c->in[1].low < 0) ids = kv_select(s, kv_less(s, ids, kv_int(s, index, 0)), n, ids);
   if (c->kind == KV_KIND_FLOAT) return kv_one(s, of_floats(s, with, ids, zero));
   kvino_tensor *y =
-      largest(s, c->kind == KV_KIND_NARROW ? to(s, in[0], KVINO_I32) : in[0], with, ids, zero ? "zero" : "lowest");
+      largest(s, c->kind == KV_KIND_NARROW ? kv_to(s, in[0], KVINO_I32) : in[0], with, ids, zero ? "zero" : "lowest");
   if (c->kind == KV_KIND_NARROW && !zero) {
     kv_interval all = kv_interval_of_dtype(dtype);
     y = kv_maximum(s, y, kv_int(s, KVINO_I32, all.low));
   }
-  return kv_one(s, to(s, y, dtype));
+  return kv_one(s, kv_to(s, y, dtype));
 }

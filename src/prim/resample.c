@@ -26,7 +26,8 @@ static double cubic(double x) {
 
 static double lanczos(double x, double radius) {
   if (x > radius) return 0;
-  if (x <= 1e-3) return 1; /* where the quotient loses its digits */
+  if (x <= 1e-3) return 1;     /* where the quotient loses its digits */
+  if (x == floor(x)) return 0; /* which sin(M_PI * x) is not */
   return radius * sin(M_PI * x) * sin(M_PI * x / radius) / (M_PI * M_PI * x * x);
 }
 static double lanczos3(double x) { return lanczos(x, 3); }

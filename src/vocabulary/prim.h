@@ -34,7 +34,14 @@ enum {
   KV_TAKES = 1 << 12,        /* from operand 0 at the indices in operand 1 */
   KV_PUTS = 1 << 13,         /* into operand 0 at the indices in operand 1 */
   KV_GIVES_PLACES = 1 << 14, /* indices, counts or dimensions: small whatever the operands' values are */
-  KV_BY_CHANNEL = 1 << 15    /* an operand 1 of rank 1 goes along axis 1, not along the last */
+  KV_BY_CHANNEL = 1 << 15,   /* an operand 1 of rank 1 goes along axis 1, not along the last */
+  KV_CHOOSES = 1 << 16,      /* the results are elements of its operands, or whole numbers as exact as those */
+  /* Of floats, the result holds a NaN wherever ... holds one (what KV_MOVES does that besides) */
+  KV_SPREADS_NAN = 1 << 17, /* any operand */
+  KV_PASSES_NAN = 1 << 18,  /* operand 0 */
+  /* OpenVINO's operation ... */
+  KV_LOSES_NAN = 1 << 19, /* gives numbers where an operand holds a NaN */
+  KV_BLURS_NAN = 1 << 20  /* gives wrong numbers beside the NaN of its result */
 };
 /* Operand i only says where: beyond the end it means the end. */
 #define KV_CLIPS(i) (1 << (24 + (i)))

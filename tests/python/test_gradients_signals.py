@@ -6,6 +6,7 @@ import pytest
 
 import capi
 import kvino
+from derivatives import gradients as gradients_of
 from kvino import _core
 from test_gradients_linalg import check, gradient, refused
 
@@ -237,6 +238,16 @@ def test_samples_themselves_do_not_hinder():
     y = x * kvino.ops.gamma(SEED, (3,), 2.0)
     graph.result(_core.gradients((y,), (kvino.Tensor(np.ones(3, "f4")),), (x,))[0])
     np.testing.assert_array_equal(np.asarray(graph.compile("native")(np.ones(3, "f4"))[0]), kvino.ops.gamma(SEED, (3,), 2.0))
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_fill_value_has_no_part_in_a_place_that_is_nan(order):
+    g = capi.Graph()
+    fill = g.parameter("float32", ())
+    at = np.float32([[[np.nan, -3, 1, 9]]])
+    y = g.call("Sample", np.ones((1, 4, 1), "float32"), at, fill, order=order, fill_mode="constant")
+    g.result(*gradients_of(g, y, None, [fill]))
+    np.testing.assert_array_equal(g.compile("native")(np.float32(2)), 2)
 
 
 # ---- by OpenVINO: what it has is computed there, the rest natively ----

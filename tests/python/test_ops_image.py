@@ -505,3 +505,12 @@ def test_homography_sends_points_to_points():
         k = t[6] * ex + t[7] * ey + 1
         assert math.isclose((t[0] * ex + t[1] * ey + t[2]) / k, sx, abs_tol=1e-4)
         assert math.isclose((t[3] * ex + t[4] * ey + t[5]) / k, sy, abs_tol=1e-4)
+
+
+@pytest.mark.parametrize("filter", ["bilinear", "bicubic", "lanczos3", "lanczos5"])
+def test_a_length_that_stays_leaves_every_bit(filter):
+    """Also where that is known only when the graph runs: the weights of other places are 0."""
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 1))
+    f = kvino.function(lambda v: kvino.ops.resize(v, (5, 4), interpolation=filter), device="native", dynamic=True)
+    np.testing.assert_array_equal(f(x[:, :3, :2]), kvino.ops.resize(kvino.Tensor(x[:, :3, :2]), (5, 4), interpolation=filter))
+    np.testing.assert_array_equal(f(x), x)

@@ -231,10 +231,18 @@ def test_integers_to_bfloat16_are_rounded_to_even(dtype, dynamic):
     np.testing.assert_array_equal(got[0], want[0])
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_running_sums_of_small_floats_are_rounded_once(dtype):
-    got, want = both(lambda v: K.cast(K.cumsum(K.cast(v, dtype)), "float32"), np.ones(600, "float32"))
+def test_running_sums_of_small_floats_are_rounded_once(dtype, dynamic):
+    got, want = both(lambda v: K.cast(K.cumsum(K.cast(v, dtype)), "float32"), np.ones(600, "float32"), dynamic=dynamic)
     np.testing.assert_array_equal(got[0], want[0])
+
+
+def test_quotients_of_bfloat16_are_rounded_to_even():
+    x = np.arange(1, 601).astype("float32")
+    for dynamic in (False, True):
+        got, want = both(lambda v: K.cast(K.cast(v, "bfloat16") / K.cast(v * 3 + 1, "bfloat16"), "float32"), x, dynamic=dynamic)
+        np.testing.assert_array_equal(got[0], want[0])
 
 
 def test_searchsorted_of_unknown_length_gives_int32():
