@@ -172,40 +172,63 @@ static bool says_bfloat16(hid_t set) {
   return is;
 }
 
+/* Formats of floating numbers: bits of sign, exponent and fraction, as H5Tget_fields gives them. */
 static const struct {
-  H5T_class_t class;
-  size_t size;
-  bool is_signed;
+  size_t size, sign, exponent, exponent_bits, fraction_bits, bias;
   kvino_dtype dtype;
-} TYPES[] = {
-    {H5T_FLOAT, 2, false, KVINO_F16},   {H5T_FLOAT, 4, false, KVINO_F32},   {H5T_FLOAT, 8, false, KVINO_F64},
-    {H5T_INTEGER, 1, true, KVINO_I8},   {H5T_INTEGER, 2, true, KVINO_I16},  {H5T_INTEGER, 4, true, KVINO_I32},
-    {H5T_INTEGER, 8, true, KVINO_I64},  {H5T_INTEGER, 1, false, KVINO_U8},  {H5T_INTEGER, 2, false, KVINO_U16},
-    {H5T_INTEGER, 4, false, KVINO_U32}, {H5T_INTEGER, 8, false, KVINO_U64}, {H5T_ENUM, 1, true, KVINO_BOOL},
-    {H5T_OPAQUE, 2, false, KVINO_BF16},
+} FLOATS[] = {
+    {2, 15, 10, 5, 10, 15, KVINO_F16},
+    {2, 15, 7, 8, 7, 127, KVINO_BF16},
+    {4, 31, 23, 8, 23, 127, KVINO_F32},
+    {8, 63, 52, 11, 52, 1023, KVINO_F64},
 };
 
-/* What the elements are; *memory is the type they are read as: the machine's byte order, to be closed. */
+static kvino_dtype float_dtype(hid_t type, size_t size) {
+  size_t sign, exponent, exponent_bits, fraction, fraction_bits;
+  if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &fraction, &fraction_bits) < 0) return KVINO_DTYPE_COUNT;
+  for (size_t i = 0; i < sizeof FLOATS / sizeof *FLOATS; i++)
+    if (FLOATS[i].size == size && FLOATS[i].sign == sign && FLOATS[i].exponent == exponent &&
+        FLOATS[i].exponent_bits == exponent_bits && !fraction && FLOATS[i].fraction_bits == fraction_bits &&
+        FLOATS[i].bias == H5Tget_ebias(type))
+      return FLOATS[i].dtype;
+  return KVINO_DTYPE_COUNT;
+}
+
+static kvino_dtype integer_dtype(hid_t type, size_t size) {
+  static const kvino_dtype SIGNED[] = {KVINO_I8, KVINO_I16, KVINO_I32, KVINO_I64};
+  static const kvino_dtype UNSIGNED[] = {KVINO_U8, KVINO_U16, KVINO_U32, KVINO_U64};
+  bool is_signed = H5Tget_sign(type) == H5T_SGN_2;
+  if (H5Tget_precision(type) != 8 * size || H5Tget_offset(type)) return KVINO_DTYPE_COUNT;
+  for (int i = 0; i < 4; i++)
+    if (size == (size_t)1 << i) return is_signed ? SIGNED[i] : UNSIGNED[i];
+  return KVINO_DTYPE_COUNT;
+}
+
+/* What the elements are; *memory is the type they are read as: the machine's byte order, to be closed. *plain: they lie
+ * in the file as in memory. */
 static kvino_status element(const kv_hdf5 *h, const char *path, hid_t set, kvino_dtype *dtype, hid_t *memory,
                             bool *plain, kvino_error *err) {
-  hid_t type = H5Dget_type(set);
+  hid_t stored = H5Dget_type(set),
+        type = stored < 0 ? -1 : H5Tcopy(stored); /* the dataset's own is not to be changed */
+  if (stored >= 0) H5Tclose(stored);
   if (type < 0) return refuse(h, path, err);
+  *memory = type;
   H5T_class_t class = H5Tget_class(type);
   size_t size = H5Tget_size(type);
-  bool is_signed = (class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2) || class == H5T_ENUM;
   *dtype = KVINO_DTYPE_COUNT;
-  for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
-    if (TYPES[i].class == class && TYPES[i].size == size && TYPES[i].is_signed == is_signed) *dtype = TYPES[i].dtype;
-  bool half = size == 2 && says_bfloat16(set);
-  if (half) *dtype = KVINO_BF16;
-  if (*dtype == KVINO_BF16 && !half) *dtype = KVINO_DTYPE_COUNT;
-  if (*dtype == KVINO_DTYPE_COUNT) {
-    H5Tclose(type);
-    return kv_fail(err, KVINO_IO, "%s: %s: elements of a type that no weight has", h->name, path);
+  *plain = true;
+  if (class == H5T_FLOAT || class == H5T_INTEGER) {
+    H5T_order_t order = H5Tget_order(type);
+    *plain = order == H5T_ORDER_LE || size == 1;
+    if (order != H5T_ORDER_LE && order != H5T_ORDER_BE && size > 1)
+      return kv_fail(err, KVINO_IO, "%s: %s: elements of a byte order that no weight has", h->name, path);
+    if (!*plain && H5Tset_order(type, H5T_ORDER_LE) < 0) return refuse(h, path, err);
+    *dtype = class == H5T_FLOAT ? float_dtype(type, size) : integer_dtype(type, size);
   }
-  *plain = H5Tget_order(type) == H5T_ORDER_LE || size == 1 || class == H5T_OPAQUE;
-  if (class == H5T_FLOAT || class == H5T_INTEGER) H5Tset_order(type, H5T_ORDER_LE);
-  *memory = type;
+  if (class == H5T_ENUM && size == 1) *dtype = KVINO_BOOL; /* as h5py writes bool */
+  if (size == 2 && says_bfloat16(set)) *dtype = KVINO_BF16;
+  if (*dtype == KVINO_DTYPE_COUNT)
+    return kv_fail(err, KVINO_IO, "%s: %s: elements of a type that no weight has", h->name, path);
   return KVINO_OK;
 }
 

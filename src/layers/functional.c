@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "archive/limits.h"
+#include "layers/config.h"
 #include "layers/graph.h"
 
 enum { DEEPEST = 1000 }; /* of calls that stand before what they need */
@@ -138,6 +139,14 @@ static kv_value old_call(walk *w, const node *at) {
   }
   if (!inputs.n) return broken(w, "a call without inputs, of layer", at->layer->name), KV_NOTHING;
   kv_value args = inputs.n == 1 ? inputs.item[0] : inputs;
+  /* Recurrent layers were given their first states in the list of inputs. */
+  if (inputs.n > 1 && !named.n && kv_listed(at->layer->kind->arguments, "initial_state", NULL, NULL)) {
+    args = inputs.item[0];
+    named = kv_value_dict(s, 1);
+    if (!named.n) return KV_NOTHING;
+    named.key[0] = "initial_state";
+    named.item[0] = (kv_value){.kind = KV_VALUE_LIST, .n = inputs.n - 1, .item = inputs.item + 1};
+  }
   return call(w, at, (kv_value){.kind = KV_VALUE_LIST, .n = 1, .item = &args}, named);
 }
 

@@ -77,23 +77,29 @@ static int attribute(const char *name) {
   return slash ? (int)(slash - name) : 0;
 }
 
-static kvino_status check_count(const kv_layer *layer, const kv_model_file *file, const char *group, size_t expected,
-                                kvino_error *err) {
-  size_t n = 0;
-  KV_TRY(kv_weights_count(&file->weights, group, &n, err));
-  if (n == expected) return KVINO_OK;
-  return kv_fail(err, KVINO_IO,
-                 "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
-                 file->name, layer->name, layer->class_name, expected, n, group);
+enum { GROUP_TEXT = 1024 };
+
+/* The group of a layer's weights, or of those in its attribute (n letters; 0: its own), and how many it has. Before
+ * Keras 3, private attributes were written where there is no public name. */
+static kvino_status find_group(const kv_layer *layer, const kv_model_file *file, const char *name, int n, char *group,
+                               size_t *count, kvino_error *err) {
+  static const char *const marks[] = {"", "_"};
+  for (int i = 0; i < (n ? 2 : 1); i++) {
+    int length = snprintf(group, GROUP_TEXT, "%s%s%s%.*s%svars", layer->path, n && *layer->path ? "/" : "",
+                          n ? marks[i] : "", n, name, n || *layer->path ? "/" : "");
+    if (length >= GROUP_TEXT) return kv_fail(err, KVINO_IO, "%s: a path that is too long", file->name);
+    KV_TRY(kv_weights_count(&file->weights, group, count, err));
+    if (*count) break;
+  }
+  return KVINO_OK;
 }
 
 static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvino_error *err) {
-  char group[1024], path[1088];
+  char group[GROUP_TEXT], path[GROUP_TEXT + 32];
+  size_t found = 0;
   if (layer->kind == &kv_custom_kind) {
-    size_t n = 0;
-    snprintf(group, sizeof group, "%s/vars", layer->path);
-    KV_TRY(kv_weights_count(&file->weights, group, &n, err));
-    KV_TRY(declare_custom(layer, n, err));
+    KV_TRY(find_group(layer, file, "", 0, group, &found, err));
+    KV_TRY(declare_custom(layer, found, err));
   }
   for (size_t i = 0; i < layer->n_weights && !layer->weight[i].tensor; i++) {
     const char *name = layer->weight[i].name;
@@ -105,10 +111,11 @@ static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvi
       number += same && k < i;
       all += same;
     }
-    int length = snprintf(group, sizeof group, "%s%s%.*s%svars", layer->path, n ? "/" : "", n, name,
-                          n || *layer->path ? "/" : "");
-    if (length >= (int)sizeof group) return kv_fail(err, KVINO_IO, "%s: a path that is too long", file->name);
-    if (!number) KV_TRY(check_count(layer, file, group, all, err));
+    KV_TRY(find_group(layer, file, name, n, group, &found, err));
+    if (found != all)
+      return kv_fail(err, KVINO_IO,
+                     "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
+                     file->name, layer->name, layer->class_name, all, found, group);
     snprintf(path, sizeof path, "%s/%zu", group, number);
     KV_TRY(kv_weights_read(&file->weights, path, &layer->weight[i].tensor, err));
   }
