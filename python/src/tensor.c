@@ -11,7 +11,7 @@ PyTypeObject *tensor_type;
 /* ---- life ---- */
 
 PyObject *tensor_object_new(kvino_tensor *t) {
-  tensor_object *self = PyObject_New(tensor_object, tensor_type);
+  tensor_object *self = PyObject_GC_New(tensor_object, tensor_type);
   if (!self) {
     tensor_release_here(t);
     return NULL;
@@ -19,16 +19,30 @@ PyObject *tensor_object_new(kvino_tensor *t) {
   self->t = t;
   self->dict = NULL;
   self->weakrefs = NULL;
+  PyObject_GC_Track((PyObject *)self);
   return (PyObject *)self;
+}
+
+/* What users set on a tensor may hold the tensor. */
+static int traverse(PyObject *o, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(((tensor_object *)o)->dict);
+  return 0;
+}
+
+static int clear(PyObject *o) {
+  Py_CLEAR(((tensor_object *)o)->dict);
+  return 0;
 }
 
 static void dealloc(PyObject *o) {
   tensor_object *self = (tensor_object *)o;
   PyTypeObject *type = Py_TYPE(o);
+  PyObject_GC_UnTrack(o);
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
   Py_XDECREF(self->dict);
   tensor_release_here(self->t);
-  PyObject_Free(o);
+  PyObject_GC_Del(o);
   Py_DECREF(type);
 }
 
@@ -678,6 +692,8 @@ static PyType_Slot slots[] = {
                  "An array of one dtype, or the promise of one in a function that is being traced. Immutable."),
     SLOT(tp_new, new),
     SLOT(tp_dealloc, dealloc),
+    SLOT(tp_traverse, traverse),
+    SLOT(tp_clear, clear),
     SLOT(tp_getset, getset),
     SLOT(tp_methods, methods),
     SLOT(tp_members, members),
@@ -697,8 +713,8 @@ static PyType_Slot slots[] = {
 #undef OPERATOR_SLOT
         {0, NULL},
 };
-static PyType_Spec spec = {"kvino.Tensor", sizeof(tensor_object), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
-                           slots};
+static PyType_Spec spec = {"kvino.Tensor", sizeof(tensor_object), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, slots};
 
 int tensor_type_init(PyObject *module) {
   PyObject *type = PyType_FromSpec(&spec);

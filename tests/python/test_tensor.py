@@ -670,3 +670,15 @@ def test_jax_takes_a_tensor():
     jnp = pytest.importorskip("jax.numpy", reason="JAX is another package")
     x = kvino.convert_to_tensor(VALUES.astype("float32"))
     assert (np.asarray(jnp.asarray(x)) == VALUES.astype("float32")).all()
+
+
+def test_a_tensor_that_holds_itself_is_collected():
+    import gc
+    import weakref
+
+    x, y = kvino.Tensor([1.0]), kvino.Tensor([2.0])
+    x.own, x.other, y.other = x, y, [x]
+    seen = [weakref.ref(x), weakref.ref(y)]
+    del x, y
+    gc.collect()
+    assert [r() for r in seen] == [None, None]
