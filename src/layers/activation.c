@@ -77,3 +77,45 @@ kv_value kv_layer_relu(kv_invocation *c) {
   }
   return kv_of(y);
 }
+
+kv_value kv_layer_leaky_relu(kv_invocation *c) { /* alpha: of Keras 2 */
+  const char *field = json_is_null(kv_field(c, "alpha")) ? "negative_slope" : "alpha";
+  return kv_of(op_leaky_relu(c->s, kv_arg(c, "inputs"), kv_field_number(c, field)));
+}
+
+kv_value kv_layer_prelu(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs"), *alpha = kv_weight(c, "alpha");
+  kvino_tensor *below = x ? op_minimum(c->s, x, kv_like(c->s, x, 0)) : NULL;
+  return kv_of(op_add(c->s, op_relu(c->s, x), op_multiply(c->s, below, alpha)));
+}
+
+kv_value kv_layer_elu(kv_invocation *c) {
+  return kv_of(op_elu(c->s, kv_arg(c, "inputs"), kv_field_number(c, "alpha")));
+}
+
+kv_value kv_layer_thresholded_relu(kv_invocation *c) { /* until Keras 2 */
+  return kv_of(op_threshold(c->s, kv_arg(c, "inputs"), kv_field_number(c, "theta"), 0));
+}
+
+/* What the mask leaves out gets no probability; a row of which nothing is left is 0 since Keras 3. */
+kv_value kv_layer_softmax(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs"), *mask = kv_mask(c, "inputs");
+  kvino_ints axis = kv_field_ints(c, "axis", 0);
+  if (!mask || !x) return kv_of(op_softmax(s, x, axis));
+  bool fits = mask->rank <= x->rank;
+  for (int i = 1; fits && i <= mask->rank; i++) {
+    int64_t m = mask->shape[mask->rank - i], n = x->shape[x->rank - i];
+    fits = m < 0 || n < 0 || m == 1 || m == n;
+  }
+  if (!fits)
+    return kv_scope_fail(s, KVINO_INVALID,
+                         "The `mask` must be broadcastable to `inputs`. Each mask dimension must be 1 or match the "
+                         "corresponding input dimension."),
+           KV_NOTHING;
+  if (mask->dtype != KVINO_BOOL) mask = kv_greater(s, mask, kv_like(s, mask, 0.5));
+  x = kv_select(s, mask, x, kv_like(s, x, x->dtype == KVINO_F16 ? -3e4 : -1e9));
+  kvino_tensor *y = op_softmax(s, x, axis);
+  if (y && c->layer->major >= 3) y = kv_select(s, mask, y, kv_like(s, y, 0));
+  return kv_of(y);
+}

@@ -6,6 +6,7 @@
 #include "archive/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "kvino/op.h"
 #include "layers/config.h"
 
 /* A layer that Keras shares between several places of a model bears a number in each. */
@@ -37,14 +38,21 @@ static const char *class_of(const json_t *object) {
   return last ? last + 1 : name;
 }
 
+static bool is_operator(const char *class) {
+  char name[KV_SNAKE_TEXT];
+  kv_snake_case(class, name);
+  return kvino_op_find(NULL, name);
+}
+
 /* Operators of keras.ops have their module; in HDF5 files of Keras 3, which have no modules, what tells them from
- * layers is that they cannot be trained ("Add" is the name of both). */
+ * layers of the same name ("Add") is that they cannot be trained. */
 static bool is_operation(const kv_model_file *file, const json_t *object) {
   const json_t *module = json_object_get(object, "module"), *config = json_object_get(object, "config");
   const char *class = class_of(object);
   if (json_is_string(module)) return strstr(json_string_value(module), ".ops") != NULL;
   return file->legacy && file->major >= 3 && class && strcmp(class, "InputLayer") && json_is_object(config) &&
-         !json_object_get(config, "layers") && !json_object_get(config, "trainable");
+         !json_object_get(config, "layers") && !json_object_get(config, "trainable") &&
+         (!kv_layer_kind_find(class) || is_operator(class));
 }
 
 /* Names of classes of users' own come with a package: a "Dense" among them is not Keras's. */

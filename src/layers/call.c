@@ -119,10 +119,12 @@ const char *kv_field_text(kv_invocation *c, const char *name) {
   return json_string_value(value);
 }
 
-/* The items of a serialized tuple are those of a list. */
+/* The items of a serialized tuple are those of a list, as are the values of an array. */
 static const json_t *list_of(const json_t *value) {
   const char *class = json_string_value(json_object_get(value, "class_name"));
-  return class && !strcmp(class, "__tuple__") ? json_object_get(value, "items") : value;
+  if (class && !strcmp(class, "__tuple__")) return json_object_get(value, "items");
+  bool array = class && (!strcmp(class, "__numpy__") || !strcmp(class, "__tensor__"));
+  return array ? json_object_get(json_object_get(value, "config"), "value") : value;
 }
 
 kvino_ints kv_field_ints(kv_invocation *c, const char *name, int rank) {

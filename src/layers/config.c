@@ -79,9 +79,14 @@ void kv_snake_case(const char *name, char snake[KV_SNAKE_TEXT]) {
 /* ---- policies ---- */
 
 kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, kvino_error *err) {
-  if (json_is_object(policy)) policy = json_object_get(json_object_get(policy, "config"), "name");
+  const json_t *object = json_is_object(policy) ? policy : NULL;
+  const char *class = json_string_value(json_object_get(object, "class_name"));
+  if (object) policy = json_object_get(json_object_get(object, "config"), "name");
   const char *name = json_string_value(policy);
   *compute = *variable = KVINO_F32;
+  if (object && !name)
+    return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file",
+                   class ? class : "?");
   if (!name) return KVINO_OK;
   if (!strncmp(name, "mixed_", 6))
     name += 6;

@@ -4,31 +4,61 @@
 #include "layers/layer.h"
 #include "ops/common.h"
 
+/* What each of them begins and ends with. */
+typedef struct window {
+  int rank; /* of the space */
+  const char *format, *padding;
+  kvino_ints strides, dilation;
+} window;
+
+/* Reads the fields; causal padding is written as zeros in front of x. `kernel` begins with the window's lengths. */
+static kvino_tensor *begin(kv_invocation *c, const kvino_tensor *kernel, window *w) {
+  kvino_tensor *x = kv_arg(c, "inputs");
+  w->format = kv_data_format(c);
+  w->padding = kv_field_text(c, "padding");
+  if (!x || !kernel || !w->padding || kernel->rank < 3) return NULL;
+  w->rank = kernel->rank - 2;
+  w->dilation = kv_field_ints(c, "dilation_rate", w->rank);
+  w->strides = kv_field_ints(c, "strides", w->rank);
+  if (strcmp(w->padding, "causal") != 0) return x;
+  if (w->rank != 1 || x->rank != 3 || w->dilation.n != 1)
+    return kv_layer_refuse(c, "causal padding is one of convolutions over time");
+  int64_t pads[6] = {0};
+  pads[strcmp(w->format, "channels_first") ? 2 : 4] = w->dilation.v[0] * (kernel->shape[0] - 1);
+  w->padding = "valid";
+  return op_pad(c->s, x, (kvino_ints){6, pads, NULL, true}, "constant", NULL);
+}
+
+static kv_value end(kv_invocation *c, kvino_tensor *y, const window *w) {
+  return kv_of(kv_activate(c, "activation", kv_add_bias(c, y, kv_weight(c, "bias"), w->format)));
+}
+
 kv_value kv_layer_conv(kv_invocation *c) {
-  kvino_tensor *x = kv_arg(c, "inputs"), *kernel = kv_weight(c, "kernel");
-  const char *format = kv_data_format(c), *padding = kv_field_text(c, "padding");
-  if (!x || !kernel || !padding) return KV_NOTHING;
-  int rank = kernel->rank - 2;
-  kvino_ints dilation = kv_field_ints(c, "dilation_rate", rank), strides = kv_field_ints(c, "strides", rank);
-  if (!strcmp(padding, "causal")) {
-    int axis = strcmp(format, "channels_first") ? 1 : 2;
-    int64_t pads[6] = {0};
-    if (rank != 1 || x->rank != 3 || dilation.n != 1)
-      return kv_layer_refuse(c, "causal padding is one of Conv1D"), KV_NOTHING;
-    pads[2 * axis] = dilation.v[0] * (kernel->shape[0] - 1);
-    x = op_pad(c->s, x, (kvino_ints){6, pads, NULL, true}, "constant", NULL);
-    padding = "valid";
-  }
-  kvino_tensor *y = op_conv(c->s, x, kernel, strides, padding, format, dilation);
-  return kv_of(kv_activate(c, "activation", kv_add_bias(c, y, kv_weight(c, "bias"), format)));
+  window w;
+  kvino_tensor *kernel = kv_weight(c, "kernel"), *x = begin(c, kernel, &w);
+  return x ? end(c, op_conv(c->s, x, kernel, w.strides, w.padding, w.format, w.dilation), &w) : KV_NOTHING;
 }
 
 kv_value kv_layer_depthwise_conv(kv_invocation *c) {
-  kvino_tensor *x = kv_arg(c, "inputs"), *kernel = kv_weight(c, "kernel");
-  const char *format = kv_data_format(c);
-  if (!x || !kernel) return KV_NOTHING;
-  int rank = kernel->rank - 2;
-  kvino_tensor *y = op_depthwise_conv(c->s, x, kernel, kv_field_ints(c, "strides", rank), kv_field_text(c, "padding"),
-                                      format, kv_field_ints(c, "dilation_rate", rank));
-  return kv_of(kv_activate(c, "activation", kv_add_bias(c, y, kv_weight(c, "bias"), format)));
+  window w;
+  kvino_tensor *kernel = kv_weight(c, "kernel"), *x = begin(c, kernel, &w);
+  return x ? end(c, op_depthwise_conv(c->s, x, kernel, w.strides, w.padding, w.format, w.dilation), &w) : KV_NOTHING;
+}
+
+kv_value kv_layer_separable_conv(kv_invocation *c) {
+  window w;
+  kvino_tensor *kernel = kv_weight(c, "depthwise_kernel"), *x = begin(c, kernel, &w);
+  if (!x) return KV_NOTHING;
+  kvino_tensor *y =
+      op_separable_conv(c->s, x, kernel, kv_weight(c, "pointwise_kernel"), w.strides, w.padding, w.format, w.dilation);
+  return end(c, y, &w);
+}
+
+kv_value kv_layer_conv_transpose(kv_invocation *c) {
+  window w;
+  kvino_tensor *kernel = kv_weight(c, "kernel"), *x = begin(c, kernel, &w);
+  if (!x) return KV_NOTHING;
+  kvino_tensor *y = op_conv_transpose(c->s, x, kernel, w.strides, w.padding, kv_field_ints(c, "output_padding", w.rank),
+                                      w.format, w.dilation);
+  return end(c, y, &w);
 }

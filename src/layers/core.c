@@ -6,11 +6,30 @@
 
 kv_value kv_layer_input(kv_invocation *c) { return c->n_args ? c->args[0] : KV_NOTHING; }
 
+/* What was learned by LoRA is part of the kernels in a file: Keras adds it when it saves. */
 kv_value kv_layer_dense(kv_invocation *c) {
-  kv_only_default(c, "lora_rank");
   kvino_tensor *y = op_matmul(c->s, kv_arg(c, "inputs"), kv_weight(c, "kernel"));
   y = kv_add_bias(c, y, kv_weight(c, "bias"), "channels_last");
   return kv_of(kv_activate(c, "activation", y));
+}
+
+kv_value kv_layer_einsum_dense(kv_invocation *c) {
+  kvino_tensor *operands[] = {kv_arg(c, "inputs"), kv_weight(c, "kernel")}, *bias = kv_weight(c, "bias");
+  const char *equation = kv_field_text(c, "equation");
+  if (!operands[0] || !operands[1] || !equation) return KV_NOTHING;
+  kvino_tensor *y = op_einsum(c->s, equation, (kvino_tensors){2, operands});
+  if (bias) y = op_add(c->s, y, bias);
+  return kv_of(kv_activate(c, "activation", y));
+}
+
+/* Steps of which every feature is the value are masked, and 0. */
+kv_value kv_layer_masking(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs");
+  kvino_tensor *value = x ? kv_field_tensor(c, "mask_value", kv_dtype_of(x)) : NULL;
+  kvino_tensor *mask = op_any(s, op_not_equal(s, x, value), KVINO_INTS(-1), false);
+  if (!mask) return KV_NOTHING;
+  return kv_of_masked(kv_select(s, kv_unsqueeze(s, mask, KV_VECTOR(s, -1)), x, kv_like(s, x, 0)), mask);
 }
 
 kv_value kv_layer_activation(kv_invocation *c) { return kv_of(kv_activate(c, "activation", kv_arg(c, "inputs"))); }
@@ -34,9 +53,30 @@ kv_value kv_layer_flatten(kv_invocation *c) {
 
 kv_value kv_layer_embedding(kv_invocation *c) {
   kvino_tensor *x = kv_arg(c, "inputs"), *mask = NULL;
-  kv_only_default(c, "lora_rank");
   if (!x) return KV_NOTHING;
   if (kv_field_flag(c, "mask_zero")) mask = op_not_equal(c->s, x, kv_like(c->s, x, 0));
   if (x->dtype != KVINO_I32 && x->dtype != KVINO_I64) x = kv_cast(c->s, x, KVINO_I32);
   return kv_of_masked(op_take(c->s, kv_weight(c, "embeddings"), x, 0), mask);
+}
+
+/* Features back to logits of the words, by the same table transposed or one of its own. */
+static kvino_tensor *logits(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs"), *kernel = kv_weight_raw(c, "reverse_embeddings");
+  const char *dtype_name = kv_field_text(c, "reverse_dtype");
+  kvino_dtype dtype;
+  if (!kernel) kernel = op_transpose(s, kv_weight_raw(c, "embeddings"), KVINO_NO_INTS);
+  if (dtype_name && x && kernel) {
+    if (!kv_scope_ok(s, kvino_dtype_from_name(dtype_name, &dtype, s->err))) return NULL;
+    x = kv_cast(s, x, dtype);
+    kernel = kv_cast(s, kernel, dtype);
+  }
+  kvino_tensor *y = op_matmul(s, x, kernel);
+  if (!y || json_is_null(kv_field(c, "logit_soft_cap"))) return y;
+  kvino_tensor *cap = kv_like(s, y, kv_field_number(c, "logit_soft_cap"));
+  return kv_multiply(s, kv_tanh(s, kv_divide(s, y, cap)), cap);
+}
+
+kv_value kv_layer_reversible_embedding(kv_invocation *c) {
+  return kv_arg_flag(c, "reverse", false) ? kv_of(logits(c)) : kv_layer_embedding(c);
 }

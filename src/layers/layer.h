@@ -113,6 +113,9 @@ const char *kv_data_format(kv_invocation *c);
 void kv_only_default(kv_invocation *c, const char *name);
 void *kv_layer_refuse(kv_invocation *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* x divided by its length along the axes, or by epsilon where that is more. */
+kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon);
+
 /* ---- weights, activations, layers inside ---- */
 
 /* In the compute dtype where floating; NULL where the layer has none of this name (use_bias=False). */

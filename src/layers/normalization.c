@@ -1,17 +1,116 @@
-/* Layers: normalization. */
+/* Layers: normalization. Those with moments are computed in 32 bits at least, and their weights are not rounded before.
+ */
 #include "layers/layer.h"
 #include "ops/common.h"
 
+/* The input in the dtype that it is normalized in. */
+static kvino_tensor *precise(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs");
+  return x ? kv_cast(c->s, x, kv_work_dtype_of(x)) : NULL;
+}
+
+static kvino_tensor *precise_weight(kv_invocation *c, const char *name, const kvino_tensor *x) {
+  kvino_tensor *w = kv_weight_raw(c, name);
+  return w && x ? kv_cast(c->s, w, kv_dtype_of(x)) : NULL;
+}
+
+static kv_value rounded(kv_invocation *c, kvino_tensor *y) {
+  return kv_of(y ? kv_cast(c->s, y, c->layer->compute) : NULL);
+}
+
 kv_value kv_layer_batch_normalization(kv_invocation *c) {
+  kvino_tensor *x = precise(c);
   kv_only_default(c, "mode"); /* of Keras 1: another one uses the batch's own moments */
-  kv_only_default(c, "renorm");
-  return kv_of(op_batch_normalization(c->s, kv_arg(c, "inputs"), kv_weight(c, "moving_mean"),
-                                      kv_weight(c, "moving_variance"), kv_field_integer(c, "axis"),
-                                      kv_weight(c, "beta"), kv_weight(c, "gamma"), kv_field_number(c, "epsilon")));
+  return rounded(c, op_batch_normalization(c->s, x, precise_weight(c, "moving_mean", x),
+                                           precise_weight(c, "moving_variance", x), kv_field_integer(c, "axis"),
+                                           precise_weight(c, "beta", x), precise_weight(c, "gamma", x),
+                                           kv_field_number(c, "epsilon")));
+}
+
+/* A weight that has the lengths of some axes of x, so that it goes with x. */
+static kvino_tensor *along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes) {
+  int64_t shape[KVINO_MAX_RANK];
+  bool chosen[KVINO_MAX_RANK] = {false};
+  if (!weight || !x) return NULL;
+  for (int64_t i = 0; i < axes.n; i++) {
+    int64_t axis = axes.v[i];
+    if (!kv_axis_ok(c->s, &axis, x->rank)) return NULL;
+    chosen[axis] = true;
+  }
+  for (int i = 0, k = 0; i < x->rank; i++) shape[i] = chosen[i] && k < weight->rank ? weight->shape[k++] : 1;
+  return kv_reshape_to(c->s, weight, x->rank, shape);
+}
+
+static kv_value scaled_and_moved(kv_invocation *c, kvino_tensor *y, const char *scale, const char *offset,
+                                 kvino_ints axes) {
+  kvino_tensor *gamma = along(c, precise_weight(c, scale, y), y, axes);
+  kvino_tensor *beta = along(c, precise_weight(c, offset, y), y, axes);
+  if (gamma) y = kv_multiply(c->s, y, gamma);
+  if (beta) y = kv_add(c->s, y, beta);
+  return rounded(c, y);
 }
 
 kv_value kv_layer_layer_normalization(kv_invocation *c) {
-  kv_only_default(c, "rms_scaling");
-  return kv_of(op_layer_normalization(c->s, kv_arg(c, "inputs"), kv_weight(c, "gamma"), kv_weight(c, "beta"),
-                                      kv_field_ints(c, "axis", 0), kv_field_number(c, "epsilon")));
+  kv_scope *s = c->s;
+  kvino_tensor *x = precise(c);
+  kvino_ints axes = kv_field_ints(c, "axis", 0);
+  double epsilon = kv_field_number(c, "epsilon");
+  if (!kv_field_flag(c, "rms_scaling"))
+    return rounded(
+        c, op_layer_normalization(s, x, precise_weight(c, "gamma", x), precise_weight(c, "beta", x), axes, epsilon));
+  /* Divided by the standard deviation, but the mean stays. */
+  kvino_tensor *variance = op_var(s, x, axes, true);
+  if (!variance) return KV_NOTHING;
+  x = kv_multiply(s, x, kv_rsqrt(s, kv_add(s, variance, kv_like(s, variance, epsilon))));
+  return scaled_and_moved(c, x, "gamma", "beta", axes);
+}
+
+kv_value kv_layer_group_normalization(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = precise(c);
+  int64_t axis = kv_field_integer(c, "axis"), groups = kv_field_integer(c, "groups"), axes[KVINO_MAX_RANK + 1];
+  if (!x || !kv_axis_ok(s, &axis, x->rank)) return KV_NOTHING;
+  int64_t channels = x->shape[axis];
+  if (groups == -1) groups = channels;
+  if (groups < 1 || channels < groups || channels % groups || axis < 1 || x->rank == KVINO_MAX_RANK)
+    return kv_scope_fail(s, KVINO_INVALID, "Number of groups (%lld) must divide the number of channels (%lld).",
+                         (long long)groups, (long long)channels),
+           KV_NOTHING;
+  /* (batch, ..., channels, ...) is seen as (batch, ..., groups, channels of a group, ...). */
+  kvino_tensor *dims = kv_dims(s, x);
+  kvino_tensor *parts[] = {kv_cut(s, dims, 0, 0, axis), KV_VECTOR(s, groups, channels / groups),
+                           kv_cut(s, dims, 0, axis + 1, INT64_MAX)};
+  kvino_tensor *shape = kv_concat(s, 3, parts, (kv_axis_attrs){.axis = 0});
+  int64_t n = 0;
+  for (int64_t i = 1; i <= x->rank; i++)
+    if (i != axis) axes[n++] = i;
+  kvino_tensor *y = op_layer_normalization(s, kv_reshape(s, x, shape, (kv_reshape_attrs){0}), NULL, NULL,
+                                           (kvino_ints){n, axes, NULL, true}, kv_field_number(c, "epsilon"));
+  y = kv_reshape(s, y, dims, (kv_reshape_attrs){0});
+  return scaled_and_moved(c, y, "gamma", "beta", KVINO_INTS(axis));
+}
+
+kv_value kv_layer_rms_normalization(kv_invocation *c) {
+  return kv_of(op_rms_normalization(c->s, kv_arg(c, "x"), kv_weight(c, "scale"), kv_field_ints(c, "axis", 0),
+                                    kv_field_number(c, "epsilon")));
+}
+
+kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon) {
+  kvino_dtype dtype = x ? kv_dtype_of(x) : KVINO_F32;
+  x = x ? kv_cast(c->s, x, kv_work_dtype_of(x)) : NULL;
+  if (!x) return NULL;
+  x = kv_normalize_l2(c->s, x, kv_axes(c->s, axes, x->rank),
+                      (kv_normalize_l2_attrs){.eps = epsilon * epsilon, .eps_mode = "max"});
+  return x ? kv_cast(c->s, x, dtype) : NULL;
+}
+
+kv_value kv_layer_unit_normalization(kv_invocation *c) {
+  return kv_of(kv_unit_length(c, kv_arg(c, "inputs"), kv_field_ints(c, "axis", 0), 1e-12));
+}
+
+/* Its kernel is normalized in training alone; the file has it so. */
+kv_value kv_layer_spectral_normalization(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs"), *y = kv_call_child(c, 0, kv_arg_value(c, "inputs")).tensor;
+  if (!x || !y) return KV_NOTHING;
+  return kv_of(kv_cast(c->s, y, kv_dtype_of(x)));
 }

@@ -12,7 +12,7 @@
 
 /* ---- which weights a layer has ---- */
 
-static bool holds(const kv_layer *layer, const char *field) {
+static bool holds_one(const kv_layer *layer, const char *field) {
   bool negated = *field == '!';
   field += negated;
   const json_t *value = json_object_get(layer->config, field);
@@ -20,6 +20,16 @@ static bool holds(const kv_layer *layer, const char *field) {
   bool is =
       value && !json_is_null(value) && !json_is_false(value) && !(json_is_integer(value) && !json_integer_value(value));
   return is != negated;
+}
+
+/* "a", "!a", "a&b", "a+b" (or). */
+static bool holds(const kv_layer *layer, char *condition) {
+  char *sign = strpbrk(condition, "&+");
+  if (!sign) return holds_one(layer, condition);
+  bool both = *sign == '&';
+  *sign = 0;
+  bool first = holds_one(layer, condition), second = holds(layer, sign + 1);
+  return both ? first && second : first || second;
 }
 
 static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool trainable, kvino_error *err) {
@@ -67,6 +77,23 @@ static kvino_status declare_custom(kv_layer *layer, size_t n, kvino_error *err) 
     KV_TRY(add_weight(layer, name, strlen(name), true, err));
   }
   return KVINO_OK;
+}
+
+/* A weight of a layer inside that the attribute of the layer around it holds, too: written twice by path. */
+static bool is_another(const kv_layer_weight *weight) { return *weight->name == '='; }
+
+static void forget_others(kv_layer *layer, void *context) {
+  size_t n = 0;
+  (void)context;
+  for (size_t i = 0; i < layer->n_weights; i++) {
+    if (!is_another(&layer->weight[i])) {
+      layer->weight[n++] = layer->weight[i];
+      continue;
+    }
+    kvino_tensor_release(layer->weight[i].tensor);
+    kv_free(layer->weight[i].name);
+  }
+  layer->n_weights = n;
 }
 
 /* ---- by path ---- */
@@ -135,6 +162,7 @@ static kvino_status gather(kv_layer *layer, bool trainable, bool frozen, places 
   frozen |= !layer->trainable;
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < layer->n_weights; i++) {
+      if (is_another(&layer->weight[i])) continue;
       bool counts =
           frozen ? !trainable && layer->weight[i].trainable == !pass : !pass && layer->weight[i].trainable == trainable;
       if (!counts) continue;
@@ -214,5 +242,7 @@ static kvino_status bind_by_name(kv_layer *model, const kv_model_file *file, kvi
 
 kvino_status kv_layer_bind(kv_layer *model, const kv_model_file *file, kvino_error *err) {
   KV_TRY(declare(model, err));
-  return file->weights.by_name ? bind_by_name(model, file, err) : bind_by_path(model, file, err);
+  KV_TRY(file->weights.by_name ? bind_by_name(model, file, err) : bind_by_path(model, file, err));
+  kv_layer_visit(model, forget_others, NULL);
+  return KVINO_OK;
 }

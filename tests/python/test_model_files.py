@@ -13,6 +13,7 @@ import models
 
 HERE = pathlib.Path(__file__).parent
 ALL = [(family, name) for family in models.FAMILIES for name in models.cases(family)]
+OLD = [(family, name) for family in models.FAMILIES for name in models.old(family)]
 TOLERANCE = 1e-4  # relative to the largest value
 
 
@@ -64,9 +65,15 @@ def test_a_saved_model_gives_the_same_in_c(saved, family, name):
         compare(folder / f"{name}.h5", "CPU", data)
 
 
+@pytest.mark.parametrize("family, name", OLD, ids=[f"{family}-{name}" for family, name in OLD])
+def test_what_an_older_keras_wrote(saved, family, name):
+    folder = saved(family)
+    compare(folder / f"{name}.h5", "CPU", np.load(folder / f"{name}.npz"))
+
+
 def test_every_layer_has_a_case(saved):
     used = set()
-    for family, name in ALL:
+    for family, name in ALL + OLD:
         used |= set(np.load(saved(family) / f"{name}.npz")["classes"])
     known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
     assert known - used - {"Operation"} == set()

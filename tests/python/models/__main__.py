@@ -1,10 +1,13 @@
 """See __init__.py."""
 
+import json
 import pathlib
+import shutil
 import sys
 import traceback
 import zlib
 
+import h5py
 import keras
 import numpy as np
 
@@ -55,7 +58,8 @@ def write(folder, name, case):
     outputs = keras.tree.flatten(model(given, training=False))
     model.save(folder / f"{name}.keras")
     try:
-        model.save(folder / f"{name}.h5")
+        if getattr(case, "hdf5", True):
+            model.save(folder / f"{name}.h5")
     except NotImplementedError:
         pass
     if getattr(case, "weights_apart", False):
@@ -67,12 +71,24 @@ def write(folder, name, case):
              **{f"y{i}": np.asarray(y) for i, y in enumerate(outputs)})
 
 
+def write_old(folder, name, case, change):
+    shutil.copy(folder / f"{case}.h5", folder / f"{name}.h5")
+    with h5py.File(folder / f"{name}.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        change(config["config"]["layers"][-1])
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.11.0"
+    np.savez(folder / f"{name}.npz", **{**np.load(folder / f"{case}.npz"), "classes": sorted(classes(config))})
+
+
 if __name__ == "__main__":
     for line in sys.stdin:
         family, folder = line.split()
         try:
             for name, case in models.cases(family).items():
                 write(pathlib.Path(folder), name, case)
+            for name, (case, change) in models.old(family).items():
+                write_old(pathlib.Path(folder), name, case, change)
             print("DONE", flush=True)
         except Exception as failure:
             traceback.print_exc()

@@ -42,17 +42,79 @@ def operators_of_all_kinds(keras):
     ops = keras.ops
     x, i = keras.Input((4, 6)), keras.Input((4,), dtype="int32")
     parts = [
-        x[:, 1:3, ::2], x[..., 0], x[:, -1], ops.mean(x, axis=(1, 2)), ops.max(x, axis=1), ops.reshape(x, (-1, 24)), ops.transpose(x, (0, 2, 1)),
-        ops.softmax(x, axis=1), ops.where(x > 0, x, -1.0), ops.clip(x, -0.5, 0.5), ops.expand_dims(x, 1), ops.squeeze(ops.expand_dims(x, 1), 1),
-        ops.stack([x, x * 2], axis=1), ops.cast(i, "float32") / 3, ops.one_hot(i, 5), ops.einsum("bij,bkj->bik", x, x), ops.matmul(x, ops.transpose(x, (0, 2, 1))),
-        ops.take(x, [2, 0], axis=2), ops.pad(x, ((0, 0), (1, 2), (0, 0))), ops.tile(x, (1, 2, 1)), ops.repeat(x, 2, axis=1), ops.relu(x), -x, abs(x), x**2, 2**x,
-        ops.logical_and(x > 0, x < 0.5), ops.argmax(x, axis=-1), ops.cumsum(x, axis=1), ops.sqrt(abs(x)),
+        x[:, 1:3, ::2],
+        x[..., 0],
+        x[:, -1],
+        ops.mean(x, axis=(1, 2)),
+        ops.max(x, axis=1),
+        ops.reshape(x, (-1, 24)),
+        ops.transpose(x, (0, 2, 1)),
+        ops.softmax(x, axis=1),
+        ops.where(x > 0, x, -1.0),
+        ops.clip(x, -0.5, 0.5),
+        ops.expand_dims(x, 1),
+        ops.squeeze(ops.expand_dims(x, 1), 1),
+        ops.stack([x, x * 2], axis=1),
+        ops.cast(i, "float32") / 3,
+        ops.one_hot(i, 5),
+        ops.einsum("bij,bkj->bik", x, x),
+        ops.matmul(x, ops.transpose(x, (0, 2, 1))),
+        ops.take(x, [2, 0], axis=2),
+        ops.pad(x, ((0, 0), (1, 2), (0, 0))),
+        ops.tile(x, (1, 2, 1)),
+        ops.repeat(x, 2, axis=1),
+        ops.relu(x),
+        -x,
+        abs(x),
+        x**2,
+        2**x,
+        ops.logical_and(x > 0, x < 0.5),
+        ops.argmax(x, axis=-1),
+        ops.cumsum(x, axis=1),
+        ops.sqrt(abs(x)),
     ]
     return keras.Model([x, i], [*parts, *ops.split(x, 2, axis=1)])
 
 
+def reversible_embedding(tie_weights, soft_cap=None):
+    def case(keras):
+        x = keras.Input((4,), dtype="int32")
+        layer = keras.layers.ReversibleEmbedding(5, 3, tie_weights=tie_weights, logit_soft_cap=soft_cap, mask_zero=True)
+        return keras.Model(x, [layer(x), layer(keras.layers.Dense(3)(layer(x)), reverse=True)])
+
+    return case
+
+
+def masking(keras):
+    k = keras.layers
+    return keras.Sequential([keras.Input((None, 2)), k.Masking(-1.0), k.Identity(), k.LSTM(3, return_sequences=True), k.LSTM(2)]), [
+        [[[1.0, 2], [-1, -1], [-1, 0], [-1, -1]], [[0, 0], [1, -1], [-1, -1], [2, 1]]]
+    ]
+
+
+def einsum(equation, shape, output_shape, **more):
+    return lambda keras: keras.Sequential([keras.Input(shape), keras.layers.EinsumDense(equation, output_shape, **more)])
+
+
+def with_lora(keras):
+    k = keras.layers
+    model = keras.Sequential([keras.Input((6,), dtype="int32"), k.Embedding(5, 4), k.EinsumDense("abc,cd->abd", (None, 3)), k.Conv1D(4, 3), k.Dense(3)])
+    for layer in model.layers:
+        layer.enable_lora(2, lora_alpha=3)
+    return model
+
+
+with_lora.hdf5 = False  # there, the parts of LoRA stand beside the kernels: an error says so by their number
 CASES = {
     "operators_of_all_kinds": operators_of_all_kinds,
+    "einsum_dense": einsum("abc,cd->abd", (5, 4), (None, 3), bias_axes="d", activation="relu"),
+    "einsum_dense_elided": einsum("...x,xy->...y", (5, 4), 3, bias_axes="y"),
+    "einsum_dense_right_elided": einsum("ab...,bc->ac...", (4, 5, 2), 3, bias_axes="c"),
+    "einsum_dense_heads": einsum("abc,cde->abde", (None, 4), (None, 2, 3)),
+    "reversible_embedding": reversible_embedding(True),
+    "reversible_embedding_untied": reversible_embedding(False, soft_cap=2.0),
+    "masking": masking,
+    "with_lora": with_lora,
     "mlp": mlp,
     "shared": shared,
     "nested": nested,
