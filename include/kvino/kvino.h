@@ -13,6 +13,7 @@
 #include "kvino/op.h"
 #include "kvino/model.h"
 #include "kvino/ops.h"
+#include "kvino/profile.h"
 #include "kvino/index.h"
 
 #endif

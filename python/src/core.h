@@ -174,5 +174,6 @@ int gradient_init(PyObject *module); /* gradient.c */
 int function_init(PyObject *module); /* function.c */
 int config_init(PyObject *module);   /* config.c */
 int info_init(PyObject *module);     /* info.c */
+int profile_init(PyObject *module);  /* profile.c */
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "graph.h"
+#include "profile.h"
 
 static PyTypeObject *graph_type, *executable_type;
 
@@ -286,29 +287,72 @@ int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool alias
   kvino_executable *e = ((executable_object *)self)->e;
   Py_BEGIN_ALLOW_THREADS status = kvino_executable_run(e, n, in, out, &err);
   Py_END_ALLOW_THREADS if (status) return raise_error(&err), -1;
+  const char *advice = kvino_executable_advice(e);
+  if (advice && PyErr_WarnEx(PyExc_UserWarning, advice, 1)) return kvino_tensors_clear(out), -1; /* made an error */
   return aliased ? unalias_results(out, in, (int)n) : 0;
 }
 
+/* The operands of a call. */
+typedef struct operands {
+  Py_ssize_t n;
+  kvino_tensor *few[16], **in;
+  bool aliased;
+} operands;
+
+static void operands_free(operands *o) {
+  while (o->n > 0) tensor_release_here(o->in[--o->n]);
+  if (o->in != o->few) free(o->in);
+}
+
+/* The items of a tuple as tensors. */
+static int operands_read(PyObject *args, operands *o) {
+  Py_ssize_t n = PyTuple_Size(args);
+  *o = (operands){.in = o->few};
+  if (n > 16 && !(o->in = malloc((size_t)n * sizeof *o->in))) return PyErr_NoMemory(), -1;
+  for (; o->n < n; o->n++) {
+    PyObject *x = PyTuple_GetItem(args, o->n);
+    converted c = tensor_from_object(x, CONVERT_STRONG, &o->in[o->n]);
+    if (c == NONE) raise_no_conversion(x);
+    if (c <= 0) return operands_free(o), -1;
+    o->aliased |= c == ALIASED;
+  }
+  return 0;
+}
+
 static PyObject *executable_call(PyObject *self, PyObject *args, PyObject *kwargs) {
-  kvino_tensor *few[16], **in = few;
+  operands o;
   kvino_tensors out;
-  bool aliased = false;
   PyObject *result = NULL;
-  Py_ssize_t n = PyTuple_Size(args), made = 0;
   if (kwargs && PyDict_Size(kwargs))
     return PyErr_SetString(PyExc_TypeError, "an Executable takes no keyword arguments"), NULL;
-  if (n > 16 && !(in = malloc((size_t)n * sizeof *in))) return PyErr_NoMemory();
-  for (; made < n; made++) {
-    PyObject *o = PyTuple_GetItem(args, made);
-    converted c = tensor_from_object(o, CONVERT_STRONG, &in[made]);
-    if (c == NONE) raise_no_conversion(o);
-    if (c <= 0) break;
-    aliased |= c == ALIASED;
-  }
-  if (made == n && !executable_run(self, (size_t)n, in, aliased, &out)) result = tensor_tuple_new(&out);
-  for (Py_ssize_t i = 0; i < made; i++) tensor_release_here(in[i]);
-  if (in != few) free(in);
+  if (operands_read(args, &o)) return NULL;
+  if (!executable_run(self, (size_t)o.n, o.in, o.aliased, &out)) result = tensor_tuple_new(&out);
+  operands_free(&o);
   return result;
+}
+
+static PyObject *executable_profile(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"inputs", "runs", NULL};
+  PyObject *inputs;
+  Py_ssize_t runs = 10;
+  operands o;
+  kvino_error err;
+  kvino_profile *p;
+  kvino_status status;
+  kvino_executable *e = ((executable_object *)self)->e;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|n:profile", names, &PyTuple_Type, &inputs, &runs)) return NULL;
+  if (runs < 1) return PyErr_SetString(PyExc_ValueError, "profile() runs at least once"), NULL;
+  if (operands_read(inputs, &o)) return NULL;
+  Py_BEGIN_ALLOW_THREADS status = kvino_executable_profile(e, (size_t)o.n, o.in, (size_t)runs, &p, &err);
+  Py_END_ALLOW_THREADS operands_free(&o);
+  return status ? raise_error(&err) : profile_object_of(p);
+}
+
+static PyObject *executable_explain(PyObject *self, PyObject *ignored) {
+  (void)ignored;
+  kvino_error err;
+  kvino_profile *p;
+  return kvino_executable_explain(((executable_object *)self)->e, &p, &err) ? raise_error(&err) : profile_object_of(p);
 }
 
 static PyObject *executable_describe(PyObject *self, PyObject *ignored) {
@@ -321,6 +365,11 @@ static PyObject *executable_describe(PyObject *self, PyObject *ignored) {
 static PyMethodDef executable_methods[] = {
     {"describe", executable_describe, METH_NOARGS,
      "describe($self)\n--\n\nHow the graph was divided between the engines."},
+    {"explain", executable_explain, METH_NOARGS,
+     "explain($self)\n--\n\nA Profile without times: engine and precision of each operation and layer."},
+    {"profile", WITH_KEYWORDS(executable_profile), METH_VARARGS | METH_KEYWORDS,
+     "profile($self, inputs, runs=10)\n--\n\n"
+     "A Profile of runs on a tuple of inputs; for that, the graph is compiled with profiling='yes'."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot executable_slots[] = {

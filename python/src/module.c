@@ -79,7 +79,7 @@ static int add_all(PyObject *module) {
   static const char *const names[] = {
       "Tensor",  "Graph",       "Executable", "function", "gradients",  "jvp",    "convert_to_tensor",
       "asarray", "from_dlpack", "devices",    "info",     "properties", "config", "standardize_dtype",
-      "ops"};
+      "ops",     "Profile"};
   PyObject *all = PyList_New(0);
   int status = all ? 0 : -1;
   for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
@@ -102,7 +102,8 @@ static int fill(PyObject *module) {
   if (!(str_##name = PyUnicode_InternFromString(#name))) return -1;
   INTERNED(INTERNED_MAKE)
   if (dtype_init() || tensor_type_init(module) || ops_init(module) || graph_init(module) || control_init(module) ||
-      gradient_init(module) || function_init(module) || config_init(module) || info_init(module))
+      gradient_init(module) || function_init(module) || config_init(module) || info_init(module) ||
+      profile_init(module))
     return -1;
   loaded = true;
   if (add_all(module)) return -1;

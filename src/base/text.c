@@ -30,3 +30,24 @@ void kv_put(kv_text *t, const char *format, ...) {
     room = (size_t)n + 1;
   }
 }
+
+void kv_put_escaped(kv_text *t, const char *name) {
+  for (; *name; name++) {
+    switch (*name) {
+    case '&':
+      kv_put(t, "&amp;");
+      break;
+    case '<':
+      kv_put(t, "&lt;");
+      break;
+    case '>':
+      kv_put(t, "&gt;");
+      break;
+    case '"':
+      kv_put(t, "&quot;");
+      break;
+    default:
+      kv_put(t, "%c", (unsigned char)*name < 32 ? ' ' : *name);
+    }
+  }
+}

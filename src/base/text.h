@@ -14,5 +14,7 @@ typedef struct kv_text {
 } kv_text;
 
 void kv_put(kv_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A text as XML and HTML have it, in attributes, too. */
+void kv_put_escaped(kv_text *t, const char *text);
 
 #endif

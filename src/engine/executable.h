@@ -3,9 +3,12 @@
 #ifndef KVINO_ENGINE_EXECUTABLE_H
 #define KVINO_ENGINE_EXECUTABLE_H
 
+#include <stdatomic.h>
+
 #include "engine/partition.h"
 #include "openvino/interval.h"
 #include "openvino/model.h"
+#include "run/runner.h"
 
 /* What an input of an OpenVINO segment may need before each run. */
 enum {
@@ -34,8 +37,25 @@ typedef struct kv_stage {
   bool by_values;     /* whether one fails depends on values, too */
   bool dynamic;       /* an input has an unknown dimension */
   kv_seen_shapes *seen;
-  char *config; /* device and properties, for kvino_executable_describe */
+  char *config;      /* device and properties, for kvino_executable_describe */
+  kv_graph *lowered; /* compiled with profiling: what OpenVINO was given, whose names carry the nodes' ids. Or NULL */
 } kv_stage;
+
+/* A run that was measured (advice.h). */
+typedef struct kv_measured {
+  atomic_bool done;
+  double total, native, most; /* microseconds: all, native nodes, the longest of them */
+  const kv_node *longest;
+} kv_measured;
+
+enum { KV_MEASURED = 3 };
+typedef struct kv_advice {
+  bool wanted; /* some of it is native although that was not asked for */
+  atomic_uint runs, measured;
+  kv_measured run[KV_MEASURED];
+  char *text;
+  _Atomic(const char *) given; /* the text until it was given */
+} kv_advice;
 
 struct kvino_executable {
   _Atomic uint32_t refs;
@@ -44,6 +64,12 @@ struct kvino_executable {
   kv_plan plan;        /* of its segments */
   kv_stage *stage;     /* by segment */
   const char **reason; /* by node: why it is native; NULL */
+  bool all_native;     /* on the device "native" */
+  kv_advice advice;
 };
+
+/* kvino_executable_run, watched; `watch` may be NULL. */
+kvino_status kv_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                               const kv_watch *watch, kvino_error *err);
 
 #endif

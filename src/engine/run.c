@@ -1,9 +1,11 @@
 /* Running an executable. Everything of a run lives on its own stack and heap: any number of threads may run one. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "engine/advice.h"
 #include "engine/executable.h"
 #include "openvino/infer.h"
 #include "openvino/lower.h"
@@ -17,8 +19,15 @@ enum { FEW_VALUES = 64, FEW_PORTS = 8 };
 typedef struct run {
   const kvino_executable *e;
   kvino_tensor **value; /* one reference each, or NULL */
+  const kv_watch *watch;
   kvino_error *err;
 } run;
+
+/* What segments are run with. */
+typedef struct running {
+  const kvino_executable *e;
+  const kv_watch *watch; /* may be NULL */
+} running;
 
 static kvino_tensor *value_of(const run *r, kv_edge edge) { return kv_value_of(&r->e->plan, r->value, edge); }
 static kvino_tensor **value_at(const run *r, kv_edge edge) { return &r->value[kv_value_at(&r->e->plan, edge)]; }
@@ -193,24 +202,27 @@ static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native,
 static kvino_status run_natively(run *r, const kv_segment *s) {
   kv_plan part;
   KV_TRY(kv_plan_part(&part, r->e->graph, s, r->err));
-  kvino_status status = kv_plan_run(&part, r->value, NULL, NULL, r->err);
+  kvino_status status = kv_plan_run(&part, r->value, NULL, NULL, r->watch, r->err);
   kv_plan_free(&part);
   return status;
 }
 
 static kvino_status run_segment(void *context, const kv_segment *segment, kvino_tensor **value, kvino_error *err) {
-  const kvino_executable *e = context;
+  const running *run_of = context;
+  const kvino_executable *e = run_of->e;
   const kv_stage *stage = &e->stage[segment - e->partition->segment];
-  run r = {e, value, err};
+  run r = {e, value, run_of->watch, err};
   ports p;
   bool native = false, failed = false;
   uint64_t shapes = fingerprint(&r, stage);
   kvino_status status = check_shapes(&r, stage, shapes, &native);
   if (status || native) return status ? status : run_natively(&r, segment);
+  double start = r.watch ? kv_microseconds() : 0;
   status = ports_begin(&p, stage, err);
   for (size_t i = 0; i < segment->n_in && !status; i++) status = take_input(&r, stage, &p, i, &native);
   if (!status && !native) status = infer(&r, stage, &p, &native, &failed);
   ports_end(&p);
+  if (r.watch && !status && !native) r.watch->segment(r.watch->context, segment, kv_microseconds() - start);
   if (status || !native) return status;
   status = run_natively(&r, segment);
   if (!status && failed && !stage->by_values) remember(stage, shapes, true);
@@ -254,6 +266,11 @@ static kvino_status check_inputs(const kv_graph *g, size_t n, kvino_tensor *cons
 kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                   kvino_error *err) {
   KV_NOT_NULL(err, e && out && (in || !n));
+  return kv_advice_due(e) ? kv_run_for_advice(e, n, in, out, err) : kv_executable_run(e, n, in, out, NULL, err);
+}
+
+kvino_status kv_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
+                               const kv_watch *watch, kvino_error *err) {
   const kv_graph *g = e->graph;
   kvino_tensor *few[FEW_VALUES];
   KV_TRY(check_inputs(g, n, in, err));
@@ -265,7 +282,7 @@ kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *c
   if (!status) {
     memset(value, 0, p->n_values * sizeof *value);
     for (size_t i = 0; i < n; i++) value[p->first[g->parameter[i]->id]] = kvino_tensor_retain(in[i]);
-    status = kv_plan_run(p, value, run_segment, e, err);
+    status = kv_plan_run(p, value, run_segment, &(running){e, watch}, watch, err);
     for (size_t i = 0; i < g->n_results && !status; i++)
       v[i] = kvino_tensor_retain(kv_value_of(p, value, g->result[i].value));
     for (uint32_t i = 0; i < p->n_values; i++) kvino_tensor_release(value[i]);

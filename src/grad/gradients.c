@@ -125,6 +125,13 @@ static kv_graph *graph_of(size_t n, kvino_tensor *const *t) {
   return NULL;
 }
 
+/* A derivative is of the layer that it is the derivative of. */
+static void visit_in_its_scope(walk *w, kv_node *node) {
+  kv_origin *before = kv_origin_enter(node->origin);
+  visit(w, node);
+  kv_origin_enter(before);
+}
+
 void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor *const *d, size_t n,
                   kvino_tensor *const *x, kvino_tensor **out) {
   kv_graph *g = s->status ? NULL : graph_of(n_y, y);
@@ -142,7 +149,7 @@ void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor 
   mark(&w);
   for (size_t i = 0; i < n_y && !s->status; i++)
     if (d[i] && w.varies[value_of(&w, from[i])]) accumulate(&w, from[i].node, from[i], d[i]);
-  for (size_t i = w.n; i-- > 0 && !s->status;) visit(&w, w.g->node[i]);
+  for (size_t i = w.n; i-- > 0 && !s->status;) visit_in_its_scope(&w, w.g->node[i]);
   for (size_t i = 0; i < n && !s->status; i++) out[i] = w.d[value_of(&w, to[i])];
 }
 

@@ -38,6 +38,7 @@ static void node_free(kv_node *node) {
   kv_free(node->out);
   kv_free(node->in);
   kv_free(node->name);
+  kv_origin_release(node->origin);
   kvino_tensor_release(node->constant);
   each_body(node, kv_graph_release);
   kv_free(node);
@@ -90,6 +91,7 @@ kvino_status kv_graph_add(kv_graph *g, const struct kv_prim *prim, const kv_attr
     node->graph = g;
     node->prim = prim;
     node->id = (uint32_t)g->n_nodes;
+    node->origin = kv_origin_retain(kv_origin_current());
     node->n_in = (uint32_t)n_in;
     node->n_out = (uint32_t)n_out;
     if (n_in) memcpy(node->in, in, n_in * sizeof *in);

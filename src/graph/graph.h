@@ -6,6 +6,7 @@
 #ifndef KVINO_GRAPH_GRAPH_H
 #define KVINO_GRAPH_GRAPH_H
 
+#include "graph/origin.h"
 #include "kvino/graph.h"
 #include "vocabulary/call.h"
 
@@ -35,6 +36,7 @@ struct kv_node {
   kv_attrs attrs;
   kvino_tensor *constant; /* Constant: its value, concrete; otherwise NULL */
   char *name;             /* Parameter: given by the user, may be NULL */
+  kv_origin *origin;      /* retained; NULL: recorded in no scope */
 };
 
 typedef struct kv_result {

@@ -12,34 +12,12 @@
 
 /* ---- text ---- */
 
-/* A name inside an attribute of XML. */
-static void put_escaped(kv_text *t, const char *name) {
-  for (; *name; name++) {
-    switch (*name) {
-    case '&':
-      kv_put(t, "&amp;");
-      break;
-    case '<':
-      kv_put(t, "&lt;");
-      break;
-    case '>':
-      kv_put(t, "&gt;");
-      break;
-    case '"':
-      kv_put(t, "&quot;");
-      break;
-    default:
-      kv_put(t, "%c", (unsigned char)*name < 32 ? ' ' : *name);
-    }
-  }
-}
-
 /* "2,3"; "" is a scalar; -1 a dimension unknown until run time. */
 static void put_shape(kv_text *t, int rank, const int64_t *shape) {
   for (int i = 0; i < rank; i++) kv_put(t, i ? ",%lld" : "%lld", (long long)shape[i]);
 }
 
-static const char *ir_type(kvino_dtype dtype) {
+const char *kv_ir_type(kvino_dtype dtype) {
   static const char *const names[] = {
 #define ROW(id, name, size, ir) [KVINO_##id] = ir,
       KVINO_DTYPES(ROW)
@@ -53,7 +31,7 @@ static const char *ir_type(kvino_dtype dtype) {
 static void put_head(kv_text *t, const kv_node *node, const char *type, const char *opset) {
   kv_put(t, "<layer id=\"%u\" name=\"", node->id);
   if (node->name)
-    put_escaped(t, node->name);
+    kv_put_escaped(t, node->name);
   else
     kv_put(t, "%s_%u", node->prim->name, node->id);
   kv_put(t, "\" type=\"%s\" version=\"%s\">", type, opset);
@@ -67,7 +45,7 @@ static void put_tensor_name(kv_text *t, const char *name, bool *any) {
   for (; *name; name++) {
     if (*name == ',') kv_put(t, "\\");
     one[0] = *name;
-    put_escaped(t, one);
+    kv_put_escaped(t, one);
   }
   *any = true;
 }
@@ -89,7 +67,7 @@ static void put_dimensions(kv_text *t, const kv_output *o) {
 
 /* Dimensions are for people and their viewers: OpenVINO infers them again. */
 static void put_port_of(kv_text *t, uint32_t i, const kv_output *o, const kv_node *named) {
-  kv_put(t, "<port id=\"%u\" precision=\"%s\"", i, ir_type(o->dtype));
+  kv_put(t, "<port id=\"%u\" precision=\"%s\"", i, kv_ir_type(o->dtype));
   if (named) put_tensor_names(t, named, i);
   kv_put(t, ">");
   put_dimensions(t, o);
@@ -110,7 +88,7 @@ static void put_ports(kv_text *t, const kv_parts *p, const kv_node *node, const 
     if (p->readable)
       put_port_of(t, i, &node->out[i], owner ? NULL : node);
     else
-      kv_put(t, "<port id=\"%u\" precision=\"%s\"/>", i, ir_type(node->out[i].dtype));
+      kv_put(t, "<port id=\"%u\" precision=\"%s\"/>", i, kv_ir_type(node->out[i].dtype));
   }
   kv_put(t, "</output>");
 }
@@ -192,14 +170,14 @@ static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node
   switch (node->prim->id) {
   case KV_Parameter:
     put_head(t, node, "Parameter", "opset1");
-    kv_put(t, "<data element_type=\"%s\" shape=\"", ir_type(out->dtype));
+    kv_put(t, "<data element_type=\"%s\" shape=\"", kv_ir_type(out->dtype));
     put_shape(t, out->rank, out->shape);
     kv_put(t, "\"/>");
     break;
   case KV_Constant: {
     size_t bytes = kv_part_bytes(node->constant);
     put_head(t, node, "Const", "opset1");
-    kv_put(t, "<data element_type=\"%s\" shape=\"", ir_type(out->dtype));
+    kv_put(t, "<data element_type=\"%s\" shape=\"", kv_ir_type(out->dtype));
     put_shape(t, out->rank, out->shape);
     kv_put(t, "\" offset=\"%zu\" size=\"%zu\"/>", (size_t)(at - p->base), bytes);
     break;
@@ -228,7 +206,7 @@ static bool is_copied(const kv_graph *g, const kv_node *owner, size_t i) {
 }
 
 static void put_copy(kv_text *t, const kv_parts *p, const kv_graph *g, const kv_node *owner, size_t i) {
-  const char *type = ir_type(kv_edge_output(g->result[i].value)->dtype);
+  const char *type = kv_ir_type(kv_edge_output(g->result[i].value)->dtype);
   size_t id = result_layer(g, i) + 1;
   bool named = false;
   if (owner)
@@ -288,7 +266,7 @@ static kvino_status check_types(const kv_graph *g, kvino_error *err) {
   for (size_t i = 0; i < g->n_nodes; i++)
     for (uint32_t k = 0; k < g->node[i]->n_out; k++) {
       kvino_dtype dtype = g->node[i]->out[k].dtype;
-      if (!ir_type(dtype) || dtype == KVINO_STRING)
+      if (!kv_ir_type(dtype) || dtype == KVINO_STRING)
         return kv_fail(err, KVINO_UNSUPPORTED, "%s of dtype %s cannot be given to OpenVINO", g->node[i]->prim->name,
                        kvino_dtype_name(dtype));
     }

@@ -5,6 +5,9 @@
 #include "graph/graph.h"
 #include "openvino/model.h"
 
+/* OpenVINO's name of a dtype: "f32"; NULL where it has none. */
+const char *kv_ir_type(kvino_dtype dtype);
+
 /* Writes the graph as a program. Type, version and attributes of a layer follow from the primitive's row and its
  * attribute fields; nothing here knows an operation but If and Loop, whose bodies follow them. The order of the graph's
  * parameters and results is that of the model's inputs and outputs.

@@ -406,6 +406,7 @@ static kvino_status collect(kv_ov_run *run, kv_ov_output *outputs, kvino_error *
 static kvino_status infer(kv_ov_run *run, bool started, kvino_error *err) {
   kvino_status status = KVINO_OK;
   int failed = started ? kv_ov.infer_request_wait(run->request) : kv_ov.infer_request_infer(run->request);
+  atomic_fetch_add_explicit(&run->model->inferences, 1, memory_order_relaxed);
   if (!failed) return KVINO_OK;
   kv_ov_alone();
   if (run->generation == atomic_load(&run->model->generation)) atomic_store(&run->model->spoiled, true);

@@ -50,7 +50,8 @@ kvino_status kv_ov_start(kv_ov_model *model, const kv_ov_input *inputs, size_t n
  */
 kvino_status kv_ov_wait(kv_ov_run *run, kv_ov_output *outputs, kvino_error *err);
 
-/* Layer times of the latest inference that has ended, compiled with profiling=yes: visit is called per layer executed.
+/* Layer times, compiled with profiling=yes, of all inferences since (kv_ov_model_inferences): their mean, rounded down.
+ * visit is called per layer executed in the latest.
  * `kind` is OpenVINO's type of the layer ("Convolution"), `how` the kernel. KVINO_INVALID before the first inference.
  */
 typedef void kv_ov_profile_fn(void *context, const char *name, const char *kind, const char *how, int64_t microseconds);

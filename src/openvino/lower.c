@@ -76,9 +76,11 @@ static kvino_status copy_node(copy *k, const kv_node *node, kvino_error *err) {
   }
   for (uint32_t i = 0; i < node->n_out; i++) describe(&node->out[i], &spec[i]);
   kv_node *made = NULL;
+  kv_origin *before = kv_origin_enter(node->origin);
   if (!status)
     status = kv_graph_add(k->graph, node->prim, &node->attrs, node->n_in, in, node->n_out, spec,
                           known_values(&node->out[0]), node->out[0].known, &made, err);
+  kv_origin_enter(before);
   for (uint32_t i = 0; i < node->n_out && !status; i++) *place(k, (kv_edge){(kv_node *)node, i}) = (kv_edge){made, i};
   if (!status) k->origin[made->id] = node;
   kv_free(room);

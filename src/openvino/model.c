@@ -193,6 +193,7 @@ kvino_status kv_ov_model_mend(kv_ov_model *model, kvino_error *err) {
     model->compiled = fresh;
     atomic_fetch_add(&model->generation, 1); /* first: no request of the old one is taken for a sound one */
     atomic_store(&model->spoiled, false);
+    atomic_store(&model->inferences, 0);
   }
   pthread_rwlock_unlock(&model->lock);
   kv_ov_unlock();
@@ -218,6 +219,7 @@ void kv_ov_model_release(kv_ov_model *model) {
   kv_free(model);
 }
 
+size_t kv_ov_model_inferences(const kv_ov_model *model) { return atomic_load(&model->inferences); }
 size_t kv_ov_model_inputs(const kv_ov_model *model) { return model->n_in; }
 size_t kv_ov_model_outputs(const kv_ov_model *model) { return model->n_out; }
 const kv_ov_port *kv_ov_model_input(const kv_ov_model *model, size_t i) { return &model->ports[i]; }

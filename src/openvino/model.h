@@ -46,6 +46,7 @@ kvino_status kv_ov_compile(const kv_ov_program *program, kv_ov_config *config, k
 kv_ov_model *kv_ov_model_retain(kv_ov_model *model); /* model itself */
 void kv_ov_model_release(kv_ov_model *model);        /* NULL is allowed */
 
+size_t kv_ov_model_inferences(const kv_ov_model *model); /* since it was compiled */
 size_t kv_ov_model_inputs(const kv_ov_model *model);
 size_t kv_ov_model_outputs(const kv_ov_model *model);
 const kv_ov_port *kv_ov_model_input(const kv_ov_model *model, size_t i); /* borrowed */

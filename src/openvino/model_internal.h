@@ -22,7 +22,8 @@ struct kv_ov_model {
   ov_compiled *compiled;
   atomic_uint generation; /* how many times it was compiled anew */
   atomic_bool spoiled;
-  kv_ov_program program; /* what it is compiled from: ir and key are the model's own */
+  atomic_size_t inferences; /* of the compiled model that is now */
+  kv_ov_program program;    /* what it is compiled from: ir and key are the model's own */
   kv_ov_key key;
   kv_ov_config *config;
   size_t n_in, n_out;

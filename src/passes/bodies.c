@@ -24,7 +24,9 @@ kvino_tensor **kv_inline_nodes(kv_scope *s, kv_graph *g, const kv_graph *body, c
     kvino_tensor **operand = kv_scope_alloc(s, node->n_in, sizeof *operand);
     for (uint32_t k = 0; operand && k < node->n_in; k++)
       operand[k] = value[first[node->in[k].node->id] + node->in[k].output];
+    kv_origin *before = kv_origin_enter(node->origin);
     kvino_tensors made = operand ? kv_clone(s, g, node, operand) : KV_KEEP;
+    kv_origin_enter(before);
     for (uint32_t k = 0; !s->status && k < node->n_out; k++) value[first[i] + k] = made.v[k];
   }
   return s->status ? NULL : value;

@@ -291,7 +291,9 @@ static kvino_status record_node(layout *l, const kv_node *node, kvino_error *err
   if (n->alias) return KVINO_OK;
   kv_scope s;
   kv_scope_enter(&s, err);
+  kv_origin *before = kv_origin_enter(node->origin);
   kvino_tensors v = record(&s, l, node);
+  kv_origin_enter(before);
   if (!s.status && v.n != node->n_out)
     kv_scope_fail(&s, KVINO_INVALID, "%s lost outputs in the layout pass", node->prim->name);
   for (uint32_t i = 0; !s.status && i < node->n_out; i++) {

@@ -167,6 +167,7 @@ static kvino_status rewrite_node(rewrite *r, const kv_node *node, kv_rule rule, 
   kvino_tensors v = KV_KEEP;
   kvino_tensor *few[8], **in = few;
   kv_scope_enter(&s, err);
+  kv_origin *before = kv_origin_enter(node->origin);
   if (node->n_in > 8) in = kv_scope_alloc(&s, node->n_in, sizeof *in);
   for (uint32_t k = 0; in && k < node->n_in; k++) in[k] = r->value[r->first[node->in[k].node->id] + node->in[k].output];
   if (in && rule) v = rule(&s, &r->w, node, in);
@@ -174,6 +175,7 @@ static kvino_status rewrite_node(rewrite *r, const kv_node *node, kv_rule rule, 
   if (!s.status) kv_scope_ok(&s, check(node, v, err));
   for (uint32_t k = 0; !s.status && k < node->n_out; k++)
     r->value[r->first[node->id] + k] = kvino_tensor_retain(v.v[k]);
+  kv_origin_enter(before);
   kvino_status status = s.status;
   s.err = NULL; /* the values were taken; what else the scope owns goes */
   kv_scope_leave(&s, NULL, &(kvino_tensor *){NULL});

@@ -1,5 +1,6 @@
 #include "run/runner.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 /* Operands of most nodes find room on the stack. */
@@ -31,8 +32,16 @@ static void drop(kvino_tensor **value, uint32_t i) {
   value[i] = NULL;
 }
 
+static kvino_status run_watched(const kv_plan *p, const kv_step *step, kvino_tensor **value, kvino_tensor **in,
+                                const kv_watch *watch, kvino_error *err) {
+  double start = kv_microseconds();
+  KV_TRY(run_node(p, step, value, in, err));
+  watch->node(watch->context, step->node, value + p->first[step->node->id], kv_microseconds() - start);
+  return KVINO_OK;
+}
+
 kvino_status kv_plan_run(const kv_plan *p, kvino_tensor **value, kv_external external, void *context,
-                         kvino_error *err) {
+                         const kv_watch *watch, kvino_error *err) {
   kvino_tensor *few[FEW_OPERANDS], **in = few;
   if (p->most_operands > FEW_OPERANDS && !(in = kv_malloc(p->most_operands * sizeof *in)))
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %u operands", p->most_operands);
@@ -40,7 +49,10 @@ kvino_status kv_plan_run(const kv_plan *p, kvino_tensor **value, kv_external ext
   uint32_t dropped = 0;
   for (uint32_t i = 0; i < p->n_steps && !status; i++) {
     const kv_step *step = &p->step[i];
-    status = step->node ? run_node(p, step, value, in, err) : external(context, step->segment, value, err);
+    if (!step->node)
+      status = external(context, step->segment, value, err);
+    else
+      status = watch ? run_watched(p, step, value, in, watch, err) : run_node(p, step, value, in, err);
     while (!status && dropped < step->dropped) drop(value, p->drop[dropped++]);
   }
   if (in != few) kv_free(in);
@@ -93,7 +105,7 @@ kvino_status kv_body_run_once(kv_body_run *r, size_t n_given, kvino_tensor **giv
                               kvino_tensor **out, kvino_error *err) {
   const kv_graph *g = r->plan.g;
   kvino_status status = take_parameters(r, n_given, given, in, err);
-  if (!status) status = kv_plan_run(&r->plan, r->value, NULL, NULL, err);
+  if (!status) status = kv_plan_run(&r->plan, r->value, NULL, NULL, NULL, err);
   for (size_t i = 0; i < g->n_results && !status; i++)
     out[i] = kvino_tensor_retain(kv_value_of(&r->plan, r->value, g->result[i].value));
   for (uint32_t i = 0; i < r->plan.n_values; i++) drop(r->value, i);

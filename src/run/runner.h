@@ -15,9 +15,19 @@ static inline kvino_tensor *kv_value_of(const kv_plan *p, kvino_tensor *const *v
   return e.node->constant ? e.node->constant : value[kv_value_at(p, e)];
 }
 
-/* Runs the plan. Beforehand `value` holds what the steps take, afterwards what the plan keeps; on failure, some of
- * both. All of it is the caller's to release. */
-kvino_status kv_plan_run(const kv_plan *p, kvino_tensor **value, kv_external external, void *context, kvino_error *err);
+/* Who wants to know what the steps take. */
+typedef struct kv_watch {
+  /* A node was computed here: its outputs, still there. */
+  void (*node)(void *context, const kv_node *node, kvino_tensor *const *out, double microseconds);
+  /* An external segment was run, and its results count. */
+  void (*segment)(void *context, const kv_segment *segment, double microseconds);
+  void *context;
+} kv_watch;
+
+/* Runs the plan; `watch` may be NULL. Beforehand `value` holds what the steps take, afterwards what the plan keeps; on
+ * failure, some of both. All of it is the caller's to release. */
+kvino_status kv_plan_run(const kv_plan *p, kvino_tensor **value, kv_external external, void *context,
+                         const kv_watch *watch, kvino_error *err);
 
 /* ---- a graph, by native kernels, many times ---- */
 

@@ -158,7 +158,7 @@ static void run_here(const kv_graph *g, bool given, kvino_tensor *const *want, u
 static kvino_status run_part(void *context, const kv_segment *segment, kvino_tensor **value, kvino_error *err) {
   kv_plan part;
   KV_TRY(kv_plan_part(&part, context, segment, err));
-  kvino_status status = kv_plan_run(&part, value, NULL, NULL, err);
+  kvino_status status = kv_plan_run(&part, value, NULL, NULL, NULL, err);
   kv_plan_free(&part);
   return status;
 }
@@ -176,7 +176,7 @@ static void run_in_segments(kv_graph *g, kvino_tensor *const *want, uint32_t see
   kvino_tensor **value = calloc(p.n_values + 1, sizeof *value);
   inputs(g, in);
   for (int i = 0; i < PARAMETERS; i++) value[p.first[g->parameter[i]->id]] = in[i]; /* given */
-  OK(kv_plan_run(&p, value, run_part, g, ERR));
+  OK(kv_plan_run(&p, value, run_part, g, NULL, ERR));
   for (int i = 0; i < RESULTS; i++)
     assert_same(kv_value_of(&p, value, g->result[i].value), want[i], "in segments: a result", seed);
   for (uint32_t i = 0; i < p.n_values; i++) kvino_tensor_release(value[i]);

@@ -77,6 +77,12 @@ def executable():
     return e.value
 
 
+def profile():
+    p = C.c_void_p()
+    lib.kvino_executable_explain(C.c_void_p(executable()), C.byref(p), None)
+    return p.value
+
+
 kept = []
 
 
@@ -115,13 +121,14 @@ VALUES = {
     "const kvino_property *": lambda: keep((capi.Property * 1)(capi.Property(b"streams", b"1"))),
     "kvino_graph *": lambda: C.c_void_p(graph()), "const kvino_graph *": lambda: C.c_void_p(graph()),
     "kvino_executable *": lambda: C.c_void_p(executable()), "const kvino_executable *": lambda: C.c_void_p(executable()),
+    "const kvino_profile *": lambda: C.c_void_p(profile()), "kvino_profile **": OUT,
     "const kvino_item *": lambda: keep((Item * 1)(Item(kind=2))), "const kvino_op *": lambda: C.c_void_p(op()),
     "const kvino_arg *": lambda: keep((C.c_void_p * 8)(tensor())), "const char *const *": lambda: keep((C.c_char_p * 1)(b"x")),
     "kvino_model *": lambda: C.c_void_p(model()), "const kvino_model *": lambda: C.c_void_p(model()),
     "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native"))),
     "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
     # what is given back: only what the library gave
-    "char *": lambda: None, "kvino_device *": lambda: None,
+    "char *": lambda: None, "kvino_device *": lambda: None, "kvino_profile *": lambda: None,
     "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
     "kvino_device **": OUT, "kvino_dtype *": OUT, "kvino_openvino_info *": OUT, "kvino_info *": OUT,
     # parameters of operators
@@ -135,6 +142,7 @@ POINTERS = {"tensor", "maybe", "text", "order", "callback"}
 SPECIAL = {  # the few for which any value of the type will not do
     ("kvino_devices_free", 1): lambda: C.c_size_t(0), ("kvino_names_free", 0): lambda: None, ("kvino_names_free", 1): lambda: C.c_size_t(0),
     ("kvino_tensors_clear", 0): lambda: C.byref(keep(capi.Tensors(0, None))),
+    ("kvino_graph_save_ir", 1): lambda: b"/nowhere/x.xml",
     ("kvino_body_enter", 0): lambda: None,  # a graph that is no body
     ("kvino_openvino_add_hint", 0): lambda: b"/nowhere", ("kvino_compile", 1): lambda: b"native", ("kvino_npy_read", 0): lambda: b"/nowhere/x",
     ("kvino_npz_read", 0): lambda: b"/nowhere/x", ("kvino_npy_write", 0): lambda: b"/nowhere/x", ("kvino_npz_write", 0): lambda: b"/nowhere/x",

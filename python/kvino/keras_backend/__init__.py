@@ -6,7 +6,6 @@ into Python.
 """
 
 from keras.src.backend import config as _config
-from keras.src.backend.common.name_scope import name_scope
 
 from kvino.keras_backend import core
 from kvino.keras_backend import distribution_lib
@@ -33,6 +32,7 @@ from kvino.keras_backend.core import is_tensor
 from kvino.keras_backend.core import random_seed_dtype
 from kvino.keras_backend.core import shape
 from kvino.keras_backend.core import vectorized_map
+from kvino.keras_backend.scopes import name_scope
 from kvino.keras_backend.tensors import saturating_cast as cast
 
 if not hasattr(_config, "PLUGGABLE_BACKENDS"):  # Keras 3.15: the functions, not the module

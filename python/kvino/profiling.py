@@ -1,0 +1,63 @@
+"""kvino.profile and kvino.explain: where the time of a model or function goes, and on which engine."""
+
+import sys
+
+from kvino import _core
+
+
+def profile(model_or_function, *args, runs=10, device=None, **properties):
+    """Runs a Keras model, or a function of tensors, on these arguments, and says what its layers and operations took: a Profile,
+    which print() shows as a table and .html(path) writes as a page. Device and properties as in docs/configuration.md."""
+    graph, tensors = _record(model_or_function, args)
+    if (device or _core.config.device) != "native":
+        properties = {"profiling": "yes", **properties}
+    return graph.compile(device, **properties).profile(tuple(tensors), runs=runs)
+
+
+def explain(model_or_function, *args, device=None, **properties):
+    """The same without running: engine, precision and, where it is kvino's own, the reason, by layer. A model needs no
+    arguments: without them, its batch and what else is None stay unknown."""
+    graph, _ = _record(model_or_function, args)
+    return graph.compile(device, **properties).explain()
+
+
+def _record(f, args):
+    """A call as a graph, and the tensors that it takes."""
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(f, keras.Model):
+        return _record_model(f, args)
+    leaves = []
+
+    def symbolic(x):
+        if isinstance(x, (tuple, list)) and type(x) in (tuple, list):
+            return type(x)(symbolic(y) for y in x)
+        if isinstance(x, dict):
+            return {name: symbolic(y) for name, y in x.items()}
+        if not hasattr(x, "shape"):
+            return x
+        leaves.append(_core.convert_to_tensor(x))
+        return graph.parameter(leaves[-1].shape, leaves[-1].dtype)
+
+    def result(x):
+        if isinstance(x, dict):
+            x = tuple(x.values())
+        if isinstance(x, (tuple, list)):
+            for y in x:
+                result(y)
+        elif x is not None:
+            graph.result(x)
+
+    graph = _core.Graph()
+    result(f(*[symbolic(x) for x in args]))
+    return graph, leaves
+
+
+def _record_model(model, args):
+    import keras
+
+    from kvino.keras_backend.openvino_export import trace
+
+    leaves = [_core.convert_to_tensor(x) for x in keras.tree.flatten(args)]
+    specs = iter([keras.InputSpec(shape=x.shape, dtype=x.dtype) for x in leaves])
+    signature = [keras.tree.map_structure(lambda _: next(specs), x) for x in args] if args else None
+    return trace(model, signature), leaves
