@@ -13,16 +13,19 @@
 /* ---- which weights a layer has ---- */
 
 static bool holds_one(const kv_layer *layer, const char *field) {
+  char name[64];
   bool negated = *field == '!';
-  field += negated;
-  const json_t *value = json_object_get(layer->config, field);
-  if (!value) value = json_object_get(layer->defaults, field);
+  const char *equals = strchr(field, '=');
+  snprintf(name, sizeof name, "%.*s", (int)(equals ? equals - field - negated : 63), field + negated);
+  const json_t *value = json_object_get(layer->config, name);
+  if (!value) value = json_object_get(layer->defaults, name);
+  if (equals) return json_is_string(value) && !strcmp(json_string_value(value), equals + 1);
   bool is =
       value && !json_is_null(value) && !json_is_false(value) && !(json_is_integer(value) && !json_integer_value(value));
   return is != negated;
 }
 
-/* "a", "!a", "a&b", "a+b" (or). */
+/* "a", "!a", "a=text", "a&b", "a+b" (or). */
 static bool holds(const kv_layer *layer, char *condition) {
   char *sign = strpbrk(condition, "&+");
   if (!sign) return holds_one(layer, condition);

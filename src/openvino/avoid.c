@@ -81,6 +81,28 @@ static bool ends_layers(const kv_node *node, int products, int reach) {
   return false;
 }
 
+/* Whether softmax is at most so many elementwise nodes away. */
+static bool is_of_softmax(const kv_node *node, int reach) {
+  for (; reach && node->n_in; reach--, node = node->in[0].node) {
+    if (node->prim->id == KV_SoftMax) return true;
+    if (!is_elementwise(node)) return false;
+  }
+  return false;
+}
+
+/* Whether attention with its heads put back, softmax(..) v transposed, ends in this node, elementwise nodes after it:
+ * what MHATokenization may make one finished subgraph of. */
+static bool ends_attention(const kv_node *node, int reach) {
+  if (!reach || !node->n_in) return false;
+  const kv_node *first = node->in[0].node;
+  if (node->prim->id == KV_Transpose)
+    return first->n_in && first->prim->id == KV_MatMul && is_of_softmax(first->in[0].node, LAYERS_REACH);
+  if (!is_elementwise(node)) return false;
+  for (uint32_t k = 0; k < node->n_in; k++)
+    if (ends_attention(node->in[k].node, reach - 1)) return true;
+  return false;
+}
+
 /* Whether the operand's node may be in a subgraph. Of inputs only: y in x - y and x / y, which become x + -y and
  * x * y^-1. */
 static bool is_computed(const kv_node *node, const kv_node *operand) {
@@ -88,14 +110,15 @@ static bool is_computed(const kv_node *node, const kv_node *operand) {
   return !(operand->prim->traits & KV_PRODUCT);
 }
 
-/* Operand i is such layers' result and another one is computed, too: the tokenization of elementwise nodes merges the
+/* Operand i is such a subgraph's result and another one is computed, too: the tokenization of elementwise nodes merges the
  * subgraphs of all of a node's operands where it may merge one, the finished ones, of which it has no copy, too; it
  * crashes. */
 static bool is_beside_layers(const kv_node *node, uint32_t i) {
   bool beside = false;
   if (node->n_in < 2 || !is_elementwise(node)) return false;
   for (uint32_t k = 0; k < node->n_in; k++) beside |= k != i && is_computed(node, node->in[k].node);
-  return beside && ends_layers(node->in[i].node, 2, LAYERS_REACH);
+  const kv_node *operand = node->in[i].node;
+  return beside && (ends_layers(operand, 2, LAYERS_REACH) || ends_attention(operand, LAYERS_REACH));
 }
 
 static bool is_merged_with_layers(const kv_node *node) {

@@ -216,3 +216,26 @@ def test_layers_beside_what_is_computed(name):
     """OpenVINO's CPU plugin crashed while it compiled: in a process of its own."""
     run = subprocess.run([sys.executable, "-c", LAYERS, name], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
+
+
+ATTENTION = """
+import numpy as np, kvino
+K, draw = kvino.ops, lambda *shape: np.random.default_rng(0).random(shape).astype("float32")
+x, w, bias = draw(3, 5, 6), draw(6, 2, 3), draw(2, 3)
+project = lambda x: K.einsum("abc,cde->abde", [x, w])
+attend = lambda x: K.dot_product_attention(project(x), project(x), project(x))
+gate = lambda x: K.sigmoid(project(x) + bias)
+for f in (lambda x: attend(x) * gate(x), lambda x: gate(x) + attend(x), lambda x: K.relu(attend(x)) * gate(x),
+          lambda x: attend(x) * gate(x) - attend(K.exp(x)) * K.tanh(gate(x)),
+          lambda x: K.dot_product_attention(gate(x), gate(x), gate(x), is_causal=True) - K.exp(gate(x))):
+    for dynamic in (False, True):
+        found = kvino.function(f, device="CPU", dynamic=dynamic)(x)
+        np.testing.assert_allclose(np.asarray(found), np.asarray(f(x)), rtol=1e-5)
+print("done")
+"""
+
+
+def test_attention_beside_computed_values():
+    """OpenVINO's tokenization crashes there; in a process of its own, as that ends it."""
+    run = subprocess.run([sys.executable, "-c", ATTENTION], capture_output=True, text=True, timeout=300)
+    assert run.stdout == "done\n", run.stderr
