@@ -137,7 +137,8 @@ typedef struct used {
 
 static kvino_status unique(builder *b, const json_t *object, used **seen, size_t *n, char text[KV_SNAKE_TEXT + 16]) {
   char snake[KV_SNAKE_TEXT];
-  const kv_layer_kind *kind = kind_of(b->file, object); /* the name in Python, which the file's may differ from */
+  const kv_layer_kind *kind = class_of(object) ? kv_layer_kind_find(class_of(object))
+                                               : NULL; /* the name in Python, which the file's may differ from */
   kv_snake_case(kind ? kind->name : class_of(object) ? class_of(object) : "", snake);
   for (size_t i = 0; i < *n; i++)
     if (!strcmp((*seen)[i].name, snake)) {
