@@ -110,8 +110,8 @@ static bool is_computed(const kv_node *node, const kv_node *operand) {
   return !(operand->prim->traits & KV_PRODUCT);
 }
 
-/* Operand i is such a subgraph's result and another one is computed, too: the tokenization of elementwise nodes merges the
- * subgraphs of all of a node's operands where it may merge one, the finished ones, of which it has no copy, too; it
+/* Operand i is such a subgraph's result and another one is computed, too: the tokenization of elementwise nodes merges
+ * the subgraphs of all of a node's operands where it may merge one, the finished ones, of which it has no copy, too; it
  * crashes. */
 static bool is_beside_layers(const kv_node *node, uint32_t i) {
   bool beside = false;
