@@ -164,7 +164,10 @@ static kv_value evaluate(walk *w, size_t i) {
   } else {
     kv_value args = kv_value_read(s, json_object_get(at->call, "args"), output_of, w, 0);
     kv_value named = kv_value_read(s, json_object_get(at->call, "kwargs"), output_of, w, 0);
-    if (args.kind != KV_VALUE_LIST) args = kv_value_list(s, 0);
+    bool sound = (args.kind == KV_VALUE_LIST || args.kind == KV_VALUE_NONE) &&
+                 (named.kind == KV_VALUE_DICT || named.kind == KV_VALUE_NONE);
+    if (!sound && !s->status) broken(w, "a call that is none, of layer", at->layer->name);
+    if (!sound) return KV_NOTHING;
     at->value = call(w, at, args, named);
   }
   w->depth--;
