@@ -44,6 +44,9 @@ typedef struct kvino_model_options {
   /* A file whose weights are taken instead of the model file's own: .weights.h5, .weights.json with its shards, .keras,
    * .h5. A configuration in JSON (model.to_json) has none of its own. */
   const char *weights;
+  /* The names of layers whose results are the outputs, instead of the model's own. */
+  size_t n_outputs;
+  const char *const *outputs;
   size_t n_custom;
   const kvino_custom *custom; /* copied; their contexts must live as long as the model */
 } kvino_model_options;

@@ -6,6 +6,7 @@
 #include "layers/build.h"
 #include "layers/graph.h"
 #include "model/model.h"
+#include "model/outputs.h"
 
 static kvino_status no_memory(kvino_error *err) { return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a model"); }
 
@@ -87,6 +88,7 @@ static kvino_status take_ports(kvino_model *m, kvino_error *err) {
 
 static kvino_status take_options(kvino_model *m, const kvino_model_options *options, kvino_error *err) {
   if (!options) return KVINO_OK;
+  KV_NOT_NULL(err, options->outputs || !options->n_outputs);
   if (options->device && !(m->device = kv_strdup(options->device))) return no_memory(err);
   KV_TRY(kv_customs_copy(options->n_custom, options->custom, &m->customs, err));
   m->properties = kv_calloc(options->n_properties + 1, sizeof *m->properties);
@@ -109,6 +111,7 @@ static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_op
   pthread_mutex_init(&m->lock, NULL);
   kvino_status status = take_options(m, options, err);
   if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
+  if (!status && options) status = kv_choose_outputs(m->file.config, options->n_outputs, options->outputs, err);
   if (!status) status = kv_layer_read(&m->file, &m->customs, &m->root, err);
   kv_weights_close(&m->file.weights);
   if (!status) kv_layer_visit(m->root, add_layer, m);

@@ -273,7 +273,8 @@ class Port(C.Structure):
 
 class ModelOptions(C.Structure):
     _fields_ = [("device", C.c_char_p), ("n_properties", C.c_size_t), ("properties", C.POINTER(Property)),
-                ("weights", C.c_char_p), ("n_custom", C.c_size_t), ("custom", C.c_void_p)]
+                ("weights", C.c_char_p), ("n_outputs", C.c_size_t),
+                ("outputs", C.POINTER(C.c_char_p)), ("n_custom", C.c_size_t), ("custom", C.c_void_p)]
 
 
 lib.kvino_model_input_count.restype = lib.kvino_model_output_count.restype = C.c_size_t
@@ -284,9 +285,10 @@ lib.kvino_layer_class_name.restype = C.c_char_p
 class Model:
     """A model's file (a path, or its bytes), read and run by the library alone."""
 
-    def __init__(self, source, device=None, weights=None):
+    def __init__(self, source, device=None, weights=None, outputs=()):
         self.handle, error = C.c_void_p(), Error()
-        options = ModelOptions(device and device.encode(), 0, None, weights and os.fsencode(weights))
+        options = ModelOptions(device and device.encode(), 0, None, weights and os.fsencode(weights),
+                               len(outputs), (C.c_char_p * len(outputs))(*[name.encode() for name in outputs]))
         if isinstance(source, bytes):
             status = lib.kvino_model_parse(source, C.c_size_t(len(source)), b"bytes", C.byref(options), C.byref(self.handle),
                                            C.byref(error))

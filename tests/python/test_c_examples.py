@@ -1,5 +1,6 @@
 """The programs of examples/c: compiled as their heads say, and what they print and write."""
 
+import importlib.util
 import pathlib
 import subprocess
 
@@ -10,6 +11,7 @@ import capi
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "fuzz" / "corpus" / "model" / "mlp.keras"
+OPENVINO = str(pathlib.Path(importlib.util.find_spec("openvino").origin).parent / "libs")
 X = np.array([[1, 2], [-0.5, 3], [2, -1]], "float32")
 
 
@@ -23,8 +25,9 @@ def program(tmp_path_factory):
         subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", ROOT / f"examples/c/{name}.c", f"-I{ROOT / 'include'}", library,
                         f"-Wl,-rpath,{library.parent}", "-lpthread", "-o", folder / name], check=True)
 
-        def run(*arguments):
-            done = subprocess.run([folder / name, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120)
+        def run(*arguments):  # with nothing of Python's: where OpenVINO's C library is, that is all
+            done = subprocess.run([folder / name, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120,
+                                  env={"KVINO_OPENVINO": OPENVINO})
             return done.returncode, done.stdout, done.stderr
 
         return run

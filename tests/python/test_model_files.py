@@ -14,7 +14,7 @@ import models
 HERE = pathlib.Path(__file__).parent
 ALL = [(family, name) for family in models.FAMILIES for name in models.cases(family)]
 OLD = [(family, name) for family in models.FAMILIES for name in models.old(family)]
-TOLERANCE = 1e-4  # relative to the largest value
+TOLERANCE, HALF = 1e-4, 5e-3  # relative to the largest value
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,8 @@ def compare(path, device, data):
         assert got.dtype == wanted.dtype and got.shape == wanted.shape
         assert port[1] == str(got.dtype) and all(n in (None, m) for n, m in zip(port[2], got.shape))
         if got.dtype.kind == "f":
-            np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max(initial=0)))
+            tolerance = HALF if "float16" in str(data["policies"]) else TOLERANCE
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(1, np.abs(wanted).max(initial=0)))
         else:
             np.testing.assert_array_equal(got, wanted)
 
@@ -92,3 +93,24 @@ def test_a_configuration_and_weights_in_other_files(saved, tmp_path):
     (tmp_path / "bad.weights.json").write_text('{"weight_map": {"/layers/dense/vars": "../x.weights.h5"}}')
     with pytest.raises(capi.KvinoError, match="a file beside it"):
         capi.Model(folder / "nested.json", "native", tmp_path / "bad.weights.json")
+
+
+def test_results_of_layers_inside(saved):
+    folder = saved("core")
+    data = np.load(folder / "nested.npz")
+    own = capi.Model(folder / "nested.keras", "native")(data["x0"])
+    names = [port[0] for port in capi.Model(folder / "nested.keras", "native", outputs=["joined", "branch", "inner"]).outputs]
+    assert names == ["joined", "branch", "inner"]
+    joined, small, inner = capi.Model(folder / "nested.keras", "native", outputs=["joined", "branch", "inner"])(data["x0"])
+    assert any(np.array_equal(joined, y) for y in own) and any(np.array_equal(small, y) for y in own) and inner.shape == (3, 5)
+    with pytest.raises(capi.KvinoError, match="no layer 'nowhere'"):
+        capi.Model(folder / "nested.keras", outputs=["nowhere"])
+
+
+def test_results_inside_of_a_sequential_model(saved):
+    folder = saved("core")
+    data = np.load(folder / "mlp.npz")
+    for path in ("mlp.keras", "mlp.h5"):
+        hidden, last = capi.Model(folder / path, "native", outputs=["dense", "dense_1"])(data["x0"])
+        assert hidden.shape == (3, 8) and (hidden >= 0).all()
+        np.testing.assert_allclose(last, data["y0"], atol=1e-5)

@@ -15,12 +15,12 @@ def shared(keras):
 def nested(keras):
     k = keras.layers
     x = keras.Input((6,))
-    inner = keras.Sequential([keras.Input((5,)), k.Dense(4, "tanh"), k.BatchNormalization(), k.Dense(5)])
+    inner = keras.Sequential([keras.Input((5,)), k.Dense(4, "tanh"), k.BatchNormalization(), k.Dense(5)], name="inner")
     y = keras.Input((5,))
-    branch = keras.Model(y, [k.Dense(2)(y), k.Dense(3)(y)])
+    branch = keras.Model(y, [k.Dense(2)(y), k.Dense(3)(y)], name="branch")
     first = inner(k.Dense(5)(x))
     p, q = branch(inner(first))
-    return keras.Model(x, {"small": p, "large": k.Concatenate()([q, p])})
+    return keras.Model(x, {"small": p, "large": k.Concatenate(name="joined")([q, p])})
 
 
 nested.weights_apart = True
@@ -85,6 +85,15 @@ def reversible_embedding(tie_weights, soft_cap=None):
     return case
 
 
+def mixed(policy):
+    def case(keras):
+        k, p = keras.layers, keras.DTypePolicy(policy)
+        return keras.Sequential([keras.Input((6, 6, 3)), k.Conv2D(4, 3, dtype=p, activation="relu"), k.BatchNormalization(dtype=p),
+                                 k.GlobalAveragePooling2D(dtype=p), k.Dense(3, dtype=p), k.Activation("softmax", dtype="float32")])
+
+    return case
+
+
 def masking(keras):
     k = keras.layers
     return keras.Sequential([keras.Input((None, 2)), k.Masking(-1.0), k.Identity(), k.LSTM(3, return_sequences=True), k.LSTM(2)]), [
@@ -105,7 +114,12 @@ def with_lora(keras):
 
 
 with_lora.hdf5 = False  # there, the parts of LoRA stand beside the kernels: an error says so by their number
+
+
 CASES = {
+    "mixed_float16": mixed("mixed_float16"),
+    "float16": mixed("float16"),
+    "float64": mixed("float64"),
     "operators_of_all_kinds": operators_of_all_kinds,
     "einsum_dense": einsum("abc,cd->abd", (5, 4), (None, 3), bias_axes="d", activation="relu"),
     "einsum_dense_elided": einsum("...x,xy->...y", (5, 4), 3, bias_axes="y"),
