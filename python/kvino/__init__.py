@@ -7,13 +7,23 @@ from kvino.profiling import explain, profile
 
 import kvino_keras_switch as _switch
 
-__all__ = [*_core_names, "explain", "profile", "get_include", "get_cmake_dir"]
+__all__ = [*_core_names, "explain", "export", "profile", "get_include", "get_cmake_dir"]
 
 
 def _path(*names):
     import os
 
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), *names)
+
+
+def export(model, filepath, format, **options):
+    """model.export for every format of Keras's TensorFlow backend, which writes "tf_saved_model", "litert" and "onnx" in a
+    process of its own (docs/export.md), and for "openvino"."""
+    if format == "openvino":
+        return model.export(filepath, format=format, **options)
+    from kvino.keras_backend.export import export
+
+    return export(model, filepath, format, **options)
 
 
 def get_include():

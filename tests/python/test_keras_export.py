@@ -270,6 +270,62 @@ def test_graphs_of_ones_own(core, tmp_path):
     assert got["y"].tolist() == [[2, 3]] and got["constant"].tolist() == [1, 2]
 
 
+# ---- what TensorFlow writes ----
+
+
+def test_saved_model(tmp_path):
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow writes SavedModels")
+    model = two_inputs()
+    model.export(tmp_path / "saved", format="tf_saved_model", verbose=False)
+    x = {k: rng.normal(size=(4, 5)).astype("float32") for k in "ab"}
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))  # kept: its variables go with it
+    got, want = loaded.serve({k: tf.constant(v) for k, v in x.items()}), model(x)
+    for name in ("sum", "product"):
+        np.testing.assert_allclose(np.asarray(got[name]), np.asarray(want[name]), rtol=1e-5, atol=1e-6)
+
+
+class Unknown(layers.Layer):
+    """Not importable by name in another process: no such module is there."""
+
+    __module__ = "nowhere"
+
+    def call(self, x):
+        return x
+
+
+def test_what_tensorflow_says_is_passed_on(tmp_path):
+    pytest.importorskip("tensorflow", reason="TensorFlow writes LiteRT's files")
+    x = keras.Input((3,))
+    with pytest.raises(RuntimeError, match="(?s)cannot be exported as litert: Keras's TensorFlow backend.*Unknown"):
+        kvino.export(keras.Model(x, Unknown()(x)), tmp_path / "model.tflite", "litert", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_tensorflow_the_error_names_the_ways(tmp_path, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(NotImplementedError, match="kvino: .*cannot be exported.*KERAS_BACKEND=tensorflow.*openvino"):
+        model = keras_cases.build("dense")
+        model.export(tmp_path / "saved", format="tf_saved_model")
+
+
+def test_an_archive_holds_calls_of_one_model(tmp_path):
+    model, archive = keras_cases.build("dense"), keras.export.ExportArchive()
+    with pytest.raises(ValueError, match="No endpoints"):
+        archive.write_out(tmp_path / "saved")
+    archive.add_endpoint("call", model.call)
+    archive.track_and_add_endpoint("serve", model, [keras.InputSpec(shape=(1,) + model.input_shape[1:], dtype="float32")])
+    assert [(name, signature[0].shape[0]) for name, signature in archive.endpoints] == [("call", None), ("serve", 1)]
+    with pytest.raises(ValueError, match="already taken"):
+        archive.add_endpoint("serve", model)
+    for wrong in (lambda x: model(x), layers.Dense(2), keras_cases.build("dense").call):
+        with pytest.raises(NotImplementedError, match="KERAS_BACKEND=tensorflow"):
+            archive.add_endpoint("other", wrong)
+    with pytest.raises(NotImplementedError, match="KERAS_BACKEND=tensorflow"):
+        archive.add_variable_collection("weights", model.variables)
+
+
 def test_the_examples_of_the_documentation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "export.md")

@@ -657,11 +657,6 @@ def test_devices_are_a_threads_own():
     assert seen == [None]
 
 
-def test_formats_that_cannot_be_exported_say_so(tmp_path):
-    with pytest.raises(NotImplementedError, match="kvino: .*cannot be exported"):
-        small().export(str(tmp_path / "model"), format="tf_saved_model")
-
-
 def test_the_steps_of_the_documentation():
     """docs/training.md runs as it stands, one page after the other."""
     text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
