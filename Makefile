@@ -55,8 +55,9 @@ $(STAMPS)/venv: requirements/base.txt | $(STAMPS)/tools
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt
 	touch $@
 
-$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt | $(STAMPS)/venv
+$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt requirements/hub.txt | $(STAMPS)/venv
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/keras-suite.txt
+	$(VENV)/bin/python $(PIP) --no-deps -r requirements/hub.txt
 	touch $@
 
 # What the benches compare with. `make run` takes the first alone.
@@ -64,8 +65,9 @@ $(STAMPS)/jax: requirements/jax.txt | $(STAMPS)/venv
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/jax.txt
 	touch $@
 peers: $(STAMPS)/peers
-$(STAMPS)/peers: requirements/peers.txt | $(STAMPS)/jax
+$(STAMPS)/peers: requirements/peers.txt requirements/hub.txt | $(STAMPS)/jax
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/peers.txt
+	$(VENV)/bin/python $(PIP) --no-deps -r requirements/hub.txt
 	touch $@
 
 # ---- build ----

@@ -17,8 +17,11 @@ NAME = "kvino"
 NAME_IN_KERAS = "openvino"
 BACKEND = "kvino.keras_backend"
 PREFIXES = ("keras.src.backend.openvino", "keras_openvino.src")
-# What Keras writes for its own OpenVINO backend outside of it.
-MODULES = {"keras.src.export.openvino": f"{BACKEND}.openvino_export"}
+# What Keras and KerasHub write for Keras's own OpenVINO backend outside of it.
+MODULES = {
+    "keras.src.export.openvino": f"{BACKEND}.openvino_export",
+    "keras_hub.src.utils.openvino_utils": f"{BACKEND}.generation",
+}
 
 
 def _configured():

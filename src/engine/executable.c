@@ -194,6 +194,14 @@ static kvino_status read_request(const char *device, size_t n, const kvino_prope
   return status;
 }
 
+/* A Loop that stays here updates what it carries in place. The graph is the executable's own, and nobody has it yet. */
+static kvino_status update_in_place(kv_node *node, kvino_error *err) {
+  kv_graph *body = node->attrs.loop.body;
+  KV_TRY(kv_pass_updates(body, (size_t)node->attrs.loop.carried, &node->attrs.loop.body, err));
+  kv_graph_release(body);
+  return KVINO_OK;
+}
+
 static kvino_status divide(kvino_executable *e, const kv_exactness *x, kvino_error *err) {
   size_t n = e->graph->n_nodes;
   bool *native = kv_malloc(n + 1);
@@ -220,10 +228,13 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, kv_ov_config *
   kvino_status status = divide(e, x, err);
   for (size_t k = 0; !status && k < e->partition->n; k++)
     if (e->stage[k].segment->external) status = compile_or_keep(e, x, asked, &e->stage[k], err);
+  kv_exactness_free(x); /* it names nodes of bodies */
+  for (size_t i = 0; !status && i < e->graph->n_nodes; i++)
+    if (e->graph->node[i]->prim->id == KV_Loop && (!asked || e->reason[i]))
+      status = update_in_place(e->graph->node[i], err);
   if (!status) status = kv_plan_new(&e->plan, e->graph, e->partition->n, e->partition->segment, err);
-  e->all_native = !x;
-  e->advice.wanted = x && !status && e->partition->n;
-  kv_exactness_free(x);
+  e->all_native = !asked;
+  e->advice.wanted = asked && !status && e->partition->n;
   return status;
 }
 

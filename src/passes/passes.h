@@ -22,7 +22,11 @@ kvino_status kv_pass_simplify(const kv_graph *in, kv_graph **out, kvino_error *e
 /* Moves transposes between channels-last and channels-first to where the fewest are needed (layout.c). */
 kvino_status kv_pass_layout(const kv_graph *in, kv_graph **out, kvino_error *err);
 
-/* All of them in the order that pays: what an engine is given. */
+/* A body of a Loop of so many carried values, in which a value that is taken apart, updated and put together again is
+ * updated as a whole: for a Loop that runs natively, in place. Not one of kv_optimize's: OpenVINO copies the whole. */
+kvino_status kv_pass_updates(const kv_graph *body, size_t carried, kv_graph **out, kvino_error *err);
+
+/* All the others in the order that pays: what an engine is given. */
 kvino_status kv_optimize(const kv_graph *in, kv_graph **out, kvino_error *err);
 
 #endif

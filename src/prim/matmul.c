@@ -220,6 +220,21 @@ static kvino_tensor *prepare(kv_scope *s, kvino_tensor *x, bool transposed, bool
   return x;
 }
 
+/* Few rows by a large matrix of bf16, which is read as it is: the product waits for its memory. False where it is not
+ * such a product. */
+static bool multiply_narrow(kv_scope *s, kv_call *c, batch *v, kvino_tensor **y) {
+  const kv_matmul_attrs *attrs = &c->attrs->matmul;
+  if (c->spec[0].dtype != KVINO_BF16 || !describe(c->in[1], attrs->transpose_b, false, false, &v->b) || v->b.batch)
+    return false;
+  kvino_tensor *a = prepare(s, kv_working(s, c->in[0]), attrs->transpose_a, true, false, &v->a);
+  if (!a) return false;
+  join_batch(v, a);
+  if (v->a.batch || !kv_narrow_takes(KVINO_BF16, &v->a.matrix, &v->b.matrix)) return false;
+  if ((*y = kv_result_for(s, c)))
+    kv_narrow(KVINO_BF16, &v->a.matrix, &v->b.matrix, (float *)(*y)->data, v->b.matrix.columns);
+  return true;
+}
+
 kvino_status kv_eval_mat_mul(kv_call *c) {
   const kv_spec *spec = &c->spec[0];
   const kv_matmul_attrs *attrs = &c->attrs->matmul;
@@ -228,12 +243,13 @@ kvino_status kv_eval_mat_mul(kv_call *c) {
   kv_scope s;
   if (!kvino_dtype_is_integer(spec->dtype)) KV_TRY(kv_blas_ready(c->err));
   kv_scope_enter(&s, c->err);
-  kvino_tensor *in[2];
+  kvino_tensor *in[2], *y;
+  if (multiply_narrow(&s, c, &v, &y)) return kv_scope_leave(&s, kv_rounded(&s, y, c), &c->out[0]);
   for (int i = 0; i < 2; i++) {
     in[i] = bytes || v.dtype == spec->dtype ? c->in[i] : kv_working(&s, c->in[i]);
     in[i] = prepare(&s, in[i], i ? attrs->transpose_b : attrs->transpose_a, !i, bytes, i ? &v.b : &v.a);
   }
-  kvino_tensor *y = kv_result_for(&s, c);
+  y = kv_result_for(&s, c);
   if (y) {
     join_batch(&v, in[0]);
     multiply_all(&v, y);

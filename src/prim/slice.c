@@ -136,9 +136,10 @@ kvino_status kv_eval_slice_scatter(kv_call *c) {
   KV_TRY(read_bounds(c, 2, b));
   for (int k = 0; k < u->rank; k++)
     if (b[k].length != u->shape[k]) return kv_operand_changed(c);
-  KV_TRY(kv_call_alloc(c, 0));
+  c->spare &= 1; /* the updates are read after the rest is there */
+  KV_TRY(kv_call_alloc_over(c));
   kvino_tensor *y = c->out[0];
-  kv_tensor_copy_to(c->in[0], y->data);
+  if (y != c->in[0]) kv_tensor_copy_to(c->in[0], y->data);
   char *to = y->data;
   for (int k = 0; k < y->rank; k++) {
     strides[k] = b[k].length <= 1 ? y->strides[k] : b[k].step * y->strides[k];

@@ -429,6 +429,21 @@ static inline void run_kv_gemm_bytes(const kv_bytes_kernels *k, cases *c) {
     }
 }
 
+static inline void run_kv_narrow(const kv_narrow_table *k, cases *c) {
+  int64_t n = (int64_t)sqrt((double)c->n);
+  uint16_t *half = (uint16_t *)c->work;
+  for (int64_t i = 0; i < n * n; i++) memcpy(&half[i], (char *)&c->f32[1][i] + 2, sizeof *half);
+  for (int64_t rows = 1; rows <= 5; rows++)
+    for (int by_columns = 0; by_columns < 2; by_columns++)
+      for (int dtype = 0; dtype < 2; dtype++) {
+        kv_matrix a = {c->f32[0], rows, n, n, 1};
+        kv_matrix b = {dtype ? (void *)half : (void *)c->f32[1], n, n, by_columns ? 1 : n, by_columns ? n : 1};
+        if (rows > n) continue;
+        (*k)[by_columns][dtype](&a, &b, (float *)c->y, n);
+        record(c, KVINO_F32, rows * n, c->y, 1e-5);
+      }
+}
+
 static inline void run_kv_fft_pass(kv_fft_pass_loop *k, cases *c) {
   static const int64_t radices[] = {2, 3, 4, 5, 7, 31};
   for (int i = 0; i < 6; i++)

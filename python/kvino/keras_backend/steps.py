@@ -205,8 +205,9 @@ class StepFunction:
                 return self.compiled[key]
         known = [key[1] for key in self.compiled if key[0] == signature]
         trace = None
-        if self.generalizes and len(known) >= STATIC_SHAPES and general != ():
-            general = functools.reduce(_merged, known, shapes)
+        wanted = self._for_all_lengths(known, tensors) if general != () else None
+        if wanted is not None:
+            general = wanted
             trace = self._trace(data, tensors, general)
             self.general[signature] = general if isinstance(trace, Trace) else ()  # not with unknown lengths
         if not isinstance(trace, Trace):
@@ -217,6 +218,12 @@ class StepFunction:
         if len(self.compiled) > SIGNATURES:
             self.compiled.popitem(last=False)
         return compiled
+
+    def _for_all_lengths(self, known, tensors):
+        """The shapes of a graph that serves these tensors and others, where it is time for one; None: one for theirs."""
+        if self.generalizes and len(known) >= STATIC_SHAPES:
+            return functools.reduce(_merged, known, tuple(t.shape for t in tensors))
+        return None
 
     def _trace(self, data, tensors, shapes):
         """A Trace, or the error that prevents it."""

@@ -134,6 +134,10 @@ void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_ste
     for (int64_t i = 0; i < a.rows; i++) memset((char *)y + (size_t)(i * y_step) * size, 0, (size_t)b.columns * size);
     return;
   }
+  if (dtype == KVINO_F32 && kv_narrow_takes(dtype, &a, &b)) {
+    kv_narrow(dtype, &a, &b, y, y_step);
+    return;
+  }
   double work = (double)a.rows * (double)b.columns * (double)a.columns;
   bool floats = kvino_dtype_is_float(dtype) || kvino_dtype_is_complex(dtype);
   if (floats) kv_blas_begin();

@@ -1,4 +1,5 @@
-/* Matrix products: floats and complex numbers by OpenBLAS, integers exactly (they wrap) by loops of our own. */
+/* Matrix products: floats and complex numbers by OpenBLAS, few rows of floats, and integers exactly (they wrap), by
+ * loops of our own. */
 #ifndef KVINO_KERNELS_LINALG_GEMM_H
 #define KVINO_KERNELS_LINALG_GEMM_H
 
@@ -19,5 +20,10 @@ bool kv_gemm_takes(const kv_matrix *m);
  * b.rows; where that is 0, y becomes 0. On several threads where it is worth it: how the work is cut follows from the
  * sizes alone, so that the result does not depend on the number of threads. */
 void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_step);
+
+/* Whether a b is a product of few rows with a large matrix of f32 or bf16, which kv_narrow computes as fast as b can be
+ * read. a is f32, whatever `dtype`, that of b, is. */
+bool kv_narrow_takes(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b);
+void kv_narrow(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b, float *y, int64_t y_step);
 
 #endif

@@ -1,4 +1,4 @@
-/* The loops of integer matrix products, one table per level. Private to gemm*.c. */
+/* The loops of matrix products, one table per level. Private to this folder. */
 #ifndef KVINO_KERNELS_LINALG_GEMM_KERNELS_H
 #define KVINO_KERNELS_LINALG_GEMM_KERNELS_H
 
@@ -9,5 +9,9 @@
 /* y = a b modulo 2^bits, by log2 of the bytes of an element; b's and y's rows are contiguous. */
 typedef void (*kv_gemm_integer)(kv_matrix a, kv_matrix b, void *y, int64_t y_step);
 typedef kv_gemm_integer kv_gemm_table[4];
+
+/* y = a b, b of f32 or bf16: by where b's rows are contiguous or its columns (and then a's rows), and by dtype. */
+typedef void kv_narrow_loop(const kv_matrix *a, const kv_matrix *b, float *y, int64_t y_step);
+typedef kv_narrow_loop *kv_narrow_table[2][2];
 
 #endif
