@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/work.h"
 #include "openvino/cache.h"
+#include "openvino/device.h"
 #include "openvino/emit.h"
 #include "openvino/lower.h"
 #include "openvino/settings.h"
@@ -23,6 +24,7 @@
 /* What compile_segment hands through the cache of models. */
 typedef struct making {
   const kv_graph *lowered;
+  kv_bfloat16 bfloat16;
   kv_ov_key key;
   kv_ov_config *config;
 } making;
@@ -30,7 +32,7 @@ typedef struct making {
 static kvino_status make_model(void *context, kv_ov_model **model, kvino_error *err) {
   const making *m = context;
   kv_ov_program program;
-  KV_TRY(kv_emit(m->lowered, &program, err));
+  KV_TRY(kv_emit(m->lowered, m->bfloat16, &program, err));
   char *ir = (char *)program.ir;
   program.key = &m->key;
   kvino_status status = kv_ov_compile(&program, m->config, model, err); /* takes the constants over */
@@ -57,9 +59,9 @@ static size_t kernels_kept(const kv_graph *lowered) {
 
 /* What a segment is compiled with. A model costs two threads while it lives and 2 us per run for waking them: a small
  * one on the CPU runs in the calling thread instead, unless the user has said how. */
-static kvino_status choose_config(const kv_graph *lowered, kv_ov_config *asked, kv_ov_config **config,
-                                  kvino_error *err) {
-  kv_ov_pair more[2];
+static kvino_status choose_config(const kv_graph *lowered, kv_bfloat16 bfloat16, kv_ov_config *asked,
+                                  kv_ov_config **config, kvino_error *err) {
+  kv_ov_pair more[3];
   size_t n = 0;
   char kernels[24];
   if (kv_ov_config_is_cpu(asked)) {
@@ -68,6 +70,7 @@ static kvino_status choose_config(const kv_graph *lowered, kv_ov_config *asked, 
     snprintf(kernels, sizeof kernels, "%zu", kernels_kept(lowered));
     if (is_dynamic(lowered) && !kv_ov_config_get(asked, KV_CPU_RUNTIME_CACHE_CAPACITY))
       more[n++] = (kv_ov_pair){KV_CPU_RUNTIME_CACHE_CAPACITY, kernels};
+    if (bfloat16 == KV_BFLOAT16_BY_POLICY) more[n++] = (kv_ov_pair){KV_INFERENCE_PRECISION_HINT, "bf16"};
   }
   if (n) return kv_ov_config_with(asked, n, more, config, err);
   *config = kv_ov_config_retain(asked);
@@ -112,6 +115,15 @@ static bool is_profiled(const kv_ov_config *config) {
   return profiling && !strcmp(profiling, "YES");
 }
 
+/* Where nobody has said which precision, products of bfloat16 say it. */
+static kv_bfloat16 bfloat16_of(const kv_ov_config *asked, const kv_segment *s) {
+  const char *precision = kv_ov_config_get(asked, KV_INFERENCE_PRECISION_HINT);
+  if (!kv_ov_config_is_cpu(asked) || !kv_has_products(s->n_nodes, s->node, KVINO_BF16)) return KV_BFLOAT16_AS_WRITTEN;
+  if (precision) return strcmp(precision, "bf16") ? KV_BFLOAT16_AS_WRITTEN : KV_BFLOAT16_BY_HINT;
+  bool left = !kv_ov_config_get(asked, KV_EXECUTION_MODE_HINT) && kv_ov_device_has(asked->device, "BF16");
+  return left ? KV_BFLOAT16_BY_POLICY : KV_BFLOAT16_AS_WRITTEN;
+}
+
 static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
   kv_lowered lowered;
@@ -129,13 +141,15 @@ static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, 
   for (size_t i = 0; i < s->n_nodes; i++) /* what shapes alone answer for, here or in a body */
     stage->dynamic |=
         s->node[i]->prim->id == KV_Require || s->node[i]->prim->id == KV_If || s->node[i]->prim->id == KV_Loop;
-  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(asked), &lowered, err));
+  kv_bfloat16 bfloat16 = bfloat16_of(asked, s);
+  KV_TRY(
+      kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(asked), bfloat16, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
   stage->nan = lowered.nan;
   stage->by_values = lowered.refuses;
   stage->refuses = lowered.refuses || kv_ov_config_is_cpu(asked);
-  kvino_status status = choose_config(lowered.graph, asked, &config, err);
+  kvino_status status = choose_config(lowered.graph, bfloat16, asked, &config, err);
   if (!status && !(stage->config = kv_strdup(config->text)))
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   if (!status && is_profiled(config)) stage->lowered = kv_graph_retain(lowered.graph);
@@ -144,8 +158,8 @@ static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, 
     kv_graph_hash(lowered.graph, key.word);
     uint64_t text = kv_mix_bytes(0, config->text, strlen(config->text));
     key.word[0] = kv_mix(key.word[0], text);
-    key.word[1] = kv_mix(key.word[1], ~text);
-    making m = {lowered.graph, key, config};
+    key.word[1] = kv_mix(key.word[1], ~text + bfloat16);
+    making m = {lowered.graph, bfloat16, key, config};
     /* The times that OpenVINO measures are of all inferences: such a model is nobody else's. */
     status =
         stage->lowered ? make_model(&m, &stage->model, err) : kv_ov_cache_get(key, make_model, &m, &stage->model, err);

@@ -15,19 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether a list separated by spaces has the word. */
-static bool lists(const char *list, const char *word) {
-  size_t n = strlen(word);
-  for (const char *at = list; (at = strstr(at, word)); at += n)
-    if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ')) return true;
-  return false;
-}
-
 /* Whether the device lists the key; composed devices pass properties on and are asked when they compile. */
 static bool supported(const kv_ov_device *device, const char *key) {
   if (device->composed) return true;
   char *list = kv_ov_device_property(device->text, "SUPPORTED_PROPERTIES");
-  bool found = !list || lists(list, key);
+  bool found = !list || kv_word_in(list, key);
   kv_free(list);
   return found;
 }
@@ -35,7 +27,7 @@ static bool supported(const kv_ov_device *device, const char *key) {
 kvino_status kv_check_precision(const char *device, const char *capabilities, const char *precision, kvino_error *err) {
   char name[16];
   snprintf(name, sizeof name, "%s%s", *precision == 'b' ? "BF" : "FP", strpbrk(precision, "0123456789"));
-  if (lists(capabilities, name)) return KVINO_OK;
+  if (kv_word_in(capabilities, name)) return KVINO_OK;
   return kv_fail(err, KVINO_INVALID, "device '%s' does not compute in %s; what it can do: %s", device, precision,
                  capabilities);
 }

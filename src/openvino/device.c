@@ -117,6 +117,20 @@ char *kv_ov_device_property(const char *device, const char *key) {
   return copy;
 }
 
+bool kv_word_in(const char *list, const char *word) {
+  size_t n = strlen(word);
+  for (const char *at = list; (at = strstr(at, word)); at += n)
+    if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ')) return true;
+  return false;
+}
+
+bool kv_ov_device_has(const char *device, const char *capability) {
+  char *list = kv_ov_device_property(device, "OPTIMIZATION_CAPABILITIES");
+  bool has = list && kv_word_in(list, capability);
+  kv_free(list);
+  return has;
+}
+
 static kvino_status available(ov_devices *devices, kvino_error *err) {
   kvino_status status;
   *devices = (ov_devices){0};

@@ -24,4 +24,9 @@ kvino_status kv_ov_device_present(const kv_ov_device *device, kvino_error *err);
 /* A property of a device as text, to be freed with kv_free; NULL where it has none (or no memory). */
 char *kv_ov_device_property(const char *device, const char *key);
 
+/* Whether a list of the kind that properties are, separated by spaces, has the word. */
+bool kv_word_in(const char *list, const char *word);
+/* Whether the device's capabilities ("FP32 BF16 INT8") have the word. */
+bool kv_ov_device_has(const char *device, const char *capability);
+
 #endif

@@ -93,13 +93,14 @@ static void put_ports(kv_text *t, const kv_parts *p, const kv_node *node, const 
   kv_put(t, "</output>");
 }
 
-static void put_attributes(kv_text *t, const kv_node *node) {
+static void put_attributes(kv_text *t, const kv_parts *p, const kv_node *node) {
   kv_put(t, "<data");
   for (const kv_attr_field *f = node->prim->fields(); f->name; f++) {
     char value[256];
-    if (!kv_attr_is_set(f, &node->attrs)) continue;
+    if (!kv_attr_is_set(f, &node->attrs) || !strcmp(f->name, "rounded")) continue;
     kv_attr_text(f, &node->attrs, value, sizeof value);
-    kv_put(t, " %s=\"%s\"", f->name, value);
+    bool as_float32 = p->bfloat16 && !strcmp(value, kv_ir_type(KVINO_BF16));
+    kv_put(t, " %s=\"%s\"", f->name, as_float32 ? kv_ir_type(KVINO_F32) : value);
   }
   kv_put(t, "/>");
 }
@@ -112,6 +113,15 @@ static bool is_decompression(const kv_node *node) {
   return node->out[0].dtype == KVINO_F32 && (from == KVINO_F16 || from == KVINO_BF16);
 }
 
+/* What the precision of inference must not touch. (The name that all releases know.) */
+static const char KEEP[] = "<rt_info><attribute name=\"precise\" version=\"0\"/></rt_info>";
+
+/* A conversion to float16 that is one, where all else of the model is float32. */
+static const char ROUNDED[] =
+    "<rt_info><attribute name=\"DisablePrecisionConversion\" version=\"0\" value=\"f16:f32\"/></rt_info>";
+
+static bool is_rounded(const kv_node *node) { return node->prim->id == KV_Convert && node->attrs.convert.rounded; }
+
 static void put_graph(kv_text *t, kv_parts *p, const kv_node *owner);
 
 /* What a port of a node with bodies is inside: external ids count operands or, from the number of operands on, outputs.
@@ -123,6 +133,28 @@ static void put_port(kv_text *t, const char *what, long long external, size_t in
 /* Results follow the nodes: result i is layer n_nodes + 2 i, and what stands between it and its value is the layer
  * after. */
 static size_t result_layer(const kv_graph *g, size_t i) { return g->n_nodes + 2 * i; }
+
+/* Of a model that is written in float32, constants and inputs that are bfloat16 are converted by a layer of their own,
+ * which comes after those of the results. Parameters of bodies are what is around gives them. */
+static bool is_widened(const kv_parts *p, const kv_node *node, const kv_node *owner) {
+  return p->bfloat16 && node->n_out && node->out[0].dtype == KVINO_BF16 &&
+         (node->constant || (node->prim->id == KV_Parameter && !owner));
+}
+
+static size_t widened_layer(const kv_node *node) {
+  return node->graph->n_nodes + 2 * node->graph->n_results + node->id;
+}
+
+static size_t source_layer(const kv_parts *p, const kv_node *node, const kv_node *owner) {
+  return is_widened(p, node, owner) ? widened_layer(node) : node->id;
+}
+
+static void put_conversion(kv_text *t, size_t id, const char *name, const char *type) {
+  kv_put(t,
+         "<layer id=\"%zu\" name=\"%s_%zu\" type=\"Convert\" version=\"opset1\"><data destination_type=\"%s\"/>"
+         "<input><port id=\"0\"/></input><output><port id=\"0\" precision=\"%s\"/></output></layer>\n",
+         id, name, id, type, type);
+}
 
 static void put_branch(kv_text *t, kv_parts *p, const kv_node *node, const char *name, const kv_graph *body) {
   kv_put(t, "<%s_body>", name);
@@ -165,7 +197,8 @@ static void put_bodies(kv_text *t, kv_parts *p, const kv_node *node) {
   }
 }
 
-static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node *owner, uintptr_t at) {
+/* `kept`: stays float32 where the model is compiled for bfloat16. */
+static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node *owner, uintptr_t at, bool kept) {
   const kv_output *out = &node->out[0];
   switch (node->prim->id) {
   case KV_Parameter:
@@ -184,8 +217,11 @@ static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node
   }
   default:
     put_head(t, node, node->prim->name, node->prim->opset);
-    put_attributes(t, node);
-    if (is_decompression(node)) kv_put(t, "<rt_info><attribute name=\"decompression\" version=\"0\"/></rt_info>");
+    put_attributes(t, p, node);
+    if (kept) kv_put(t, "%s", KEEP);
+    if (is_rounded(node)) kv_put(t, "%s", ROUNDED);
+    if (is_decompression(node) && !p->bfloat16)
+      kv_put(t, "<rt_info><attribute name=\"decompression\" version=\"0\"/></rt_info>");
   }
   put_ports(t, p, node, owner);
   put_bodies(t, p, node);
@@ -200,7 +236,8 @@ static void put_edge(kv_text *t, size_t from, size_t from_port, size_t to, size_
 /* Trap: a parameter wired straight to a result shares one tensor slot with it: setting the output would overwrite the
  * input. A conversion to its own type keeps them apart. In the body of a Loop, what is carried sees the next values of
  * others already where it is a parameter or a view of one: a copy of all keeps them apart, and so in a branch. */
-static bool is_copied(const kv_graph *g, const kv_node *owner, size_t i) {
+static bool is_copied(const kv_parts *p, const kv_graph *g, const kv_node *owner, size_t i) {
+  if (p->bfloat16 && !owner && kv_edge_output(g->result[i].value)->dtype == KVINO_BF16) return true; /* it is float32 */
   bool carried = owner && owner->prim->id == KV_Loop && i && i <= (size_t)owner->attrs.loop.carried;
   return carried || g->result[i].value.node->prim->id == KV_Parameter;
 }
@@ -222,7 +259,7 @@ static void put_copy(kv_text *t, const kv_parts *p, const kv_graph *g, const kv_
 static void put_results(kv_text *t, const kv_parts *p, const kv_graph *g, const kv_node *owner) {
   for (size_t i = 0; i < g->n_results; i++) {
     size_t id = result_layer(g, i);
-    if (is_copied(g, owner, i)) put_copy(t, p, g, owner, i);
+    if (is_copied(p, g, owner, i)) put_copy(t, p, g, owner, i);
     kv_put(t,
            "<layer id=\"%zu\" name=\"result_%zu\" type=\"Result\" version=\"opset1\"><input><port "
            "id=\"0\"/></input></layer>\n",
@@ -230,19 +267,21 @@ static void put_results(kv_text *t, const kv_parts *p, const kv_graph *g, const 
   }
 }
 
-static void put_edges(kv_text *t, const kv_graph *g, const kv_node *owner) {
+static void put_edges(kv_text *t, const kv_parts *p, const kv_graph *g, const kv_node *owner) {
   for (size_t i = 0; i < g->n_nodes; i++) {
     const kv_node *node = g->node[i];
-    for (uint32_t k = 0; k < node->n_in; k++) put_edge(t, node->in[k].node->id, node->in[k].output, node->id, k);
+    if (is_widened(p, node, owner)) put_edge(t, node->id, 0, widened_layer(node), 0);
+    for (uint32_t k = 0; k < node->n_in; k++)
+      put_edge(t, source_layer(p, node->in[k].node, owner), node->in[k].output, node->id, k);
   }
   for (size_t i = 0; i < g->n_results; i++) {
     kv_edge from = g->result[i].value;
     size_t id = result_layer(g, i);
-    if (is_copied(g, owner, i)) {
-      put_edge(t, from.node->id, from.output, id + 1, 0);
+    if (is_copied(p, g, owner, i)) {
+      put_edge(t, source_layer(p, from.node, owner), from.output, id + 1, 0);
       put_edge(t, id + 1, 0, id, 0);
     } else {
-      put_edge(t, from.node->id, from.output, id, 0);
+      put_edge(t, source_layer(p, from.node, owner), from.output, id, 0);
     }
   }
 }
@@ -253,12 +292,15 @@ static void put_graph(kv_text *t, kv_parts *p, const kv_node *owner) {
   const kv_graph *g = own->g;
   kv_put(t, "<layers>\n");
   for (size_t i = 0; i < g->n_parameters; i++)
-    put_node(t, p, g->parameter[i], owner, 0); /* in the order of the inputs */
+    put_node(t, p, g->parameter[i], owner, 0, false); /* in the order of the inputs */
   for (size_t i = 0; i < g->n_nodes; i++)
-    if (g->node[i]->prim->id != KV_Parameter) put_node(t, p, g->node[i], owner, own->at[i]);
+    if (g->node[i]->prim->id != KV_Parameter) put_node(t, p, g->node[i], owner, own->at[i], own->kept && own->kept[i]);
+  for (size_t i = 0; i < g->n_nodes; i++)
+    if (is_widened(p, g->node[i], owner))
+      put_conversion(t, widened_layer(g->node[i]), "widened", kv_ir_type(KVINO_F32));
   put_results(t, p, g, owner);
   kv_put(t, "</layers><edges>\n");
-  put_edges(t, g, owner);
+  put_edges(t, p, g, owner);
   kv_put(t, "</edges>");
 }
 
@@ -281,7 +323,14 @@ void kv_program_clear(kv_ov_program *program) {
 
 /* The text of what `p` lists, whose constants have their places. `more` stands beside the graph. */
 static kvino_status put_net(kv_text *t, kv_parts *p, const char *more, kvino_error *err) {
-  for (size_t k = 0; k < p->n; k++) KV_TRY(check_types(p->v[k].g, err));
+  for (size_t k = 0; k < p->n; k++) {
+    kv_part *part = &p->v[k];
+    KV_TRY(check_types(part->g, err));
+    if (p->bfloat16 != KV_BFLOAT16_BY_POLICY) continue;
+    part->kept = kv_calloc(part->g->n_nodes + 1, sizeof *part->kept);
+    if (!part->kept) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for the text of a model");
+    KV_TRY(kv_keep_float32(part->g, part->kept, err));
+  }
   kv_put(t, "<net name=\"kvino\" version=\"11\">");
   put_graph(t, p, NULL);
   kv_put(t, "%s</net>\n", more);
@@ -305,10 +354,10 @@ static bool is_unsettled(const kv_parts *p) {
   return false;
 }
 
-kvino_status kv_emit(const kv_graph *g, kv_ov_program *out, kvino_error *err) {
+kvino_status kv_emit(const kv_graph *g, kv_bfloat16 bfloat16, kv_ov_program *out, kvino_error *err) {
   kv_ov_program program = {0};
   kv_text t = {0};
-  kv_parts p = {0};
+  kv_parts p = {.bfloat16 = bfloat16};
   kvino_status status = kv_parts_list(&p, g, err);
   if (!status) status = kv_parts_in_memory(&p, &program, err);
   if (!status) status = put_net(&t, &p, "", err);

@@ -3,6 +3,7 @@
 #define KVINO_OPENVINO_EMIT_H
 
 #include "graph/graph.h"
+#include "openvino/bfloat16.h"
 #include "openvino/model.h"
 
 /* OpenVINO's name of a dtype: "f32"; NULL where it has none. */
@@ -19,7 +20,7 @@ const char *kv_ir_type(kvino_dtype dtype);
  *
  * After success the caller frees program->ir with kv_free and gives the program to kv_ov_compile, or frees it with
  * kv_program_clear. Errors: KVINO_UNSUPPORTED (a dtype that OpenVINO has not), KVINO_NO_MEMORY. */
-kvino_status kv_emit(const kv_graph *g, kv_ov_program *program, kvino_error *err);
+kvino_status kv_emit(const kv_graph *g, kv_bfloat16 bfloat16, kv_ov_program *program, kvino_error *err);
 void kv_program_clear(kv_ov_program *program);
 
 /* Writes the graph for others to read: IR text with the names of inputs and outputs to the file `xml`, the constants to

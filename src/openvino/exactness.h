@@ -70,6 +70,7 @@ typedef struct kv_lowering {
   bool refuses;        /* the plugin refuses indices out of range, and they may be */
   kv_weights *weights; /* of the model, bodies included */
   const bool *rounded; /* by node: whether its result is rounded to float16; NULL: none */
+  bool widened;        /* bfloat16 is written as float32 (bfloat16.h): conversions to it are not rounded here */
   const bool *nan;     /* by node: whether its output 0 is looked at (nan_guard.h); NULL: none */
   bool plain;     /* for plain OpenVINO (kv_lower_plain): nothing is looked at, and what is native here is written */
   kv_text *notes; /* plain: what is */

@@ -145,6 +145,12 @@ static void note_plain(kv_scope *s, kv_lowering *l, const kv_node *node, const c
     kv_put(l->notes, "%s of %s: %s\n", name, dtype, why);
 }
 
+/* To what will be float32 (bfloat16.h). */
+static kvino_tensors widened(kv_scope *s, kvino_tensor *x) {
+  if (x && x->dtype != KVINO_F32) x = kv_convert(s, x, (kv_convert_attrs){.destination_type = KVINO_F32});
+  return kv_one(s, kv_convert(s, x, (kv_convert_attrs){.destination_type = KVINO_BF16}));
+}
+
 static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, kvino_tensor *const *in) {
   const kv_exact_row *row = kv_exact_row_of(node->prim->id);
   kv_interval few[8], *room = node->n_in > 8 ? kv_scope_alloc(s, node->n_in, sizeof *room) : few;
@@ -157,6 +163,7 @@ static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, k
   if (!l->plain && kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
   if (!l->plain) guard_against_nan(s, l, node, in);
+  if (l->widened && node->prim->id == KV_Convert && node->out[0].dtype == KVINO_BF16) return widened(s, in[0]);
   if (row->substitute) return row->substitute(s, &c, in);
   kvino_tensor *const *apart = kv_weights_apart(s, l->weights, node, in);
   return apart == in ? KV_KEEP : kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, apart));
@@ -185,10 +192,11 @@ static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node
   return origin ? kv_lower_node(s, &g->lowering, origin, in) : KV_KEEP;
 }
 
-static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, const bool *rounded, kv_lowered *out,
-                            kvino_error *err) {
+static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, const bool *rounded, bool widened,
+                            kv_lowered *out, kvino_error *err) {
   kv_weights weights = {0};
-  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan, .rounded = rounded}, .copy = k};
+  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan, .rounded = rounded, .widened = widened},
+               .copy = k};
   kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
   out->refuses = g.lowering.refuses;
   out->guarded = g.lowering.guard != NULL;
@@ -200,7 +208,8 @@ static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *na
 }
 
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_lowered *lowered, kvino_error *err) {
+                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_bfloat16 bfloat16, kv_lowered *lowered,
+                      kvino_error *err) {
   copy k = {0};
   *lowered = (kv_lowered){0};
   kvino_status status = copy_begin(&k, node[0]->graph, n_nodes, err);
@@ -220,7 +229,8 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
     status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment");
   if (!status) status = kv_nan_sites(n_nodes, node, n_out, out, lowered->nan, inside, err);
   if (!status && float16 == KV_FLOAT16_AS_FLOAT32) kv_float16_results(n_nodes, node, true, rounded);
-  if (!status) status = rewrite(x, &k, inside, float16 == KV_FLOAT16_AS_FLOAT32 ? rounded : NULL, lowered, err);
+  if (float16 != KV_FLOAT16_AS_FLOAT32) kv_free(rounded), rounded = NULL;
+  if (!status) status = rewrite(x, &k, inside, rounded, bfloat16 != KV_BFLOAT16_AS_WRITTEN, lowered, err);
   kv_free(rounded);
   kv_free(inside);
   copy_end(&k);

@@ -13,6 +13,7 @@
 #define KVINO_OPENVINO_LOWER_H
 
 #include "base/text.h"
+#include "openvino/bfloat16.h"
 #include "openvino/interval.h"
 
 /* The table's verdict on every node of a graph. Reads the graph as long as it lives. */
@@ -54,7 +55,8 @@ typedef enum kv_float16 {
  * reduced dimension is unknown, the shape of what is reduced is a further output. And it takes something for an index
  * out of range, where natively there is an error: one further output says whether there was one (guard.h). */
 kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *node, size_t n_in, const kv_edge *in,
-                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_lowered *lowered, kvino_error *err);
+                      size_t n_out, const kv_edge *out, kv_float16 float16, kv_bfloat16 bfloat16, kv_lowered *lowered,
+                      kvino_error *err);
 
 /* The whole graph for an OpenVINO by itself, which nobody watches: without the further outputs, and what is native here
  * written as OpenVINO has it; `notes` gets a line for each such operation and the reason. Fails with KVINO_UNSUPPORTED

@@ -24,10 +24,28 @@ static bool shows_nan(const kv_node *node) {
   return node->prim->traits & KV_BLURS_NAN || (node->prim->traits & KV_PRODUCT && node->out[0].dtype == KVINO_BF16);
 }
 
+/* Whether every element of what a convolution is applied to has its part in some result: no stride steps over one, and
+ * what is left over at the end is padding. */
+static bool covers(const kv_node *node) {
+  const kv_conv_attrs *a = &node->attrs.conv;
+  const kv_output *x = kv_edge_output(node->in[0]), *w = kv_edge_output(node->in[1]);
+  bool same = a->auto_pad && !strncmp(a->auto_pad, "same", 4), valid = a->auto_pad && !strcmp(a->auto_pad, "valid");
+  for (int i = 0; i < a->strides.n; i++) {
+    int64_t length = x->shape[i + 2], kernel = w->shape[w->rank - a->strides.n + i], stride = a->strides.v[i];
+    int64_t begin = valid || !a->pads_begin.n ? 0 : a->pads_begin.v[i],
+            end = valid || !a->pads_end.n ? 0 : a->pads_end.v[i];
+    if ((a->dilations.n && a->dilations.v[i] != 1) || kernel < stride) return false;
+    if (stride == 1 || same) continue;
+    if (length < 0 || (length + begin + end - kernel) % stride > end) return false;
+  }
+  return true;
+}
+
 /* Whether the result holds a NaN wherever operand i does, unless there are no elements. */
 static bool passes_nan(const kv_node *node, uint32_t i) {
   unsigned traits = node->prim->traits;
   if (!is_float_output(&node->out[0])) return false;
+  if (node->prim->id == KV_Convolution || node->prim->id == KV_GroupConvolution) return i == 0 && covers(node);
   return traits & KV_SPREADS_NAN || (i == 0 && traits & (KV_PASSES_NAN | KV_MOVES));
 }
 

@@ -62,7 +62,7 @@ kvino_status kv_parts_list(kv_parts *p, const kv_graph *g, kvino_error *err) {
     p->capacity = wanted;
   }
   kv_part *own = &p->v[p->n++];
-  *own = (kv_part){g, kv_calloc(g->n_nodes + 1, sizeof *own->at)};
+  *own = (kv_part){.g = g, .at = kv_calloc(g->n_nodes + 1, sizeof *own->at)};
   if (!own->at) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a model");
   for (size_t i = 0; i < g->n_nodes; i++) {
     kv_graph *body[2];
@@ -73,7 +73,10 @@ kvino_status kv_parts_list(kv_parts *p, const kv_graph *g, kvino_error *err) {
 }
 
 void kv_parts_free(kv_parts *p) {
-  for (size_t i = 0; i < p->n; i++) kv_free(p->v[i].at);
+  for (size_t i = 0; i < p->n; i++) {
+    kv_free(p->v[i].at);
+    kv_free(p->v[i].kept);
+  }
   kv_free(p->v);
 }
 

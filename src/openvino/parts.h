@@ -4,15 +4,18 @@
 #define KVINO_OPENVINO_PARTS_H
 
 #include "graph/graph.h"
+#include "openvino/bfloat16.h"
 #include "openvino/model.h"
 
 typedef struct kv_part {
   const kv_graph *g;
   uintptr_t *at; /* by node id: a Constant's address, or its place in the file */
+  bool *kept;    /* by node id: stays float32 (bfloat16.h); NULL: all as they are */
 } kv_part;
 
 /* All of them, each before the bodies of its nodes: in the order in which they are written. Zeroed: none. */
 typedef struct kv_parts {
+  kv_bfloat16 bfloat16;     /* how it is written */
   size_t n, capacity, next; /* next: to be written */
   kv_part *v;
   uintptr_t base; /* where the blob begins */

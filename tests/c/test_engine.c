@@ -33,7 +33,7 @@ static void test_every_attribute_is_written(void **state) {
   result(&b, kv_softmax(&b.s, x, (kv_axis_attrs){.axis = -1}));
   kv_graph *g = build_end(&b);
   kv_ov_program p = {0};
-  OK(kv_emit(g, &p, ERR));
+  OK(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, ERR));
   assert_holds(&p, "<data element_type=\"f32\" shape=\"1,2,-1,8\"/>");
   assert_holds(&p, "kernel=\"2,2\" strides=\"1,1\" pads_begin=\"0,0\" pads_end=\"0,0\" exclude-pad=\"false\" "
                    "rounding_type=\"floor\" auto_pad=\"explicit\"");
@@ -88,7 +88,7 @@ static void test_identity_between_parameter_and_result(void **state) {
   result(&b, parameter(&b, KVINO_I32, 0, NULL));
   kv_graph *g = build_end(&b);
   kv_ov_program p = {0};
-  OK(kv_emit(g, &p, ERR));
+  OK(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, ERR));
   assert_holds(&p, "<data element_type=\"i32\" shape=\"\"/>");
   assert_holds(&p, "type=\"Convert\" version=\"opset1\"><data destination_type=\"i32\"/>");
   kv_program_clear(&p);
@@ -103,7 +103,7 @@ static void test_names_are_escaped(void **state) {
   OK(kv_graph_parameter(g, KVINO_F32, 0, NULL, "a<b> & \"c\"\n", &x, ERR));
   OK(kv_graph_result(g, x, NULL, ERR));
   kv_ov_program p = {0};
-  OK(kv_emit(g, &p, ERR));
+  OK(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, ERR));
   assert_holds(&p, "name=\"a&lt;b&gt; &amp; &quot;c&quot; \"");
   kv_program_clear(&p);
   kvino_tensor_release(x);
@@ -134,7 +134,7 @@ static void test_large_constants_are_not_copied(void **state) {
   for (int i = 0; i < 3; i++) result(&b, kv_add(&b.s, x, large[i]));
   kv_graph *g = b.g;
   kv_ov_program p = {0};
-  OK(kv_emit(g, &p, ERR));
+  OK(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, ERR));
   for (int i = 0; i < 3; i++) {
     size_t offset, size;
     range_of(&p, "f32", i, &offset, &size);
@@ -162,7 +162,7 @@ static void test_constants_that_must_be_copied(void **state) {
   result(&b, kv_logical_and(&b.s, row, many));
   kv_graph *g = build_end(&b);
   kv_ov_program p = {0};
-  OK(kv_emit(g, &p, ERR));
+  OK(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, ERR));
   for (int i = 0; i < 2; i++) {
     size_t offset, size;
     range_of(&p, "boolean", i, &offset, &size);
@@ -181,7 +181,7 @@ static void test_types_that_openvino_has_not(void **state) {
   result(&b, parameter(&b, KVINO_C64, SHAPE(2)));
   kv_graph *g = build_end(&b);
   kv_ov_program p = {0};
-  assert_int_equal(kv_emit(g, &p, &err), KVINO_UNSUPPORTED);
+  assert_int_equal(kv_emit(g, KV_BFLOAT16_AS_WRITTEN, &p, &err), KVINO_UNSUPPORTED);
   assert_non_null(strstr(err.text, "complex64"));
   assert_null(p.ir);
   kv_graph_release(g);

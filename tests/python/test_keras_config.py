@@ -69,3 +69,97 @@ def test_native_device_warns_once():
     with kvino.config(device="native", precision="bf16"):
         with pytest.warns(UserWarning, match="makes no use of the settings: precision"):
             m.predict(X, verbose=0)
+
+
+# ---- dtype policies ----
+
+
+def describe(m):
+    """How the model's last step of predict was compiled."""
+    step = m.predict_function.__closure__[0].cell_contents
+    return next(reversed(step.compiled.values())).executable.executable.describe()
+
+
+def network(policy, head=None):
+    """A convolution with normalization, attention, a recurrent layer; `head`: the policy of the last layer."""
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(policy)
+    x = i = keras.Input((12, 12, 3))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(16, 3, strides=2, padding="same")(x)))
+    x = layers.Reshape((36, 16))(x)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8)(x, x))
+    x = layers.LSTM(16)(x)
+    m = keras.Model(i, layers.Dense(4, dtype=head)(x))
+    keras.mixed_precision.set_dtype_policy(before)
+    return m
+
+
+IMAGES = np.random.default_rng(4).normal(size=(8, 12, 12, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_bfloat16_policies_compute_by_the_hint(policy):
+    exact, m = network("float32"), network(policy)
+    m.set_weights(exact.get_weights())
+    got = m.predict(IMAGES, verbose=0)
+    assert str(got.dtype) == "bfloat16"
+    text = describe(m)
+    assert "INFERENCE_PRECISION_HINT=bf16" in text and len(text.strip().splitlines()) == 1
+    assert bf16_differs(exact.predict(IMAGES, verbose=0), got.astype("float32"))
+    assert "PRECISION" not in describe(exact)
+    with kvino.config(precision="f32"):  # said in words: as it is written
+        m.predict(IMAGES, verbose=0)
+        assert "INFERENCE_PRECISION_HINT=f32" in describe(m)
+    with kvino.config(precision="bf16"):
+        assert bf16_differs(exact.predict(IMAGES, verbose=0), m.predict(IMAGES, verbose=0).astype("float32"))
+
+
+def test_float32_layers_of_a_mixed_model_stay_float32():
+    """A Dense of float32 behind bfloat16, and angles before it, which 8 bits would ruin."""
+    x = np.arange(64, dtype="float32")[:, None] * 10 + 1000
+
+    def angles(x):
+        return keras.ops.sin(x * 1.01)
+
+    i = keras.Input((1,), dtype="float32")
+    wide = keras.layers.Dense(64, dtype=keras.DTypePolicy("mixed_bfloat16"))(keras.layers.Lambda(angles, dtype="float32")(i))
+    m = keras.Model(i, [wide, keras.layers.Dense(64, use_bias=False, dtype="float32")(wide)])
+    kernel = np.eye(1, 64, dtype="float32")
+    m.layers[2].set_weights([kernel, np.zeros(64, "float32")])
+    m.layers[3].set_weights([np.eye(64, dtype="float32") * 1.001])
+    half, full = m.predict(x, batch_size=64, verbose=0)
+    assert "HINT=bf16" in describe(m)
+    np.testing.assert_allclose(half.astype("float32")[:, 0], np.sin(x[:, 0] * np.float32(1.01)), atol=5e-3)
+    np.testing.assert_allclose(full[:, 0], half.astype("float32")[:, 0] * np.float32(1.001), rtol=5e-3)
+    assert full.dtype == np.float32 and np.unique(full[:, 0].view("uint32") & 0xFFFF).size > 8  # not of 16 bits
+
+
+def test_float16_models_are_rounded_as_written():
+    """Exactly where float16 is: 70000 is infinite between two layers."""
+    keras.utils.set_random_seed(5)
+    policy = keras.DTypePolicy("mixed_float16")
+    m = keras.Sequential([keras.Input((64,)), keras.layers.Dense(8, dtype=policy), keras.layers.Lambda(lambda x: x / 4, dtype=policy)])
+    m.layers[0].set_weights([np.full((64, 8), 10, "float32"), np.zeros(8, "float32")])
+    assert np.isinf(m.predict(np.full((4, 64), 120, "float32"), verbose=0)).all()
+    assert (m.predict(np.full((4, 64), 100, "float32"), verbose=0) == 16000).all()
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_fit_of_mixed_models_updates_in_float32(policy):
+    weights = network("float32").get_weights()
+    y = np.random.default_rng(6).normal(size=(8, 4)).astype("float32")
+    after = {}
+    for name in ("float32", policy):
+        m = network(name, head="float32")
+        m.set_weights(weights)
+        m.compile(keras.optimizers.SGD(0.01), "mse")
+        m.fit(IMAGES, y, epochs=2, batch_size=8, shuffle=False, verbose=0)
+        after[name] = m.get_weights()
+        assert all(v.dtype == "float32" for v in m.trainable_variables)
+    for w, a, b in zip(weights, after["float32"], after[policy]):
+        assert np.isfinite(b).all()
+        assert np.abs(a - b).max() < 0.15 * np.abs(a - w).max() + 2e-4
+    kernel = after[policy][0]
+    assert np.unique(kernel.view("uint32") & 0x1FFF).size > kernel.size // 4  # more bits than 16

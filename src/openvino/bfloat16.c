@@ -1,0 +1,100 @@
+/* Which layers the hint bf16 is for (bfloat16.h). */
+#include "openvino/bfloat16.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/body.h"
+
+static bool converts(const kv_node *node, kvino_dtype from, kvino_dtype to) {
+  return node->prim->id == KV_Convert && kv_edge_output(node->in[0])->dtype == from && node->out[0].dtype == to;
+}
+
+static bool is_product(const kv_node *node, kvino_dtype dtype) {
+  if (node->prim->traits & KV_PRODUCT) return node->out[0].dtype == dtype;
+  return node->prim->traits & KV_SEQUENCE && converts(node->in[0].node, dtype, KVINO_F32);
+}
+
+bool kv_has_products(size_t n, kv_node *const *node, kvino_dtype dtype) {
+  for (size_t i = 0; i < n; i++) {
+    kv_graph *body[2];
+    size_t bodies = kv_bodies_of(node[i]->prim->id, &node[i]->attrs, body);
+    if (is_product(node[i], dtype)) return true;
+    for (size_t k = 0; k < bodies; k++)
+      if (kv_has_products(body[k]->n_nodes, body[k]->node, dtype)) return true;
+  }
+  return false;
+}
+
+static bool has_float32(const kv_node *node) {
+  for (uint32_t i = 0; i < node->n_in; i++)
+    if (kv_edge_output(node->in[i])->dtype == KVINO_F32) return true;
+  for (uint32_t i = 0; i < node->n_out; i++)
+    if (node->out[i].dtype == KVINO_F32) return true;
+  return false;
+}
+
+/* What rounding its operands to bfloat16 harms no more than rounding its result does. */
+static bool is_mild(const kv_node *node) {
+  if (node->prim->traits & (KV_MOVES | KV_VIEW | KV_SEQUENCE)) return true;
+  switch (node->prim->id) {
+  case KV_Add:
+  case KV_Subtract:
+  case KV_Multiply:
+  case KV_Divide:
+  case KV_Maximum:
+  case KV_Minimum:
+  case KV_SquaredDifference:
+  case KV_Power:
+  case KV_Sqrt:
+  case KV_Rsqrt:
+  case KV_Reciprocal:
+  case KV_ReLU:
+  case KV_Clamp:
+  case KV_Sigmoid:
+  case KV_Tanh:
+  case KV_Gelu:
+  case KV_Swish:
+  case KV_SoftMax:
+  case KV_MVN:
+  case KV_GroupNormalization:
+  case KV_BatchNormInference:
+  case KV_ReduceMean:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Whether the node is one of those between a conversion from bfloat16 and one back, by its operands. */
+static bool comes_of_bfloat16(const kv_node *node, const bool *between) {
+  bool any = false;
+  if (converts(node, KVINO_BF16, KVINO_F32)) return true;
+  if (!is_mild(node)) return false;
+  for (uint32_t i = 0; i < node->n_in; i++) {
+    const kv_node *x = node->in[i].node;
+    if (x->constant || kv_edge_output(node->in[i])->dtype != KVINO_F32) continue;
+    if (!between[x->id]) return false;
+    any = true;
+  }
+  return any;
+}
+
+kvino_status kv_keep_float32(const kv_graph *g, bool *kept, kvino_error *err) {
+  bool *between = kv_calloc(g->n_nodes + 1, sizeof *between);
+  if (!between) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", g->n_nodes);
+  for (size_t i = 0; i < g->n_nodes; i++) between[i] = comes_of_bfloat16(g->node[i], between);
+  for (size_t i = 0; i < g->n_results; i++) between[g->result[i].value.node->id] = false;
+  for (size_t i = g->n_nodes; i-- > 0;) { /* users come after */
+    const kv_node *node = g->node[i];
+    if (converts(node, KVINO_F32, KVINO_BF16) || between[i]) continue;
+    for (uint32_t k = 0; k < node->n_in; k++)
+      if (kv_edge_output(node->in[k])->dtype == KVINO_F32) between[node->in[k].node->id] = false;
+  }
+  for (size_t i = 0; i < g->n_nodes; i++) {
+    const kv_node *node = g->node[i];
+    bool layer = !node->constant && node->prim->id != KV_Parameter && node->prim->id != KV_Convert;
+    kept[i] = layer && has_float32(node) && !between[i];
+  }
+  kv_free(between);
+  return KVINO_OK;
+}
