@@ -172,3 +172,45 @@ def test_nonzero_writes_to_names_of_any_length_and_to_devices(tmp_path):
         assert kvino("nonzero", path, "-o", tmp_path / "pipe")[0] == 0
     with np.load(io.BytesIO(read.result())) as found:
         assert found["dim0"].tolist() == [1, 2, 3, 4]
+
+
+# ---- model files ----
+
+MODELS = pathlib.Path(__file__).resolve().parents[2] / "fuzz" / "corpus" / "model"
+
+
+def test_show():
+    code, out, err = kvino("show", MODELS / "mlp.keras")
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert "Input 'x': float32 (None, 2)" in out and "Output 'dense': float32 (None, 2)" in out
+    assert ["dense", "(Dense)", "6", "kernel", "(2,", "2)", "bias", "(2,)"] in lines and ["Total", "params:", "6"] in lines
+    code, out, err = kvino("show", MODELS / "unknown.keras")
+    assert (code, out) == (1, "") and "'l' (Lambda), 'n' (Nowhere)" in err
+    assert kvino("show")[0] == 2
+
+
+def test_run(tmp_path):
+    x = np.array([[1, 2], [-3, 0.5]], "float32")
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", x=x)
+    code, out, err = kvino("run", MODELS / "mlp.keras", tmp_path / "x.npy", "-d", "native")
+    assert (code, out, err) == (0, "dense: float32 (2, 2)\n", "")
+    results = []
+    for source, target in (("x.npy", "y.npy"), ("x.npz", "z.npy"), ("x.npy", "y.npz")):
+        assert kvino("run", MODELS / "mlp.keras", tmp_path / source, "-o", tmp_path / target, "-d", "native") == (0, "", "")
+        stored = np.load(tmp_path / target)
+        results.append(stored["dense"] if target.endswith(".npz") else stored)
+    assert results[0].shape == (2, 2) and all(np.array_equal(results[0], y) for y in results)
+    assert kvino("run", MODELS / "packed.keras", "-", "-d", "native", "-w", MODELS / "mlp.keras", stdin=(tmp_path / "x.npy").read_bytes())[0] == 0
+
+
+def test_run_says_what_is_wrong(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1, 3), "float32"))
+    code, out, err = kvino("run", MODELS / "mlp.keras", tmp_path / "x.npy")
+    assert (code, out) == (1, "") and "input 'x' must have the shape (None, 2), not (1, 3)" in err
+    code, _, err = kvino("run", MODELS / "mlp.keras", tmp_path / "x.npy", tmp_path / "x.npy")
+    assert code == 1 and "takes 1 inputs, not 2" in err
+    code, _, err = kvino("run", tmp_path / "x.npy", tmp_path / "x.npy")
+    assert code == 1 and "neither a .keras archive" in err
+    assert kvino("run", MODELS / "mlp.keras")[0] == 2
