@@ -113,6 +113,8 @@ const char *kv_data_format(kv_invocation *c);
 void kv_only_default(kv_invocation *c, const char *name);
 void *kv_layer_refuse(kv_invocation *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A weight that has the lengths of some axes of x (or of the last of them), in their order, shaped to go with x. */
+kvino_tensor *kv_along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes);
 /* x divided by its length along the axes, or by epsilon where that is more. */
 kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon);
 

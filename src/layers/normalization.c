@@ -27,8 +27,7 @@ kv_value kv_layer_batch_normalization(kv_invocation *c) {
                                            kv_field_number(c, "epsilon")));
 }
 
-/* A weight that has the lengths of some axes of x, so that it goes with x. */
-static kvino_tensor *along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes) {
+kvino_tensor *kv_along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes) {
   int64_t shape[KVINO_MAX_RANK];
   bool chosen[KVINO_MAX_RANK] = {false};
   if (!weight || !x) return NULL;
@@ -37,14 +36,14 @@ static kvino_tensor *along(kv_invocation *c, kvino_tensor *weight, const kvino_t
     if (!kv_axis_ok(c->s, &axis, x->rank)) return NULL;
     chosen[axis] = true;
   }
-  for (int i = 0, k = 0; i < x->rank; i++) shape[i] = chosen[i] && k < weight->rank ? weight->shape[k++] : 1;
+  for (int i = x->rank - 1, k = weight->rank - 1; i >= 0; i--) shape[i] = chosen[i] && k >= 0 ? weight->shape[k--] : 1;
   return kv_reshape_to(c->s, weight, x->rank, shape);
 }
 
 static kv_value scaled_and_moved(kv_invocation *c, kvino_tensor *y, const char *scale, const char *offset,
                                  kvino_ints axes) {
-  kvino_tensor *gamma = along(c, precise_weight(c, scale, y), y, axes);
-  kvino_tensor *beta = along(c, precise_weight(c, offset, y), y, axes);
+  kvino_tensor *gamma = kv_along(c, precise_weight(c, scale, y), y, axes);
+  kvino_tensor *beta = kv_along(c, precise_weight(c, offset, y), y, axes);
   if (gamma) y = kv_multiply(c->s, y, gamma);
   if (beta) y = kv_add(c->s, y, beta);
   return rounded(c, y);
