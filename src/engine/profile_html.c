@@ -14,7 +14,7 @@ static const char HEAD[] =
     "body{font:14px/1.4 system-ui,sans-serif;margin:24px;color:#1b1f24;background:#fff}\n"
     "h1{font-size:20px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 8px}\n"
     "table{border-collapse:collapse}th,td{padding:3px 10px;text-align:left;border-bottom:1px solid #e3e6ea}\n"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.native td{background:#fff3e0}\n"
+    "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}tr.native td{background:#fff3e0}\n"
     "svg{max-width:100%;height:auto}text{font:13px system-ui,sans-serif}.quiet{fill:#667}\n"
     ".openvino{fill:#3c78c3}.native{fill:#e08a1e}.both{fill:#8a63b5}.edge{fill:none;stroke:#9aa4af}\n"
     "</style>\n</head>\n<body>\n";

@@ -28,8 +28,19 @@ const char *kv_ir_type(kvino_dtype dtype) {
 
 /* ---- layers ---- */
 
-static void put_head(kv_text *t, const kv_node *node, const char *type, const char *opset) {
+/* For others to read, a layer is called after where it was recorded, too: "model/dense/MatMul_12". */
+static void put_origin(kv_text *t, const kv_node *node) {
+  kv_text path = {0};
+  kv_put_origin(&path, node->origin);
+  if (path.at) kv_put_escaped(t, path.at);
+  kv_put(t, "/");
+  t->failed = t->failed || path.failed;
+  kv_free(path.at);
+}
+
+static void put_head(kv_text *t, const kv_parts *p, const kv_node *node, const char *type, const char *opset) {
   kv_put(t, "<layer id=\"%u\" name=\"", node->id);
+  if (p->readable && node->origin && !node->name) put_origin(t, node);
   if (node->name)
     kv_put_escaped(t, node->name);
   else
@@ -202,21 +213,21 @@ static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node
   const kv_output *out = &node->out[0];
   switch (node->prim->id) {
   case KV_Parameter:
-    put_head(t, node, "Parameter", "opset1");
+    put_head(t, p, node, "Parameter", "opset1");
     kv_put(t, "<data element_type=\"%s\" shape=\"", kv_ir_type(out->dtype));
     put_shape(t, out->rank, out->shape);
     kv_put(t, "\"/>");
     break;
   case KV_Constant: {
     size_t bytes = kv_part_bytes(node->constant);
-    put_head(t, node, "Const", "opset1");
+    put_head(t, p, node, "Const", "opset1");
     kv_put(t, "<data element_type=\"%s\" shape=\"", kv_ir_type(out->dtype));
     put_shape(t, out->rank, out->shape);
     kv_put(t, "\" offset=\"%zu\" size=\"%zu\"/>", (size_t)(at - p->base), bytes);
     break;
   }
   default:
-    put_head(t, node, node->prim->name, node->prim->opset);
+    put_head(t, p, node, node->prim->name, node->prim->opset);
     put_attributes(t, p, node);
     if (kept) kv_put(t, "%s", KEEP);
     if (is_rounded(node)) kv_put(t, "%s", ROUNDED);

@@ -256,6 +256,8 @@ def test_the_text_is_xml_with_dimensions(tmp_path):
     net = ET.parse(tmp_path / "model.xml").getroot()
     ports = [port for port in net.iter("port") if port.get("names")]
     assert sorted(port.get("names") for port in ports) == ["a", "b", "product", "sum"]
+    named = {layer.get("type"): layer.get("name") for layer in net.iter("layer")}
+    assert re.fullmatch(r"functional(_\d+)?/dense(_\d+)?/MatMul_\d+", named["MatMul"])  # Keras's names are in those of layers
     assert [[d.text for d in port] for port in ports if port.get("names") == "product"] == [["-1", "3"]]
 
 
