@@ -362,7 +362,15 @@ static PyObject *executable_describe(PyObject *self, PyObject *ignored) {
   return kvino_executable_describe(((executable_object *)self)->e, &text, &err) ? raise_error(&err) : text_object(text);
 }
 
+static PyObject *executable_advise(PyObject *self, PyObject *wanted) {
+  int yes = PyObject_IsTrue(wanted);
+  if (yes < 0) return NULL;
+  kvino_executable_advise(((executable_object *)self)->e, yes);
+  return Py_NewRef(Py_None);
+}
+
 static PyMethodDef executable_methods[] = {
+    {"_advise", executable_advise, METH_O, NULL},
     {"describe", executable_describe, METH_NOARGS,
      "describe($self)\n--\n\nHow the graph was divided between the engines."},
     {"explain", executable_explain, METH_NOARGS,

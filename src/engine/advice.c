@@ -80,3 +80,7 @@ const char *kvino_executable_advice(kvino_executable *e) {
   if (!e || !atomic_load_explicit(&e->advice.given, memory_order_relaxed)) return NULL;
   return atomic_exchange(&e->advice.given, NULL);
 }
+
+void kvino_executable_advise(kvino_executable *e, bool wanted) {
+  if (e) e->advice.wanted = wanted && !e->all_native;
+}

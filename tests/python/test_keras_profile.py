@@ -238,6 +238,14 @@ def test_nothing_is_said_where_it_was_asked_for_or_is_quick():
             slow(large)
 
 
+def test_steps_of_training_are_left_alone():
+    model, x = mixed(4096), rng.random((640, 4096), "float32")
+    model.compile("sgd", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(x, rng.random((640, 8), "float32"), batch_size=64, verbose=0)
+
+
 def test_the_warning_may_be_an_error():
     graph = kvino.Graph()
     graph.result(kvino.ops.sort(graph.parameter((64, 4096), "float64")))

@@ -61,6 +61,8 @@ class Executable:
             places = range(len(trace.variables))
             graph = graph.bind((None,) * trace.n_tensors + tuple(bound.get(i) for i in places))
         self.executable = graph.compile(device)
+        if trace.assigned:  # a step of fit or evaluate: nobody chose its derivatives
+            self.executable._advise(False)
 
     def is_current(self):
         return all(variable._value is value for variable, value in self.bound)
