@@ -55,6 +55,7 @@ static void conclude(kvino_executable *e) {
     const kv_measured *m = &e->advice.run[i];
     if (atomic_load(&m->done) && (!best || m->total < best->total)) best = m;
   }
+  if (best && best->longest && e->reason[best->longest->id] == kv_reason_in_place) return;
   if (best && best->longest && best->total >= LEAST_MICROSECONDS && best->native > best->total / 10)
     write_advice(e, best->longest);
 }

@@ -208,10 +208,13 @@ static kvino_status read_request(const char *device, size_t n, const kvino_prope
   return status;
 }
 
+const char kv_reason_in_place[] = "it updates in place what it carries";
+
 /* A Loop that stays here updates what it carries in place. The graph is the executable's own, and nobody has it yet. */
-static kvino_status update_in_place(kv_node *node, kvino_error *err) {
+static kvino_status update_in_place(kvino_executable *e, kv_node *node, kvino_error *err) {
   kv_graph *body = node->attrs.loop.body;
   KV_TRY(kv_pass_updates(body, (size_t)node->attrs.loop.carried, &node->attrs.loop.body, err));
+  if (node->attrs.loop.body != body) e->reason[node->id] = kv_reason_in_place;
   kv_graph_release(body);
   return KVINO_OK;
 }
@@ -245,7 +248,7 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, kv_ov_config *
   kv_exactness_free(x); /* it names nodes of bodies */
   for (size_t i = 0; !status && i < e->graph->n_nodes; i++)
     if (e->graph->node[i]->prim->id == KV_Loop && (!asked || e->reason[i]))
-      status = update_in_place(e->graph->node[i], err);
+      status = update_in_place(e, e->graph->node[i], err);
   if (!status) status = kv_plan_new(&e->plan, e->graph, e->partition->n, e->partition->segment, err);
   e->all_native = !asked;
   e->advice.wanted = asked && !status && e->partition->n;

@@ -72,4 +72,7 @@ struct kvino_executable {
 kvino_status kv_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                const kv_watch *watch, kvino_error *err);
 
+/* The reason of a Loop that is native to update in place what it carries: nothing that one would want to change. */
+extern const char kv_reason_in_place[];
+
 #endif

@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -173,6 +174,14 @@ def test_errors_say_what_to_do(gpt2):
     model.compile(sampler="greedy")
     with pytest.raises(NotImplementedError, match="CausalLM cannot generate: it has no `generate_step`"):
         model.generate(inputs, stop_token_ids=None)
+
+
+def test_a_loop_that_belongs_where_it_runs_is_not_warned_about(gpt2):
+    gpt2.compile(sampler="greedy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(10):
+            generation.generated(gpt2, generation.prompt("gpt2", length=16))
 
 
 def pieces(x, i):
