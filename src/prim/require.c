@@ -4,7 +4,7 @@
  * check is part of the value: who does not need the value does not make it. */
 #include <string.h>
 
-#include "prim/known.h"
+#include "prim/prim.h"
 #include "vocabulary/refusals.h"
 
 kvino_status kv_infer_require(kv_call *c) {
@@ -19,8 +19,8 @@ kvino_status kv_infer_require(kv_call *c) {
   for (size_t i = 2; i < c->n_in; i++)
     if (c->in[i]->rank > 1 && c->in[i]->rank != c->in[1]->rank)
       return kv_fail(c->err, KVINO_INVALID, "the numbers of Require are 0-d, lists or of the shape of its condition");
+  /* No values are known: the node would become a constant that refuses nothing. */
   kv_call_spec(c, 0, (kvino_dtype)c->in[0]->dtype, c->in[0]->rank, c->in[0]->shape);
-  kv_known_same(c);
   return KVINO_OK;
 }
 

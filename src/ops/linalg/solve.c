@@ -174,13 +174,11 @@ static kvino_tensor *times(kv_scope *s, kvino_tensor *a, kvino_tensor *b, bool t
 }
 
 kvino_tensor *op_matrix_power(kv_scope *s, kvino_tensor *x, int64_t n) {
-  char text[KV_SHAPE_TEXT];
   if (!kv_is_matrix(s, x)) return NULL;
   if (n == KVINO_NO_INTEGER) return kv_scope_fail(s, KVINO_TYPE, "exponent must be an integer");
-  int64_t rows = x->shape[x->rank - 2], columns = x->shape[x->rank - 1];
-  if (rows >= 0 && columns >= 0 && rows != columns)
-    return kv_scope_fail(s, KVINO_INVALID, "Expected a square matrix. Received non-square input with shape %s",
-                         kv_shape_text(x->rank, x->shape, text));
+  kv_length_pair sides = {{x, x->rank - 2}, {x, x->rank - 1}};
+  x = kv_demand_lengths(s, KV_REFUSAL_square, x, 1, &sides, 1, &(kv_length){x, KV_ALL_AXES});
+  if (!x) return NULL;
   kvino_dtype dtype = n < 0 ? kv_result_float(s, 1, &x) : kv_dtype_of(x);
   bool truths = dtype == KVINO_BOOL; /* sums of products that are not 0 */
   x = kv_cast(s, x, n < 0 ? kv_work_dtype_of(x) : truths ? KVINO_I32 : kv_work_dtype(dtype));
