@@ -1,6 +1,8 @@
 """kvino.config under Keras: predict, evaluate and fit compile by it, and nothing stale is run."""
 
 import os
+import pathlib
+import re
 
 os.environ.setdefault("KERAS_BACKEND", "kvino")
 
@@ -163,3 +165,14 @@ def test_fit_of_mixed_models_updates_in_float32(policy):
         assert np.abs(a - b).max() < 0.15 * np.abs(a - w).max() + 2e-4
     kernel = after[policy][0]
     assert np.unique(kernel.view("uint32") & 0x1FFF).size > kernel.size // 4  # more bits than 16
+
+
+def test_the_examples_of_the_documentation():
+    """docs/devices-and-precision.md runs as it stands."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "devices-and-precision.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(examples) == 5
+    names = {}
+    for example in examples:
+        exec(example, names)
+    assert kvino.config.precision == "f32" and kvino.config.device is None
