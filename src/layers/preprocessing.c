@@ -1,4 +1,6 @@
-/* Layers: preprocessing. */
+/* Layers: preprocessing. Those that draw random changes do so in training alone. */
+#include <string.h>
+
 #include "layers/layer.h"
 #include "ops/common.h"
 
@@ -10,6 +12,7 @@ kv_value kv_layer_rescaling(kv_invocation *c) {
   return kv_of(op_add(c->s, x, kv_field_tensor(c, "offset", dtype)));
 }
 
+<<<<<<< HEAD
 /* The mean and variance that it was given, or those that it learned. */
 kv_value kv_layer_normalization(kv_invocation *c) {
   kv_scope *s = c->s;
@@ -27,3 +30,112 @@ kv_value kv_layer_normalization(kv_invocation *c) {
   if (kv_field_flag(c, "invert")) return kv_of(op_add(s, mean, op_multiply(s, x, deviation)));
   return kv_of(op_divide(s, op_subtract(s, x, mean), deviation));
 }
+=======
+/* Numbers of an axis, or of several, along those of x. */
+static kvino_tensor *along(kv_invocation *c, kvino_tensor *v, const kvino_tensor *x, kvino_ints axes) {
+  int64_t shape[KVINO_MAX_RANK];
+  int at = 0;
+  if (!v || !v->rank) return v;
+  for (int i = 0; i < x->rank; i++) {
+    bool kept = false;
+    for (int64_t k = 0; k < axes.n; k++) kept |= (axes.v[k] < 0 ? axes.v[k] + x->rank : axes.v[k]) == i;
+    shape[i] = kept && at < v->rank ? v->shape[at++] : 1;
+  }
+  return kv_reshape_to(c->s, v, x->rank, shape);
+}
+
+kv_value kv_layer_normalization(kv_invocation *c) {
+  static const double EPSILON = 1e-7; /* keras.config.epsilon */
+  kv_scope *s = c->s;
+  kvino_dtype dtype = c->layer->compute;
+  kvino_tensor *x = kv_arg(c, "inputs");
+  kvino_ints axes = kv_field_ints(c, "axis", 0);
+  if (!x) return KV_NOTHING;
+  bool stored = json_is_null(kv_field(c, "mean"));
+  kvino_tensor *mean = stored ? kv_weight(c, "mean") : kv_field_tensor(c, "mean", dtype);
+  kvino_tensor *variance = stored ? kv_weight(c, "variance") : kv_field_tensor(c, "variance", dtype);
+  if (!mean || !variance) return KV_NOTHING;
+  mean = along(c, mean, x, axes);
+  variance = along(c, variance, x, axes);
+  kvino_tensor *deviation = op_maximum(s, op_sqrt(s, variance), kv_like(s, variance, EPSILON));
+  x = kv_cast(s, x, dtype);
+  if (kv_field_flag(c, "invert")) return kv_of(op_add(s, mean, op_multiply(s, x, deviation)));
+  return kv_of(op_divide(s, op_subtract(s, x, mean), deviation));
+}
+
+/* ---- images ---- */
+
+kv_value kv_layer_resizing(kv_invocation *c) {
+  int64_t size[] = {kv_field_integer(c, "height"), kv_field_integer(c, "width")};
+  return kv_of(op_resize(c->s, kv_arg(c, "inputs"), (kvino_ints){2, size, NULL, true},
+                         kv_field_text(c, "interpolation"), kv_field_flag(c, "antialias"),
+                         kv_field_flag(c, "crop_to_aspect_ratio"), kv_field_flag(c, "pad_to_aspect_ratio"),
+                         kv_field_text(c, "fill_mode"), kv_field_number(c, "fill_value"), kv_data_format(c)));
+}
+
+/* The middle; an image that is too small is cut to the ratio and made larger. */
+kv_value kv_layer_center_crop(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs");
+  const char *format = kv_data_format(c);
+  int64_t size[] = {kv_field_integer(c, "height"), kv_field_integer(c, "width")};
+  if (!x || (x->rank != 3 && x->rank != 4))
+    return kv_scope_fail(s, KVINO_INVALID, "its input must be images"), KV_NOTHING;
+  int first = x->rank - (strcmp(format, "channels_first") ? 3 : 2);
+  x = kv_cast(s, x, c->layer->compute);
+  for (int i = 0; i < 2 && x; i++) {
+    if (x->shape[first + i] < 0) return kv_layer_refuse(c, "images of unknown size"), KV_NOTHING;
+    if (x->shape[first + i] < size[i])
+      return kv_of(
+          op_resize(s, x, (kvino_ints){2, size, NULL, true}, "bilinear", false, true, false, "constant", 0, format));
+  }
+  for (int i = 0; i < 2 && x; i++) {
+    int64_t start = (x->shape[first + i] - size[i]) / 2;
+    x = kv_cut(s, x, first + i, start, start + size[i]);
+  }
+  return kv_of(x);
+}
+
+/* What it gives outside of training is of the compute dtype. */
+kv_value kv_layer_augmentation(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs");
+  return kv_of(x ? kv_cast(c->s, x, c->layer->compute) : NULL);
+}
+
+/* ---- categories ---- */
+
+static kvino_tensor *encode(kv_invocation *c, kvino_tensor *x, int64_t depth, kvino_dtype dtype,
+                            kvino_tensor *weights) {
+  kv_scope *s = c->s;
+  const char *mode = kv_field_text(c, "output_mode");
+  kv_only_default(c, "sparse");
+  if (!x || !mode) return NULL;
+  if (!strcmp(mode, "int")) return kv_cast(s, x, dtype);
+  if (!x->rank) x = kv_unsqueeze(s, x, KV_VECTOR(s, 0));
+  if (!x) return NULL;
+  if (!strcmp(mode, "multi_hot")) return op_multi_hot(s, x, depth, -1, dtype);
+  if (!strcmp(mode, "one_hot")) {
+    if (x->rank > 1 && x->shape[x->rank - 1] == 1) x = kv_squeeze(s, x, KV_VECTOR(s, x->rank - 1));
+    return op_one_hot(s, x, depth, -1, dtype);
+  }
+  if (strcmp(mode, "count")) return kv_layer_refuse(c, "output_mode '%s' is unknown", mode);
+  kvino_tensor *hot = op_one_hot(s, x, depth, -1, weights ? (kvino_dtype)weights->dtype : dtype);
+  if (weights) hot = op_multiply(s, hot, kv_unsqueeze(s, weights, KV_VECTOR(s, weights->rank)));
+  return op_sum(s, hot, KVINO_INTS(x->rank > 1), false);
+}
+
+kv_value kv_layer_category_encoding(kv_invocation *c) {
+  kvino_tensor *weights = kv_maybe_arg(c, "count_weights");
+  if (weights) weights = kv_cast(c->s, weights, c->layer->compute);
+  return kv_of(encode(c, kv_arg(c, "inputs"), kv_field_integer(c, "num_tokens"), c->layer->compute, weights));
+}
+
+kv_value kv_layer_discretization(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs"), *edges = kv_field_tensor(c, "bin_boundaries", KVINO_F32);
+  const char *mode = kv_field_text(c, "output_mode");
+  if (!edges) return kv_layer_refuse(c, "it has no bin_boundaries"), KV_NOTHING;
+  if (!x || !mode) return KV_NOTHING;
+  kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I64;
+  return kv_of(encode(c, op_digitize(c->s, x, edges), edges->shape[0] + 1, dtype, NULL));
+}
+>>>>>>> ba5ab8c (Model files: preprocessing of numbers, images and categories)

@@ -34,8 +34,13 @@ def draw_weights(model, rng):
             size = min(0.5, (3 / max(1, np.prod(shape[:-1]))) ** 0.5)  # sums of many products stay of size 1
             drawn.append(rng.uniform(-size, size, shape).astype("float32"))
     model.set_weights(drawn)
+<<<<<<< HEAD
     for layer in model._flatten_layers():
         if hasattr(layer, "finalize_state"):  # what it has learned is copied from its weights
+=======
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # what it computes from its weights, as after loading
+>>>>>>> ba5ab8c (Model files: preprocessing of numbers, images and categories)
             layer.finalize_state()
 
 
@@ -63,8 +68,8 @@ def write(folder, name, case):
     try:
         if getattr(case, "hdf5", True):
             model.save(folder / f"{name}.h5")
-    except NotImplementedError:
-        pass
+    except (NotImplementedError, TypeError):  # layers that Keras itself cannot write so
+        (folder / f"{name}.h5").unlink(missing_ok=True)
     if getattr(case, "weights_apart", False):
         (folder / f"{name}.json").write_text(model.to_json())
         model.save_weights(folder / f"{name}.weights.h5")
