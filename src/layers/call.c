@@ -251,8 +251,8 @@ static void set_masks(kv_value *v, kvino_tensor *mask) {
   for (size_t i = 0; i < v->n; i++) set_masks(&v->item[i], mask);
 }
 
-/* Which arguments a call may have: what the kind's line lists; a mask, which Keras hands to every layer; training, as
- * long as it is not asked for. */
+/* Which arguments a call may have: what the kind's line lists; a mask, which Keras hands to every layer; training, which
+ * predict sets whatever was recorded. */
 static bool check_arguments(kv_invocation *c) {
   const char *list = c->layer->kind->arguments, *item;
   size_t n, most = 0;
@@ -264,10 +264,7 @@ static bool check_arguments(kv_invocation *c) {
     if (kv_listed(c->layer->kind->arguments, name, NULL, NULL) || !strcmp(name, "mask") ||
         c->named[i].kind == KV_VALUE_NONE)
       continue;
-    if (!strcmp(name, "training") && c->named[i].kind == KV_VALUE_DATA && !json_is_true(c->named[i].data)) continue;
-    if (!strcmp(name, "training"))
-      return kv_layer_refuse(c, "called with training=True: a model that is read from a file runs as in predict") !=
-             NULL;
+    if (!strcmp(name, "training")) continue;
     return kv_layer_refuse(c, "called with an argument '%s', which is unknown", name) != NULL;
   }
   return true;

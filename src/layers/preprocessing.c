@@ -135,7 +135,7 @@ kv_value kv_layer_discretization(kv_invocation *c) {
   const char *mode = kv_field_text(c, "output_mode");
   if (!edges) return kv_layer_refuse(c, "it has no bin_boundaries"), KV_NOTHING;
   if (!x || !mode) return KV_NOTHING;
-  kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I64;
+  kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I32;
   return kv_of(encode(c, op_digitize(c->s, x, edges), edges->shape[0] + 1, dtype, NULL));
 }
 >>>>>>> ba5ab8c (Model files: preprocessing of numbers, images and categories)
