@@ -12,7 +12,6 @@ kv_value kv_layer_rescaling(kv_invocation *c) {
   return kv_of(op_add(c->s, x, kv_field_tensor(c, "offset", dtype)));
 }
 
-<<<<<<< HEAD
 /* The mean and variance that it was given, or those that it learned. */
 kv_value kv_layer_normalization(kv_invocation *c) {
   kv_scope *s = c->s;
@@ -27,38 +26,6 @@ kv_value kv_layer_normalization(kv_invocation *c) {
   variance = kv_along(c, variance, x, axes);
   if (!mean || !variance) return KV_NOTHING;
   kvino_tensor *deviation = op_maximum(s, kv_sqrt(s, variance), kv_like(s, variance, 1e-7));
-  if (kv_field_flag(c, "invert")) return kv_of(op_add(s, mean, op_multiply(s, x, deviation)));
-  return kv_of(op_divide(s, op_subtract(s, x, mean), deviation));
-}
-=======
-/* Numbers of an axis, or of several, along those of x. */
-static kvino_tensor *along(kv_invocation *c, kvino_tensor *v, const kvino_tensor *x, kvino_ints axes) {
-  int64_t shape[KVINO_MAX_RANK];
-  int at = 0;
-  if (!v || !v->rank) return v;
-  for (int i = 0; i < x->rank; i++) {
-    bool kept = false;
-    for (int64_t k = 0; k < axes.n; k++) kept |= (axes.v[k] < 0 ? axes.v[k] + x->rank : axes.v[k]) == i;
-    shape[i] = kept && at < v->rank ? v->shape[at++] : 1;
-  }
-  return kv_reshape_to(c->s, v, x->rank, shape);
-}
-
-kv_value kv_layer_normalization(kv_invocation *c) {
-  static const double EPSILON = 1e-7; /* keras.config.epsilon */
-  kv_scope *s = c->s;
-  kvino_dtype dtype = c->layer->compute;
-  kvino_tensor *x = kv_arg(c, "inputs");
-  kvino_ints axes = kv_field_ints(c, "axis", 0);
-  if (!x) return KV_NOTHING;
-  bool stored = json_is_null(kv_field(c, "mean"));
-  kvino_tensor *mean = stored ? kv_weight(c, "mean") : kv_field_tensor(c, "mean", dtype);
-  kvino_tensor *variance = stored ? kv_weight(c, "variance") : kv_field_tensor(c, "variance", dtype);
-  if (!mean || !variance) return KV_NOTHING;
-  mean = along(c, mean, x, axes);
-  variance = along(c, variance, x, axes);
-  kvino_tensor *deviation = op_maximum(s, op_sqrt(s, variance), kv_like(s, variance, EPSILON));
-  x = kv_cast(s, x, dtype);
   if (kv_field_flag(c, "invert")) return kv_of(op_add(s, mean, op_multiply(s, x, deviation)));
   return kv_of(op_divide(s, op_subtract(s, x, mean), deviation));
 }
@@ -138,4 +105,3 @@ kv_value kv_layer_discretization(kv_invocation *c) {
   kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I32;
   return kv_of(encode(c, op_digitize(c->s, x, edges), edges->shape[0] + 1, dtype, NULL));
 }
->>>>>>> ba5ab8c (Model files: preprocessing of numbers, images and categories)

@@ -34,13 +34,8 @@ def draw_weights(model, rng):
             size = min(0.5, (3 / max(1, np.prod(shape[:-1]))) ** 0.5)  # sums of many products stay of size 1
             drawn.append(rng.uniform(-size, size, shape).astype("float32"))
     model.set_weights(drawn)
-<<<<<<< HEAD
     for layer in model._flatten_layers():
         if hasattr(layer, "finalize_state"):  # what it has learned is copied from its weights
-=======
-    for layer in model.layers:
-        if hasattr(layer, "finalize_state"):  # what it computes from its weights, as after loading
->>>>>>> ba5ab8c (Model files: preprocessing of numbers, images and categories)
             layer.finalize_state()
 
 
