@@ -251,8 +251,8 @@ static void set_masks(kv_value *v, kvino_tensor *mask) {
   for (size_t i = 0; i < v->n; i++) set_masks(&v->item[i], mask);
 }
 
-/* Which arguments a call may have: what the kind's line lists; a mask, which Keras hands to every layer; training, which
- * predict sets whatever was recorded. */
+/* Which arguments a call may have: what the kind's line lists; a mask, which Keras hands to every layer; training,
+ * which predict sets whatever was recorded. */
 static bool check_arguments(kv_invocation *c) {
   const char *list = c->layer->kind->arguments, *item;
   size_t n, most = 0;
