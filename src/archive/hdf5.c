@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "archive/hdf5_heap.h"
 #include "archive/limits.h"
 #include "base/memory.h"
 #include "tensor/tensor.h"
@@ -62,6 +63,11 @@ kvino_status kv_hdf5_open(kv_bytes *bytes, const char *name, kv_hdf5 **out, kvin
     return kv_fail(err, KVINO_NO_MEMORY, "%s: out of memory for an HDF5 file", name);
   }
   h->bytes = kv_bytes_retain(bytes);
+  h->file = -1;
+  if (!kv_hdf5_heaps_are_sound(bytes->at, bytes->n)) {
+    kv_hdf5_close(h);
+    return kv_fail(err, KVINO_IO, "%s: the HDF5 file is damaged: a heap of texts is larger than what holds it", name);
+  }
   quiet before = begin();
   h->file = H5LTopen_file_image(bytes->at, bytes->n, H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
   kvino_status status = h->file < 0 ? refuse(h, "", err) : KVINO_OK;
