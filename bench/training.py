@@ -2,8 +2,10 @@
 
     .venv/bin/python bench/training.py [--rounds N] [--only name,...]
 
-Small models of each kind, the same weights and data for all; Adam, batches of 32. A turn is one call of fit over 10 batches.
-"agrees": the greatest difference of a weight from JAX's after the first turn.
+Small models of each kind and ResNet50, the same weights and data for all; Adam, batches of 32 (ResNet50: 8). A turn is one call of fit
+over 10 batches (2). "agrees": the greatest difference of a weight from JAX's after the first turn.
+
+The second table: train_on_batch and predict_on_batch of a small convolutional net in turns, 100 times, against both alone.
 """
 
 import argparse
@@ -48,24 +50,35 @@ def transformer(x):
     x = L.LayerNormalization()(x + L.Dense(64)(L.Dense(256, "gelu")(x)))
     return L.Dense(10)(L.GlobalAveragePooling1D()(x))
 
-shape = {"mlp": (784,), "cnn": (28, 28, 1), "mobile": (64, 64, 3), "lstm": (50, 32), "transformer": (64, 64)}[name]
+def resnet50(x):
+    return keras.applications.ResNet50(weights=None, classes=10, classifier_activation=None, input_tensor=x)(x)
+
+shape = {"mlp": (784,), "cnn": (28, 28, 1), "mobile": (64, 64, 3), "lstm": (50, 32), "transformer": (64, 64),
+         "resnet50": (224, 224, 3)}[name]
+batch, batches = (8, 2) if name == "resnet50" else (32, 10)
 inputs = keras.Input(shape)
 model = keras.Model(inputs, locals()[name](inputs))
 rng = np.random.default_rng(7)
 model.set_weights([w if w.ndim < 2 else rng.normal(0, 1 / np.sqrt(np.prod(w.shape[:-1])), w.shape) for w in model.get_weights()])
 model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-x = rng.normal(size=(320, *shape)).astype("float32")
-y = rng.integers(0, 10, 320)
-fit = lambda: model.fit(x, y, batch_size=32, shuffle=False, verbose=0)
+x = rng.normal(size=(batch * batches, *shape)).astype("float32")
+y = rng.integers(0, 10, len(x))
+fit = lambda: model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)
+train = lambda: model.train_on_batch(x[:batch], y[:batch])
+predict = lambda: model.predict_on_batch(x[:batch])
+both = lambda: (train(), predict())
 start = time.perf_counter()
 fit()
 first = time.perf_counter() - start
 np.savez(os.path.join(folder, backend + ".npz"), *model.get_weights())
 answer(first)
-serve(lambda step: seconds(fit, 1) / 10)
+for run in (train, predict):
+    run()
+serve(lambda step: seconds(fit, 1) / batches if step == "fit" else seconds({"train": train, "predict": predict, "both": both}[step], 100))
 """
 
-MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer"]
+MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer", "resnet50"]
+ALTERNATING = "alternating"
 
 
 def difference(folder, backend):
@@ -77,15 +90,29 @@ def difference(folder, backend):
         return max(np.abs(a[k] - b[k]).max() for k in a.files)
 
 
+def alternating(arguments):
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        workers = peers.start(arguments.backends.split(","), WORKER, "cnn", folder)
+        for backend, worker in workers.items():
+            turns = {step: functools.partial(worker.ask, step) for step in ("train", "predict", "both")}
+            of = peers.medians(turns, arguments.rounds, budget=20)
+            rows.append([backend, *(f"{1e3 * of[step]:.2f}" for step in turns), f"{of['both'] / (of['train'] + of['predict']):.2f}x"])
+            worker.close()
+    print()
+    common.table(["backend", "train_on_batch ms", "predict_on_batch ms", "in turns ms", "of the sum"], rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default=",".join(MODELS))
+    parser.add_argument("--only", default=",".join([*MODELS, ALTERNATING]))
     parser.add_argument("--backends", default="jax,kvino,tensorflow")
     arguments = parser.parse_args()
     print(common.machine())
     rows = []
-    for name in arguments.only.split(","):
+    wanted = arguments.only.split(",")
+    for name in (name for name in wanted if name != ALTERNATING):
         with tempfile.TemporaryDirectory() as folder:
             workers = peers.start(arguments.backends.split(","), WORKER, name, folder)
             runs = {backend: functools.partial(worker.ask, "fit") for backend, worker in workers.items()}
@@ -95,7 +122,10 @@ def main():
                              f"{medians[backend] / medians.get('kvino', medians[backend]):.2f}x",
                              f"{difference(folder, backend):.1e}"])
                 worker.close()
-    common.table(["model", "backend", "first 10 steps ms", "step ms", "", "agrees"], rows)
+    if rows:
+        common.table(["model", "backend", "first turn ms", "step ms", "", "agrees"], rows)
+    if ALTERNATING in wanted:
+        alternating(arguments)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ LIMIT = 40 * 60  # seconds a step may take
 OPENVINO_TESTS = "test_(openvino_[a-z]+|engine|threads)"
 KERAS_TESTS = [  # in a process with kvino as backend
     "tests/python/test_keras.py", "tests/python/test_keras_training.py", "tests/python/test_keras_steps.py",
-    "tests/python/test_keras_export.py", "tests/python/test_keras_profile.py",
-    "tests/python/test_keras_generation.py",
+    "tests/python/test_keras_eager.py", "tests/python/test_keras_export.py",
+    "tests/python/test_keras_generation.py", "tests/python/test_keras_profile.py",
 ]
 SHOWN = 80  # lines of a failed step's log that are printed
 PARALLEL = ["-n", str(len(os.sched_getaffinity(0)))]  # long steps of pytest run on every processor
@@ -119,27 +119,43 @@ def explained_skips(report, reasons):
     return words, len(unexplained)
 
 
+def unlisted(where, listed):
+    """The test files below `where` that no line names: neither itself, nor a test of it, nor a folder it is in."""
+    listed = {pathlib.PurePosixPath(text.partition("::")[0]) for text in listed}
+    files = [file.relative_to(where) for file in sorted(where.rglob("*_test.py"))]
+    return [str(file) for file in files if not listed.intersection([file, *file.parents])]
+
+
 def keras_suite():
     """Keras's own tests, from its wheel (tests/keras/suite.txt)."""
     where = pathlib.Path(sysconfig.get_path("purelib")) / "keras" / "src"
-    files, deselected, reasons = [], [], {}
+    files, left_out, reasons = [], {}, {}
     for sign, text, comment in lines(ROOT / "tests" / "keras" / "suite.txt"):
         if sign == "-":
-            deselected.append(f"--deselect={text}")
+            left_out[text] = comment
         elif sign == "?":
             reasons[text] = comment
         else:
-            files.append(str(where / text))
+            files.append(text)
+    forgotten = unlisted(where, [*files, *left_out])
+    ignored = [text for text in left_out if "::" not in text]
+    gone = [text for text in [*files, *left_out] if not (where / text.partition("::")[0]).exists()]
+    arguments = [str(where / text) for text in files if text not in gone]
+    arguments += [f"--ignore={where / text}" if text in ignored else f"--deselect={text}" for text in left_out]
     # Our own pytest options are not for Keras's files: its markers are not declared here.
     passed, failed, skipped, text = pytest(
         "keras-suite", sys.executable, "-o", "addopts=", "-q", "-p", "no:cacheprovider", "-p", "backend_name", *PARALLEL,
-        f"--rootdir={where}", *files, *deselected, KERAS_BACKEND="kvino", PYTHONPATH=str(ROOT / "tests" / "keras"))()
+        f"--rootdir={where}", *arguments, KERAS_BACKEND="kvino", PYTHONPATH=str(ROOT / "tests" / "keras"))()
     report = LOGS / "keras-suite.xml"
     if report.exists():
         words, unexplained = explained_skips(report, reasons)
-        words.append(f"  {len(deselected)} left out by name in tests/keras/suite.txt")
+        words.append(f"  {len(ignored)} files and {len(left_out) - len(ignored)} tests left out by name in tests/keras/suite.txt")
         print("\n".join(words), flush=True)
         failed, skipped = failed + unexplained, skipped - unexplained
+    for words, files in (("has no line", forgotten), ("is not in the wheel", gone)):
+        failed += len(files)
+        for file in files:
+            print(f"  {file} {words}: tests/keras/suite.txt", flush=True)
     return passed, failed, skipped, text
 
 

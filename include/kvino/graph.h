@@ -21,6 +21,12 @@ KVINO_API void kvino_graph_release(kvino_graph *g);
 /* The next input: a symbolic tensor; -1 in `shape` is a dimension unknown until run time. `name` may be NULL. */
 KVINO_API kvino_status kvino_graph_parameter(kvino_graph *g, kvino_dtype dtype, int rank, const int64_t *shape,
                                              const char *name, kvino_tensor **out, kvino_error *err);
+/* An input with a value, a concrete tensor: each operator on it is computed at once, natively, and recorded besides, so
+ * that values can be read and derivatives (kvino/gradient.h) asked for. All inputs of such a graph are watched. */
+KVINO_API kvino_status kvino_graph_watch(kvino_graph *g, kvino_tensor *value, kvino_tensor **out, kvino_error *err);
+/* Ends the recording of a graph with watched inputs: its values go, but for those that tensors hold, and these count as
+ * concrete from then on. */
+KVINO_API kvino_status kvino_graph_close(kvino_graph *g, kvino_error *err);
 /* The next output. A concrete tensor becomes a constant. `name` may be NULL. */
 KVINO_API kvino_status kvino_graph_result(kvino_graph *g, kvino_tensor *value, const char *name, kvino_error *err);
 /* A concrete tensor as a constant of the graph where an operation on the symbolic tensor `beside` would be recorded. */

@@ -3,7 +3,8 @@
  * A tensor is immutable through this API, reference-counted (atomically: it may be shared between threads) and carries
  * its strides in bytes, so that reshapes, transposes, slices and broadcasts are views of one buffer.
  * A *symbolic* tensor is the output of a graph node: it has a dtype and a shape, in which -1 is a dimension unknown
- * until run time, and no data. Every operator takes both kinds. */
+ * until run time, and no data. A *watched* one (kvino_graph_watch) is both: it has data, and what is computed from it
+ * is recorded. Every operator takes all kinds. */
 #ifndef KVINO_TENSOR_H
 #define KVINO_TENSOR_H
 
@@ -49,7 +50,11 @@ KVINO_API kvino_dtype kvino_tensor_dtype(const kvino_tensor *t);
 KVINO_API int kvino_tensor_rank(const kvino_tensor *t);
 KVINO_API const int64_t *kvino_tensor_shape(const kvino_tensor *t);   /* rank values; borrowed */
 KVINO_API const int64_t *kvino_tensor_strides(const kvino_tensor *t); /* bytes; rank values; borrowed; 0s if symbolic */
-KVINO_API bool kvino_tensor_is_symbolic(const kvino_tensor *t);
+KVINO_API bool kvino_tensor_is_symbolic(const kvino_tensor *t);       /* has no data */
+KVINO_API bool kvino_tensor_is_recorded(const kvino_tensor *t); /* symbolic or watched: operators on it are recorded */
+/* The value of a watched tensor as one that nothing is recorded of, in the same memory; a concrete one itself,
+ * retained. Fails with KVINO_INVALID where it is symbolic. */
+KVINO_API kvino_status kvino_tensor_detach(kvino_tensor *t, kvino_tensor **out, kvino_error *err);
 /* Number of elements; -1 where a dimension is unknown. */
 KVINO_API int64_t kvino_tensor_size(const kvino_tensor *t);
 /* The element at index 0 of every axis; borrowed; NULL for a symbolic tensor. Not to be written through. */

@@ -119,6 +119,20 @@ static PyObject *graph_parameter(PyObject *self, PyObject *args, PyObject *kwarg
   return tensor_object_new(t);
 }
 
+static PyObject *graph_watch(PyObject *self, PyObject *value) {
+  kvino_tensor *t;
+  kvino_error err;
+  if (!is_tensor(value)) return PyErr_SetString(PyExc_TypeError, "what is watched must be a tensor"), NULL;
+  if (kvino_graph_watch(graph_get(self), tensor_get(value), &t, &err)) return raise_error(&err);
+  return tensor_object_new(t);
+}
+
+static PyObject *graph_close(PyObject *self, PyObject *ignored) {
+  (void)ignored;
+  kvino_error err;
+  return kvino_graph_close(graph_get(self), &err) ? raise_error(&err) : Py_NewRef(Py_None);
+}
+
 static PyObject *graph_result(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"value", "name", NULL};
   PyObject *value;
@@ -230,6 +244,11 @@ static PyMethodDef graph_methods[] = {
     {"parameter", WITH_KEYWORDS(graph_parameter), METH_VARARGS | METH_KEYWORDS,
      "parameter($self, shape, dtype=None, name=None)\n--\n\n"
      "The next input, a symbolic tensor; None in the shape is unknown until run time; dtype None is floatx."},
+    {"watch", graph_watch, METH_O,
+     "watch($self, value, /)\n--\n\n"
+     "An input that has a value: what is computed from it is recorded for derivatives, and can be read at once."},
+    {"close", graph_close, METH_NOARGS,
+     "close($self)\n--\n\nEnds the recording of watched tensors; they count as concrete from then on."},
     {"result", WITH_KEYWORDS(graph_result), METH_VARARGS | METH_KEYWORDS,
      "result($self, value, name=None)\n--\n\nThe next output."},
     {"bind", graph_bind, METH_O,

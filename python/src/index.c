@@ -159,19 +159,33 @@ static PyObject *take(kvino_tensor *t, const index_list *list) {
   return status ? raise_error(&err) : tensor_object_new(out);
 }
 
+/* [slice(1, 2), None]: a list that holds what no array can hold is taken for a tuple, as by TensorFlow's tensors and,
+ * before it was an error, by NumPy. */
+static bool is_list_of_items(PyObject *key) {
+  if (!PyList_CheckExact(key)) return false;
+  for (Py_ssize_t i = 0; i < PyList_Size(key); i++) {
+    PyObject *o = PyList_GetItem(key, i);
+    if (Py_IS_TYPE(o, &PySlice_Type) || o == Py_None || o == Py_Ellipsis) return true;
+  }
+  return false;
+}
+
 PyObject *tensor_subscript(PyObject *self, PyObject *key) {
   index_list list;
   list.n = 0;
   list.n_owned = 0;
   list.elements = 0;
   int status = 0;
-  if (PyTuple_CheckExact(key)) {
-    Py_ssize_t n = PyTuple_Size(key);
-    for (Py_ssize_t i = 0; i < n && !status; i++) status = add_item(&list, PyTuple_GetItem(key, i));
+  PyObject *items = is_list_of_items(key) ? PyList_AsTuple(key) : Py_NewRef(key);
+  if (!items) return NULL;
+  if (PyTuple_CheckExact(items)) {
+    Py_ssize_t n = PyTuple_Size(items);
+    for (Py_ssize_t i = 0; i < n && !status; i++) status = add_item(&list, PyTuple_GetItem(items, i));
   } else {
-    status = add_item(&list, key);
+    status = add_item(&list, items);
   }
   PyObject *result = status ? NULL : take(tensor_get(self), &list);
+  Py_DECREF(items);
   for (int i = 0; i < list.n_owned; i++) tensor_release_here(list.owned[i]);
   return result;
 }

@@ -26,8 +26,8 @@ static PyObject *binary(used_op which, PyObject *a, PyObject *b) {
   kvino_arg args[2];
   PyObject *result = NULL;
   /* A graph keeps its constants: they must not be memory that someone goes on to write to. */
-  bool tracing = (is_tensor(a) && kvino_tensor_is_symbolic(tensor_get(a))) ||
-                 (is_tensor(b) && kvino_tensor_is_symbolic(tensor_get(b)));
+  bool tracing = (is_tensor(a) && kvino_tensor_is_recorded(tensor_get(a))) ||
+                 (is_tensor(b) && kvino_tensor_is_recorded(tensor_get(b)));
   unsigned flags = tracing ? CONVERT_COPY : 0;
   converted first = operand(a, flags, &args[0].tensor, &owned[0]), second = NONE;
   if (first > 0) second = operand(b, flags, &args[1].tensor, &owned[1]);

@@ -481,14 +481,14 @@ static int copy_operands(frame *f) {
   for (int i = 0; i < n; i++) {
     kvino_kind kind = f->self->op->parameter[i].kind;
     if ((kind == KVINO_KIND_tensor || kind == KVINO_KIND_maybe) && f->arg[i].tensor)
-      tracing |= kvino_tensor_is_symbolic(f->arg[i].tensor);
+      tracing |= kvino_tensor_is_recorded(f->arg[i].tensor);
     for (size_t k = 0; kind == KVINO_KIND_tensors && k < f->arg[i].tensors.n; k++)
-      tracing |= kvino_tensor_is_symbolic(f->arg[i].tensors.v[k]);
+      tracing |= kvino_tensor_is_recorded(f->arg[i].tensors.v[k]);
     tracing |= kind == KVINO_KIND_ints && f->arg[i].ints.symbolic;
   }
   for (int w = 0; tracing && w < f->n_owned; w++) {
     kvino_tensor *old = f->owned[w], *copy;
-    if (kvino_tensor_is_symbolic(old)) continue;
+    if (kvino_tensor_is_recorded(old)) continue;
     if (!(copy = tensor_copy(old))) return -1;
     for (int i = 0; i < n; i++) {
       kvino_kind kind = f->self->op->parameter[i].kind;

@@ -67,7 +67,7 @@ static int add_tensor(leaves *l, PyObject *o) {
   if (result <= 0) return -1;
   l->v[l->n++] = t;
   l->aliased |= result == ALIASED;
-  l->symbolic |= kvino_tensor_is_symbolic(t);
+  l->symbolic |= kvino_tensor_is_recorded(t);
   return add_tensor_key(l, t);
 }
 

@@ -167,6 +167,18 @@ static PyObject *get_strides(PyObject *o, void *ignored) {
   return tuple;
 }
 
+static PyObject *get_recorded(PyObject *o, void *ignored) {
+  (void)ignored;
+  return PyBool_FromLong(kvino_tensor_is_recorded(tensor_get(o)));
+}
+
+static PyObject *detach(PyObject *o, PyObject *ignored) {
+  (void)ignored;
+  kvino_tensor *t;
+  kvino_error err;
+  return kvino_tensor_detach(tensor_get(o), &t, &err) ? raise_error(&err) : tensor_object_new(t);
+}
+
 static PyObject *get_symbolic(PyObject *o, void *ignored) {
   (void)ignored;
   return PyBool_FromLong(kvino_tensor_is_symbolic(tensor_get(o)));
@@ -639,6 +651,8 @@ static PyGetSetDef getset[] = {
     {"nbytes", get_nbytes, NULL, "Bytes of all elements; None where a dimension is unknown.", NULL},
     {"strides", get_strides, NULL, "Bytes from one element to the next along each axis.", NULL},
     {"T", get_transposed, NULL, "The axes in reverse order: a view.", NULL},
+    {"is_recorded", get_recorded, NULL, "Whether operators on the tensor are recorded: it is symbolic, or watched.",
+     NULL},
     {"is_symbolic", get_symbolic, NULL, "Whether the tensor stands for data that a traced function will be given.",
      NULL},
     {"real", tensor_real, NULL, "The real parts.", NULL},
@@ -653,6 +667,8 @@ static PyGetSetDef getset[] = {
 static PyMethodDef methods[] = {
     {"numpy", numpy_method, METH_NOARGS, "numpy($self)\n--\n\nA read-only NumPy array over the tensor's memory."},
     {"tolist", tolist, METH_NOARGS, "tolist($self)\n--\n\nThe elements as nested lists of Python numbers."},
+    {"detach", detach, METH_NOARGS,
+     "detach($self)\n--\n\nThe value of a watched tensor as one that nothing is recorded of; another tensor itself."},
     {"item", item, METH_VARARGS, "item($self, *args)\n--\n\nOne element as a Python number."},
     {"astype", WITH_KEYWORDS(astype), METH_VARARGS | METH_KEYWORDS,
      "astype($self, dtype, copy=False)\n--\n\nThe elements in another dtype."},

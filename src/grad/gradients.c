@@ -121,7 +121,7 @@ static void visit(walk *w, const kv_node *node) {
 /* The graph that operations on these are recorded in; NULL where all are concrete. */
 static kv_graph *graph_of(size_t n, kvino_tensor *const *t) {
   for (size_t i = 0; i < n; i++)
-    if (kv_is_symbolic(t[i])) return kv_graph_recording(t[i]->node->graph);
+    if (kv_is_symbolic(t[i]) && !t[i]->node->graph->closed) return kv_graph_recording(t[i]->node->graph);
   return NULL;
 }
 
@@ -165,6 +165,8 @@ static bool check_sources(kv_scope *s, const char *call, size_t n, kvino_tensor 
   for (size_t i = 0; i < n; i++) {
     if (!x[i] || !kv_is_symbolic(x[i]))
       return kv_scope_fail(s, KVINO_INVALID, "%s: x[%zu] is not a symbolic tensor", call, i);
+    if (x[i]->node->graph->closed)
+      return kv_scope_fail(s, KVINO_INVALID, "%s: what x[%zu] was used for is no longer recorded", call, i);
     if (!kv_is_inexact((kvino_dtype)x[i]->dtype))
       return kv_scope_fail(s, KVINO_TYPE, "%s: x[%zu] is %s; derivatives are those of float or complex values", call, i,
                            kvino_dtype_name((kvino_dtype)x[i]->dtype));

@@ -29,8 +29,15 @@ static void each_body(kv_node *node, void (*f)(kv_graph *)) {
     if (field->kind == KV_FIELD_body) f(*(kv_graph **)((char *)&node->attrs + field->offset));
 }
 
+static void drop_values(kv_node *node) {
+  for (uint32_t i = 0; node->value && i < node->n_out; i++) kvino_tensor_release(node->value[i]);
+  kv_free(node->value);
+  node->value = NULL;
+}
+
 static void node_free(kv_node *node) {
   if (!node) return;
+  drop_values(node);
   for (uint32_t i = 0; node->out && i < node->n_out; i++) {
     kv_free(node->out[i].shape);
     kv_free(node->out[i].known);
@@ -111,9 +118,14 @@ kvino_status kv_graph_add(kv_graph *g, const struct kv_prim *prim, const kv_attr
 
 static void release_graph(void *g) { kv_graph_release(g); }
 
+static kvino_tensor *edge_value(kv_edge edge) {
+  if (!edge.node->graph->watched) return NULL;
+  return edge.node->value ? edge.node->value[edge.output] : edge.node->constant;
+}
+
 kvino_status kv_graph_tensor(kv_edge edge, kvino_tensor **out, kvino_error *err) {
   const kv_output *o = kv_edge_output(edge);
-  return kv_tensor_symbolic(o->dtype, o->rank, o->shape, edge.node, edge.output, release_graph,
+  return kv_tensor_symbolic(o->dtype, o->rank, o->shape, edge.node, edge.output, edge_value(edge), release_graph,
                             kv_graph_retain(edge.node->graph), out, err);
 }
 
@@ -160,6 +172,7 @@ static kvino_status constant(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_e
 
 kvino_status kv_graph_edge(kv_graph *g, kvino_tensor *t, kv_edge *out, kvino_error *err) {
   if (!kv_is_symbolic(t)) return constant(g, t, out, err);
+  if (t->node->graph->closed) return constant(g, t->base, out, err);
   if (t->node->graph == g) {
     *out = kv_tensor_edge(t);
     return KVINO_OK;
@@ -178,8 +191,8 @@ static kvino_status copy_name(const char *name, char **out, kvino_error *err) {
   return KVINO_OK;
 }
 
-kvino_status kv_graph_parameter(kv_graph *g, kvino_dtype dtype, int rank, const int64_t *shape, const char *name,
-                                kvino_tensor **out, kvino_error *err) {
+static kvino_status parameter(kv_graph *g, kvino_dtype dtype, int rank, const int64_t *shape, const char *name,
+                              kv_node **out, kvino_error *err) {
   if (rank < 0 || rank > KVINO_MAX_RANK)
     return kv_fail(err, KVINO_INVALID, "a parameter cannot have %d dimensions", rank);
   kv_spec spec = {.dtype = dtype, .rank = rank};
@@ -189,15 +202,49 @@ kvino_status kv_graph_parameter(kv_graph *g, kvino_dtype dtype, int rank, const 
   KV_TRY(grow((void **)&g->parameter, g->n_parameters, &g->parameter_capacity, sizeof *g->parameter, err));
   char *copy;
   KV_TRY(copy_name(name, &copy, err));
-  kv_node *node;
-  kvino_status status = kv_graph_add(g, kv_prim_get(KV_Parameter), NULL, 0, NULL, 1, &spec, -1, NULL, &node, err);
+  kvino_status status = kv_graph_add(g, kv_prim_get(KV_Parameter), NULL, 0, NULL, 1, &spec, -1, NULL, out, err);
   if (status) {
     kv_free(copy);
     return status;
   }
-  node->name = copy;
-  g->parameter[g->n_parameters++] = node;
+  (*out)->name = copy;
+  g->parameter[g->n_parameters++] = *out;
+  return KVINO_OK;
+}
+
+kvino_status kv_graph_parameter(kv_graph *g, kvino_dtype dtype, int rank, const int64_t *shape, const char *name,
+                                kvino_tensor **out, kvino_error *err) {
+  if (g->watched) return kv_fail(err, KVINO_INVALID, "every input of a graph with watched inputs has a value");
+  kv_node *node;
+  KV_TRY(parameter(g, dtype, rank, shape, name, &node, err));
   return kv_graph_tensor((kv_edge){node, 0}, out, err);
+}
+
+kvino_status kv_node_watch(kv_node *node, kvino_tensor **value, kvino_error *err) {
+  node->value = kv_calloc(node->n_out, sizeof *node->value);
+  if (!node->value) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for the values of %s", node->prim->name);
+  for (uint32_t i = 0; i < node->n_out; i++) {
+    node->value[i] = value[i];
+    value[i] = NULL;
+  }
+  return KVINO_OK;
+}
+
+kvino_status kv_graph_watch(kv_graph *g, kvino_tensor *value, kvino_tensor **out, kvino_error *err) {
+  if (kv_is_symbolic(value) || g->parent || g->closed || (g->n_parameters && !g->watched))
+    return kv_fail(err, KVINO_INVALID, "what is watched is a concrete tensor, as an input of a graph of watched ones");
+  kv_node *node;
+  g->watched = true;
+  KV_TRY(parameter(g, (kvino_dtype)value->dtype, value->rank, value->shape, NULL, &node, err));
+  kvino_tensor *held = kvino_tensor_retain(value);
+  kvino_status status = kv_node_watch(node, &held, err);
+  kvino_tensor_release(held);
+  return status ? status : kv_graph_tensor((kv_edge){node, 0}, out, err);
+}
+
+void kv_graph_close(kv_graph *g) {
+  g->closed = true;
+  for (size_t i = 0; i < g->n_nodes; i++) drop_values(g->node[i]);
 }
 
 kvino_status kv_graph_result(kv_graph *g, kvino_tensor *value, const char *name, kvino_error *err) {

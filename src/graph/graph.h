@@ -35,6 +35,7 @@ struct kv_node {
   kv_output *out;
   kv_attrs attrs;
   kvino_tensor *constant; /* Constant: its value, concrete; otherwise NULL */
+  kvino_tensor **value;   /* of a watched graph that is open: each output's value; otherwise NULL */
   char *name;             /* Parameter: given by the user, may be NULL */
   kv_origin *origin;      /* retained; NULL: recorded in no scope */
 };
@@ -52,6 +53,8 @@ typedef struct kv_capture {
 
 struct kv_graph {
   _Atomic uint32_t refs;
+  bool watched; /* its inputs have values: what is recorded is computed, too */
+  bool closed;  /* a watched one that nothing is recorded in any more */
   size_t n_nodes, n_parameters, n_results;
   kv_node **node;
   kv_node **parameter; /* the inputs: each Parameter once; passes create them in this order */
@@ -86,6 +89,16 @@ kvino_status kv_graph_parameter(kv_graph *g, kvino_dtype dtype, int rank, const 
                                 kvino_tensor **out, kvino_error *err);
 /* The next output. A concrete tensor becomes a Constant. */
 kvino_status kv_graph_result(kv_graph *g, kvino_tensor *value, const char *name, kvino_error *err);
+
+/* A new input with a value. */
+kvino_status kv_graph_watch(kv_graph *g, kvino_tensor *value, kvino_tensor **out, kvino_error *err);
+/* Gives a new node of a watched graph its outputs' values, which it takes. */
+kvino_status kv_node_watch(kv_node *node, kvino_tensor **value, kvino_error *err);
+void kv_graph_close(kv_graph *g);
+/* The value of a tensor that has one (borrowed); NULL for a symbolic one. */
+static inline kvino_tensor *kv_concrete(kvino_tensor *t) {
+  return !kv_is_symbolic(t) ? t : kv_is_watched(t) ? t->base : NULL;
+}
 
 /* The edge a symbolic tensor stands for. */
 static inline kv_edge kv_tensor_edge(const kvino_tensor *t) { return (kv_edge){t->node, t->output}; }

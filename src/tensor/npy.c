@@ -199,7 +199,7 @@ static kvino_status one_piece(kvino_tensor *t, kvino_tensor **piece, bool *fortr
 
 kvino_status kv_npy_image_make(const kvino_tensor *t, kv_npy_image *image, kvino_error *err) {
   if (!t) return kv_fail(err, KVINO_INVALID, "the tensor to write is NULL");
-  if (kv_is_symbolic(t)) return kv_fail(err, KVINO_TYPE, "a symbolic tensor has no data to write");
+  if (kvino_tensor_is_symbolic(t)) return kv_fail(err, KVINO_TYPE, "a symbolic tensor has no data to write");
   kv_npy_header h = {.dtype = (kvino_dtype)t->dtype, .rank = t->rank};
   if (t->rank) memcpy(h.shape, t->shape, t->rank * sizeof *t->shape);
   KV_TRY(kv_npy_header_write(&h, image->header, &image->header_bytes, err)); /* refuses before anything is copied */

@@ -176,8 +176,8 @@ kvino_status kv_tensor_view(kvino_tensor *t, kvino_dtype dtype, int rank, const 
 }
 
 kvino_status kv_tensor_symbolic(kvino_dtype dtype, int rank, const int64_t *shape, struct kv_node *node,
-                                uint32_t output, void (*release)(void *), void *context, kvino_tensor **out,
-                                kvino_error *err) {
+                                uint32_t output, kvino_tensor *value, void (*release)(void *), void *context,
+                                kvino_tensor **out, kvino_error *err) {
   int64_t size = 0;
   kvino_status status = measure(dtype, rank, shape, true, &size, err);
   kvino_tensor *t = NULL;
@@ -186,7 +186,14 @@ kvino_status kv_tensor_symbolic(kvino_dtype dtype, int rank, const int64_t *shap
     if (release) release(context);
     return status;
   }
-  if (rank) memset(t->strides, 0, (size_t)rank * sizeof *t->strides);
+  if (value) {
+    t->base = kvino_tensor_retain(value);
+    t->data = value->data;
+    t->contiguous = value->contiguous;
+    if (rank) memcpy(t->strides, value->strides, (size_t)rank * sizeof *t->strides);
+  } else if (rank) {
+    memset(t->strides, 0, (size_t)rank * sizeof *t->strides);
+  }
   t->node = node;
   t->output = output;
   t->release = release;
@@ -227,8 +234,9 @@ kvino_tensor *kvino_tensor_retain(kvino_tensor *t) {
 void kvino_tensor_release(kvino_tensor *t) {
   if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_release) != 1) return;
   atomic_thread_fence(memory_order_acquire);
-  if (t->base)
-    kvino_tensor_release(t->base);
+  if (t->base) kvino_tensor_release(t->base);
+  if (t->base && !t->node)
+    ;
   else if (t->release)
     t->release(t->context);
   else if (t->block)
@@ -247,14 +255,22 @@ kvino_dtype kvino_tensor_dtype(const kvino_tensor *t) { return t ? (kvino_dtype)
 int kvino_tensor_rank(const kvino_tensor *t) { return t ? t->rank : 0; }
 const int64_t *kvino_tensor_shape(const kvino_tensor *t) { return t ? t->shape : NULL; }
 const int64_t *kvino_tensor_strides(const kvino_tensor *t) { return t ? t->strides : NULL; }
-bool kvino_tensor_is_symbolic(const kvino_tensor *t) { return t && kv_is_symbolic(t); }
+bool kvino_tensor_is_symbolic(const kvino_tensor *t) { return t && kv_is_symbolic(t) && !kv_is_watched(t); }
+
+kvino_status kvino_tensor_detach(kvino_tensor *t, kvino_tensor **out, kvino_error *err) {
+  KV_NOT_NULL(err, t && out);
+  if (kvino_tensor_is_symbolic(t)) return kv_fail(err, KVINO_INVALID, "a symbolic tensor has no value");
+  *out = kvino_tensor_retain(kv_is_watched(t) ? t->base : t);
+  return KVINO_OK;
+}
+
 int64_t kvino_tensor_size(const kvino_tensor *t) { return t ? t->size : 0; }
 const void *kvino_tensor_data(const kvino_tensor *t) { return t ? t->data : NULL; }
 bool kvino_tensor_is_contiguous(const kvino_tensor *t) { return t && t->contiguous; }
 
 kvino_status kvino_tensor_contiguous(kvino_tensor *t, kvino_tensor **out, kvino_error *err) {
   KV_NOT_NULL(err, t && out);
-  if (t->contiguous || kv_is_symbolic(t)) {
+  if (t->contiguous || kvino_tensor_is_symbolic(t)) {
     *out = kvino_tensor_retain(t);
     return KVINO_OK;
   }

@@ -16,19 +16,22 @@ struct kvino_tensor {
   bool contiguous; /* in C order */
   int64_t size;    /* elements; -1 where a dimension is unknown */
   char *data;      /* the element at index 0 of every axis; NULL where symbolic */
-  /* Who owns the data: `base` for a view, `release` for foreign memory, otherwise this tensor (inside its own
-   * allocation, or in a block of `block` bytes). */
+  /* Who owns the data: `base` for a view and a watched tensor, `release` for foreign memory, otherwise this tensor
+   * (inside its own allocation, or in a block of `block` bytes). */
   kvino_tensor *base;
   size_t block;
   void (*release)(void *context);
   void *context;
-  struct kv_node *node; /* not NULL: symbolic, output number `output` of this node; `context` holds the graph */
+  struct kv_node *node; /* not NULL: recorded as output number `output` of this node; `context` holds the graph */
   uint32_t output;
   int64_t *strides; /* bytes */
   int64_t shape[];  /* rank dimensions, then rank strides */
 };
 
+/* Operators on it are recorded. */
 static inline bool kv_is_symbolic(const kvino_tensor *t) { return t->node != NULL; }
+/* Has a value besides. */
+static inline bool kv_is_watched(const kvino_tensor *t) { return t->node && t->base; }
 
 /* A new contiguous tensor, elements undefined. */
 kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, kvino_tensor **out, kvino_error *err);
@@ -41,10 +44,11 @@ kvino_status kv_tensor_adopt(kvino_dtype dtype, int rank, const int64_t *shape, 
 kvino_status kv_tensor_view(kvino_tensor *t, kvino_dtype dtype, int rank, const int64_t *shape, const int64_t *strides,
                             char *data, kvino_tensor **out, kvino_error *err);
 
-/* A symbolic tensor; unknown dimensions are -1. `release(context)` runs when it goes (at once on failure). */
+/* A symbolic tensor; unknown dimensions are -1. `release(context)` runs when it goes (at once on failure). `value`: a
+ * concrete tensor of this dtype and shape that it stands for besides, or NULL. */
 kvino_status kv_tensor_symbolic(kvino_dtype dtype, int rank, const int64_t *shape, struct kv_node *node,
-                                uint32_t output, void (*release)(void *), void *context, kvino_tensor **out,
-                                kvino_error *err);
+                                uint32_t output, kvino_tensor *value, void (*release)(void *), void *context,
+                                kvino_tensor **out, kvino_error *err);
 
 /* A 1-D int64 tensor with these values (axes, shapes, permutations). */
 kvino_status kv_tensor_ints(size_t n, const int64_t *values, kvino_tensor **out, kvino_error *err);

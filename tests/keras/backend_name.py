@@ -1,14 +1,20 @@
-"""A pytest plugin for Keras's own tests: they see the backend's name as "kvino".
+"""A pytest plugin for Keras's own tests: they see the backend's name as "kvino", and files that import PyTorch are read without it.
 
 Keras itself believes that its backend is openvino. Its tests skip what that backend cannot do by asking for the name; asked
 from a test's file the name is kvino here, so that nothing is skipped for the sake of another implementation. From any other
 file the answer stays what Keras needs.
+
+Some files, as those of the data adapters, import PyTorch for one case in four. It is not installed (the package index has it with
+gigabytes of CUDA alone): while such a file is read, an empty module stands for it, and a test that wants more of it is skipped.
 """
 
+import importlib.util
 import os
 import sys
+import types
 
 import keras.src.backend  # noqa: F401
+import pytest
 from keras.src.backend import config
 
 _backend = config.backend
@@ -33,6 +39,46 @@ def backend():
 for _module in list(sys.modules.values()):
     if getattr(_module, "__name__", "").startswith("keras") and _module.__dict__.get("backend") is _backend:
         _module.backend = backend
+
+
+class NoTorch(types.ModuleType):
+    """Nothing is an instance of its Tensor."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.Tensor = self.Dataset = type("Tensor", (), {})
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        pytest.skip("PyTorch is not installed")
+
+
+NO_TORCH = {name: NoTorch(name) for name in ("torch", "torch.utils", "torch.utils.data")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    is_file = isinstance(collector, pytest.Module)
+    needed = is_file and importlib.util.find_spec("torch") is None and "\nimport torch\n" in collector.path.read_text()
+    if needed:
+        sys.modules.update(NO_TORCH)
+    try:
+        return (yield)
+    finally:
+        for name in NO_TORCH if needed else ():
+            del sys.modules[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that imports PyTorch, itself or by Keras, is skipped."""
+    report = yield
+    error = call.excinfo and call.excinfo.value
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == "torch":
+        report.outcome, report.longrepr = "skipped", (str(item.path), 0, "Skipped: PyTorch is not installed")
+    return report
+
 
 _tests = 0
 

@@ -105,6 +105,15 @@ def test_of_a_view(data):
     check(view, tensor, data.draw(index_for(view.shape)))
 
 
+def test_a_list_of_slices_is_a_tuple():
+    """As with TensorFlow's tensors: KerasHub's RoFormerV2 indexes so. Lists of numbers are arrays as before."""
+    x = np.arange(24).reshape(2, 3, 4)
+    t = kvino.asarray(x)
+    for index in ([slice(1), None, Ellipsis], [Ellipsis, 1], [slice(None), 2, slice(None, None, -1)]):
+        np.testing.assert_array_equal(t[index], x[tuple(index)])
+    np.testing.assert_array_equal(t[[1, 0]], x[[1, 0]])
+
+
 def test_basic_indexing_is_a_view():
     t = kvino.Tensor(array_of((4, 6)))
     base = np.asarray(t)

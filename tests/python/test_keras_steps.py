@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -316,22 +317,80 @@ def test_averages_stand_after_an_interrupt():
         np.testing.assert_array_equal(variable.numpy(), average.numpy())
 
 
-def test_run_eagerly_shows_values():
-    seen = []
-
-    class Look(layers.Layer):
-        def compute_output_spec(self, x):
-            return keras.KerasTensor(x.shape, x.dtype)
-
-        def call(self, x):
-            seen.append(float(ops.sum(x)))
-            return x
-
-    model = keras.Sequential([keras.Input((5,)), Look(), layers.Dense(2)])
-    model.compile("sgd", "mse", run_eagerly=True)
+def test_fit_and_train_on_batch_share_their_step(traces):
+    model = compiled(small())
+    model.fit(X, Y, batch_size=12, verbose=0)
+    model.train_on_batch(X, Y)
     model.evaluate(X, Y, batch_size=12, verbose=0)
+    model.test_on_batch(X, Y)
     model.predict(X, batch_size=12, verbose=0)
-    np.testing.assert_allclose(seen[-2:], X.sum(), rtol=1e-4)
+    model.predict_on_batch(X)
+    assert len(traces) == 3
+
+
+# ---- reading ahead ----
+
+
+def slow(n, seconds, reads=None, buffer=None):
+    for i in range(n):
+        time.sleep(seconds)
+        if reads is not None:
+            reads.append(i)
+        if buffer is None:
+            yield (np.full((2, 5), i, "float32"),)
+        else:  # a generator may use its memory again
+            buffer[:] = i
+            yield (buffer,)
+
+
+def test_predict_reads_ahead():
+    """Results in order, one item ahead, data that the generator writes over."""
+    model, reads, ahead = small(), [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            ahead.append(len(reads) - batch - 1)
+
+    expected = np.concatenate([model.predict_on_batch(np.full((2, 5), i, "float32")) for i in range(9)])
+    got = model.predict(slow(9, 0.003, reads, np.empty((2, 5), "float32")), verbose=0, callbacks=[Watch()])
+    np.testing.assert_allclose(got[2:], expected[2:], rtol=1e-6)  # Keras gives the first when it has read the second
+    assert max(ahead) == 1
+    assert model.predict(slow(4, 0.003), steps=3, verbose=0).shape == (6, 2)
+
+
+def test_predict_reads_and_computes_at_once():
+    model, computing, overlaps = small(), threading.Event(), []
+    model.predict(X, verbose=0)
+    start = model.predict_function.start
+
+    def watched(batches):
+        def compute():
+            computing.set()
+            time.sleep(0.02)
+            results = run()
+            computing.clear()
+            return results
+
+        run = start(batches)
+        return compute
+
+    def reading():
+        for batch in slow(8, 0.01):
+            overlaps.append(computing.is_set())
+            yield batch
+
+    model.predict_function.start = watched
+    assert model.predict(reading(), verbose=0).shape == (16, 2)
+    assert not overlaps[0] and any(overlaps)
+
+
+def test_an_error_while_reading_ahead():
+    def broken():
+        yield from slow(3, 0.003)
+        raise RuntimeError("no more of this")
+
+    with pytest.raises(RuntimeError, match="no more of this"):
+        small().predict(broken(), verbose=0)
 
 
 # ---- variables ----
@@ -459,7 +518,7 @@ def test_variables_outside_of_the_model(compilations):
         np.testing.assert_allclose(model.predict(X, verbose=0), X * factor, rtol=1e-6)
         loss = (X * X * (factor - 1) ** 2).mean() * factor
         np.testing.assert_allclose(model.evaluate(X, X, verbose=0), loss, rtol=1e-5)
-    assert len(compilations) == 3  # predict with a constant, then with an input
+    assert len(compilations) == 4  # each step with a constant, then with an input
 
 
 def test_variables_as_loss_weights():
@@ -517,7 +576,7 @@ def test_alternating_steps_compile_once(compilations):
         model.train_on_batch(X, Y)
         np.testing.assert_allclose(model.predict_on_batch(X), np.asarray(model(X)), rtol=1e-5, atol=1e-6)
         model.test_on_batch(X, Y)
-    assert len(compilations) == 4  # train and test; predict with constants, then with inputs
+    assert len(compilations) == 5  # train; predict and test with constants, then with inputs
 
 
 def test_weights_that_rest_become_constants_again(compilations):

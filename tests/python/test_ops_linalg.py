@@ -9,6 +9,7 @@ from opcheck import FLOATS, INTEGERS, Case, agree, case, cast, eager, layouts, m
 COMPILED = ["float32", "int32"]
 DTYPES = ["float32", "float64", "complex64", "complex128", "float16", "bfloat16", "int32", "int64", "uint8", "bool"]
 ROUGH = {"float16": 2e-2, "bfloat16": 0.1}
+CLOSE = {**ROUGH, "float64": 1e-11, "complex128": 1e-11}
 SHAPES = [(1, 1), (2, 3, 3), (0, 0), (2, 0, 0), (0, 3, 3), (2, 2, 4, 4)]
 
 
@@ -55,8 +56,8 @@ def every(f, make=regular, dtypes=DTYPES, shapes=SHAPES, square=(3, 3), rtol=2e-
             x,
             expect=f,
             compile=d in COMPILED,
-            rtol=ROUGH.get(d, 1e-9 if d in ("float64", "complex128") else rtol),
-            atol=ROUGH.get(d, 1e-9 if d in ("float64", "complex128") else rtol),
+            rtol=CLOSE.get(d, rtol),
+            atol=CLOSE.get(d, rtol),
             device_rtol=1e-3,
             device_atol=2e-2 if d in ROUGH else 1e-4,
             **kwargs,
@@ -123,11 +124,11 @@ def tall(dtype, shape, seed=0):
 
 def systems(f, **kwargs):
     return [
-        case(regular(d, (3, 3), 1), matrix(d, (3, 2), 2), expect=of(f), compile=d in COMPILED, rtol=ROUGH.get(d, 1e-3),
-             atol=ROUGH.get(d, 1e-4), device_atol=2e-2 if d in ROUGH else 1e-4, **kwargs)
+        case(regular(d, (3, 3), 1), matrix(d, (3, 2), 2), expect=of(f), compile=d in COMPILED, rtol=CLOSE.get(d, 1e-5),
+             atol=CLOSE.get(d, 1e-5), device_atol=2e-2 if d in ROUGH else 1e-5, **kwargs)
         for d in DTYPES
     ] + [
-        case(regular("float32", a, 1), matrix("float32", b, 2), expect=of(f), rtol=1e-3, atol=1e-4, device_atol=1e-4, **kwargs)
+        case(regular("float32", a, 1), matrix("float32", b, 2), expect=of(f), rtol=1e-5, atol=1e-5, device_atol=1e-5, **kwargs)
         for a, b in (((3, 3), (3,)), ((2, 3, 3), (2, 3)), ((2, 3, 3), (2, 3, 1)), ((3, 3), (2, 3, 2)),
                      ((3, 3), (3, 0)), ((0, 0), (0,)))
     ]

@@ -3,10 +3,10 @@
 import importlib
 import inspect
 
+import kvino  # isort: skip: makes Keras use it
+import keras
 import numpy as np
 import pytest
-
-import kvino
 
 MODULES = [
     "arithmetic",
@@ -70,14 +70,64 @@ def test_what_is_not_compiled_says_why():
             assert all(c.dynamic or c.why for c in cases), op
 
 
+# What Keras has no function for.
+OWN = {
+    "argwhere", "column_stack", "compute_homography_matrix", "copysign", "cov", "flatnonzero", "float_power", "gammainc", "gru_sequence",
+    "lgamma", "lstm_sequence", "matrix_power", "rnn_sequence", "shape_tensor",
+}
+# Parameters of Keras's that an operator has not.
+NOT_KEPT = {
+    "seed": "ours is the state of a generator and comes first, as in Keras's backends",
+    "sparse": "sparse tensors: kvino has none yet",
+    "synchronized": "moments over several devices",
+    "retstep": "an operator has one kind of result; keras.ops.linspace has it",
+    "kwargs": "Keras's own, for names of old",
+}
+# Defaults that differ, (ours, Keras's) by operator and parameter. None is what Keras's configuration says: an operator has no
+# configuration, keras.ops passes it on.
+NO_DEFAULT = inspect.Parameter.empty
+OTHER_DEFAULTS = {
+    ("categorical", "dtype"): ("int64", "int32"),  # Keras's backends have ours
+    ("gaussian_blur", "sigma"): (1.0, (1.0, 1.0)),  # the same
+    ("layer_normalization", "epsilon"): (1e-7, None),
+    ("multi_hot", "num_classes"): (NO_DEFAULT, None),  # Keras, too, refuses None
+    ("rms_normalization", "epsilon"): (1e-7, None),
+    ("where", "x1"): (NO_DEFAULT, None),  # of the condition alone it is nonzero
+    ("where", "x2"): (NO_DEFAULT, None),
+}
+
+
+def keras_function(name):
+    spaces = (keras.ops, keras.ops.nn, keras.ops.image, keras.ops.linalg, keras.random)
+    return next((getattr(s, name) for s in spaces if hasattr(s, name)), None)
+
+
+def parameters(f):
+    return [(p.name, p.default) for p in inspect.signature(f).parameters.values() if p.name not in NOT_KEPT]
+
+
+def text(parameter):
+    """0 is 0.0, not False; NaN is NaN."""
+    name, default = parameter
+    return name, repr(float(default) if type(default) is int else default)
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_signatures(name):
-    """The function's signature is Keras's, as far as both have the parameter."""
+    """The parameters have Keras's names, order and defaults; what an operator has beyond them comes last, and may be left out."""
     f = getattr(kvino.ops, name)
-    signature = inspect.signature(f)
     assert f.__doc__ and f.__name__ == name
-    for p in signature.parameters.values():
+    for p in inspect.signature(f).parameters.values():
         assert p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    theirs, ours = keras_function(name), parameters(f)
+    assert (theirs is None) == (name in OWN)
+    if theirs is None:
+        return
+    theirs = parameters(theirs)
+    expected = [(p, OTHER_DEFAULTS[name, p][0] if (name, p) in OTHER_DEFAULTS else default) for p, default in theirs]
+    assert [*map(text, ours[: len(expected)])] == [*map(text, expected)]
+    assert all(default is not NO_DEFAULT for _, default in ours[len(expected) :])
+    assert all(OTHER_DEFAULTS[name, p][1] == default for p, default in theirs if (name, p) in OTHER_DEFAULTS)
 
 
 def test_keywords():

@@ -25,13 +25,13 @@ class _Trace:
     def __init__(self, tensors):
         self.tensors = tensors
         self.graph = None
-        if not any(x.is_symbolic for x in tensors):
+        if not any(x.is_recorded for x in tensors):
             self.graph = _core.Graph()
             self.sources = tuple(self.graph.parameter(x.shape, x.dtype) for x in tensors)
             return
-        anchor = next(x for x in tensors if x.is_symbolic)
+        anchor = next(x for x in tensors if x.is_recorded)
         # Values of their own: what the function takes of them by other ways is not differentiated.
-        self.sources = tuple(_copy(x) if x.is_symbolic else _copy(_core.constant(anchor, x)) for x in tensors)
+        self.sources = tuple(_copy(x) if x.is_recorded else _copy(_core.constant(anchor, x)) for x in tensors)
 
     def compute(self, structure):
         """The recorded values: concrete where the arguments were."""
@@ -77,7 +77,7 @@ def jvp(fun, primals, tangents, has_aux=False):
     tree.assert_same_structure(primals, tangents)
     trace = _Trace(_flat(primals))
     directions = [convert_to_tensor(t, x.dtype) for t, x in zip(tree.flatten(tangents), trace.tensors)]
-    if trace.graph is not None and any(t.is_symbolic for t in directions):
+    if trace.graph is not None and any(t.is_recorded for t in directions):
         raise ValueError("`tangents` are symbolic and `primals` are not")
     out = fun(*tree.pack_sequence_as(primals, trace.sources))
     out, aux = out if has_aux else (out, ())
@@ -110,11 +110,11 @@ class custom_gradient:
     def __call__(self, *args, **kwargs):
         outputs, gradient = self.fun(*args, **kwargs)
         y = _flat(outputs)
-        anchor = next((t for t in y if t.is_symbolic), None)
+        anchor = next((t for t in y if t.is_recorded), None)
         if anchor is None:
             return outputs
         inputs = [getattr(x, "value", x) for x in tree.flatten(args)]  # of a variable its value
-        sources = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_symbolic and is_inexact(x)]
+        sources = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_recorded and is_inexact(x)]
         recording = _core.body(anchor)
         with recording as body:
             upstream = [body.parameter(t.shape, t.dtype) for t in y]

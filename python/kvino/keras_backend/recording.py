@@ -6,14 +6,15 @@ from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 
 class Recording(StatelessScope):
-    """A variable's value is an input of the graph from when it is first read, whether a model lists the variable or not.
+    """A variable's value is an input of the graph from when it is first read, whether a model lists the variable or not; a
+    watched one, where `watch` says so.
 
     `read`: the variables and their inputs, in that order. `assigned`: the variables with new values, which are in the
     scope's mapping. Variables made meanwhile are initialized when the scope ends."""
 
-    def __init__(self, graph):
+    def __init__(self, graph, watch=False):
         super().__init__(collect_losses=True)
-        self.graph = graph
+        self.graph, self.watch = graph, watch
         self.read = {}
         self.assigned = {}
 
@@ -22,7 +23,11 @@ class Recording(StatelessScope):
         if value is not None:
             return value
         if id(variable) not in self.read:
-            self.read[id(variable)] = variable, self.graph.parameter(variable.shape, variable._dtype)
+            if self.watch:
+                value = self.graph.watch(variable._value)
+            else:
+                value = self.graph.parameter(variable.shape, variable._dtype)
+            self.read[id(variable)] = variable, value
         return self.read[id(variable)][1]
 
     def add_update(self, update):

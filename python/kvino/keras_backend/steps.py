@@ -49,6 +49,21 @@ class Trace:
         self.n_tensors = len(tensors)
 
 
+def run_watched(step, data):
+    """A call of a step that computes as it goes, and records what it does for derivatives. Variables have their new values
+    when it has ended well."""
+    graph = _core.Graph()
+    data = tree.map_structure(lambda x: x if x is None else graph.watch(_core.convert_to_tensor(x).detach()), data)
+    try:
+        with Recording(graph, watch=True) as scope:
+            results = tree.map_structure(lambda x: x.value if isinstance(x, KerasVariable) else x, step(data))
+    finally:
+        graph.close()
+    for variable in scope.assigned.values():
+        variable._value = scope.state_mapping[id(variable)].detach()
+    return tree.map_structure(lambda x: x.detach() if isinstance(x, Tensor) else x, results)
+
+
 class Executable:
     """A trace compiled with some of its variables as constants."""
 
@@ -131,6 +146,14 @@ def _merged(shapes, others):
     return tuple(tuple(d if d == e else None for d, e in zip(a, b)) for a, b in zip(shapes, others))
 
 
+def _given(data):
+    """Of (x, y, sample_weight) what is there: train_on_batch gives a None where fit gives nothing, and predict x for (x,)."""
+    while isinstance(data, tuple) and len(data) > 1 and data[-1] is None:
+        data = data[:-1]
+    alone = isinstance(data, tuple) and len(data) == 1 and not isinstance(data[0], (tuple, list))
+    return data[0] if alone else data
+
+
 def _outline(data):
     """What a structure is besides its tensors; hashable."""
     if isinstance(data, (tuple, list)):
@@ -144,8 +167,8 @@ class StepFunction:
     """What Keras calls train_function, test_function and predict_function: given a list of batches, what `step` gives for
     each. Keras drops it, and what is compiled with it, when the model is compiled or a function is made by force.
 
-    bind: when variables become constants: "at once", "later" or "never". differentiates: the step takes derivatives, which only a
-    trace has. generalizes: whether a few shapes are followed by a graph for all lengths."""
+    bind: when variables become constants: "at once", "later" or "never". differentiates: the step takes derivatives. generalizes:
+    whether a few shapes are followed by a graph for all lengths."""
 
     def __init__(self, model, step, bind, differentiates=False, generalizes=False):
         self.model, self.step = model, step
@@ -159,8 +182,22 @@ class StepFunction:
     def __call__(self, batches):
         return [self.run(batch) for batch in batches]
 
+    def start(self, batches):
+        """A call in two parts: this one copies the data and finds what is compiled for it, the function that it gives computes, in
+        whatever thread. None where something is not compiled."""
+        if self.model.run_eagerly:
+            return None
+        calls = []
+        for data in batches:
+            tensors = [_core.convert_to_tensor(x) for x in tree.flatten(data) if x is not None]
+            with self.lock:
+                calls.append((self._find(data, tensors), tensors))
+        if not all(isinstance(compiled, CompiledStep) for compiled, _ in calls):
+            return None
+        return lambda: [compiled(tensors) for compiled, tensors in calls]
+
     def run(self, data):
-        if self.model.run_eagerly and not self.differentiates:
+        if self.model.run_eagerly:
             return self._eagerly(data)
         # The data is read during the call only: its memory is shared, not copied.
         tensors = [
@@ -168,8 +205,6 @@ class StepFunction:
             for x in tree.flatten(data)
             if x is not None  # an optional input that is not given
         ]
-        if self.model.run_eagerly:  # Python's part runs each time
-            return CompiledStep(Trace(self.step, data, tensors), "native", bind="never")(tensors)
         with self.lock:
             compiled = self._find(data, tensors)
         if isinstance(compiled, CompiledStep):
@@ -179,6 +214,8 @@ class StepFunction:
         return results
 
     def _eagerly(self, data):
+        if self.differentiates:
+            return run_watched(self.step, data)
         return self.step(tree.map_structure(lambda x: x if x is None else _core.convert_to_tensor(x), data))
 
     # ---- what is compiled ----
@@ -196,7 +233,7 @@ class StepFunction:
         signature = (
             _core.config._key,
             _core.config.floatx,
-            _outline(data),
+            _outline(_given(data)),
             tuple((t.dtype, t.ndim) for t in tensors),
         )
         shapes = tuple(t.shape for t in tensors)
@@ -232,8 +269,6 @@ class StepFunction:
         try:
             return Trace(self.step, data, tensors, shapes)
         except Exception as error:
-            if self.differentiates:
-                raise
             return error
 
     def _warn(self, error):

@@ -1,6 +1,8 @@
 """keras.Model's fit, evaluate and predict. The loops are those of Keras's JAX backend (keras/src/backend/jax/trainer.py); a step
 is compiled by steps.py."""
 
+import concurrent.futures
+import time
 import warnings
 
 import numpy as np
@@ -40,6 +42,54 @@ def _concatenate(parts):
     if len(parts) == 1:
         return parts[0]
     return tree.map_structure_up_to(parts[0], lambda *pieces: np.concatenate(pieces), *parts)
+
+
+class ReadAhead:
+    """Goes through an iterator; where reading takes long, the next batches are read while the last are computed, in a thread of
+    their own, so that generators run where the user called. One item is read ahead, never more."""
+
+    SLOW = 1e-3  # seconds; a thread costs less than a tenth of that
+
+    def __init__(self, iterator):
+        self.iterator = iter(iterator)
+        self.ahead = self.thread = None
+        self.is_slow = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.thread:
+            self.thread.shutdown()
+
+    def _read(self):
+        start = time.perf_counter()
+        item = next(self.iterator, None)
+        self.is_slow = time.perf_counter() - start > self.SLOW
+        return item
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        item = self._read() if self.ahead is None else self.ahead
+        self.ahead = None
+        if not item:
+            raise StopIteration
+        return item
+
+    def compute(self, function, batches):
+        start = getattr(function, "start", None)  # not of a function that the user made
+        run = start(batches) if self.is_slow and start else None
+        if run is None:
+            return function(batches)
+        self.thread = self.thread or concurrent.futures.ThreadPoolExecutor(1)
+        results = self.thread.submit(run)
+        try:
+            self.ahead = self._read() or ()  # (): there is nothing more
+        finally:
+            outputs = results.result()
+        return _concatenate([_to_numpy(x) for x in outputs])
 
 
 class OpenVINOTrainer(_Base):
@@ -92,16 +142,19 @@ class OpenVINOTrainer(_Base):
 
     def make_test_function(self, force=False):
         if self.test_function is None or force:
-            # OpenVINO's CPU plugin (2026.4, in f32) crashes where it compiles Add(MatMul(Add(MatMul(x, W), b), V), c) - y with constant
-            # weights, as two layers and a loss of y_pred - y give.
-            step = StepFunction(self, self.test_step, bind="never")
+            step = StepFunction(self, self.test_step, bind="at once")
             self.test_function = lambda batches: step(batches)[-1]
         return self.test_function
 
     def make_predict_function(self, force=False):
         if self.predict_function is None or force:
             step = StepFunction(self, self.predict_step, bind="at once", generalizes=True)
-            self.predict_function = lambda batches: _concatenate([_to_numpy(outputs) for outputs in step(batches)])
+
+            def predict_function(batches):
+                return _concatenate([_to_numpy(outputs) for outputs in step(batches)])
+
+            predict_function.start = step.start
+            self.predict_function = predict_function
         return self.predict_function
 
     # ---- loops ----
@@ -289,13 +342,14 @@ class OpenVINOTrainer(_Base):
         self.stop_predicting = False
         callbacks.on_predict_begin()
         parts = []
-        for begin, end, batches in iterator:
-            callbacks.on_predict_batch_begin(begin)
-            outputs = self.predict_function(batches)
-            parts.append(outputs)
-            callbacks.on_predict_batch_end(end, {"outputs": outputs})
-            if self.stop_predicting:
-                break
+        with ReadAhead(iterator) as reader:
+            for begin, end, batches in reader:
+                callbacks.on_predict_batch_begin(begin)
+                outputs = reader.compute(self.predict_function, batches)
+                parts.append(outputs)
+                callbacks.on_predict_batch_end(end, {"outputs": outputs})
+                if self.stop_predicting:
+                    break
         callbacks.on_predict_end()
         if not parts:
             raise ValueError("Received an empty dataset: there is nothing to predict.")
