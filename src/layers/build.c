@@ -268,8 +268,8 @@ kvino_status kv_layer_read(const kv_model_file *file, const kv_customs *customs,
   kvino_status status = make(&b, file->config, "", &layer);
   if (!status && b.unknown.n)
     status = kv_fail(err, KVINO_UNSUPPORTED,
-                     "%s: these layers cannot be read from a file: %s.%s Save the model with kvino.save "
-                     "or model.export instead",
+                     "%s: these layers cannot be read from a file: %s.%s Keras's model.export "
+                     "writes the model for OpenVINO instead",
                      file->name, b.unknown.at, b.runs_code ? " (Code of the file is never run.)" : "");
   if (!status && !(layer->kind->traits & KV_MODEL))
     status =

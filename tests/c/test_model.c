@@ -321,7 +321,7 @@ static void test_unknown_layers_are_named_together(void **state) {
   (void)state;
   bytes b = corpus("unknown.keras");
   refuse_bytes(b.at, b.n, KVINO_UNSUPPORTED, "'l' (Lambda), 'n' (Nowhere)");
-  refuse_bytes(b.at, b.n, KVINO_UNSUPPORTED, "kvino.save");
+  refuse_bytes(b.at, b.n, KVINO_UNSUPPORTED, "model.export");
   free(b.at);
 }
 

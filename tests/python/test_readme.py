@@ -9,6 +9,8 @@ import sys
 import pytest
 
 import capi
+import kvino
+import numpy as np
 from test_cli import COMMAND
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,6 +25,8 @@ def sections():
 
 
 BLOCKS = sections()
+MODEL, SHAPE = "mlp.keras", (1, 2)  # what "model.keras" and "image.npy" are
+PRECISION = "Precision, devices, quantization, generation"
 
 
 def run(command, folder, **environment):
@@ -35,7 +39,7 @@ def run(command, folder, **environment):
 def test_every_block_is_known():
     """A block that is new here needs a test below. Those of "Start" are what runs the tests."""
     kinds = {heading: [language for language, _ in blocks] for heading, blocks in BLOCKS.items() if blocks}
-    assert kinds == {"Start": [""], "Keras": ["python"] * 3, "C": ["c", ""], "Shell": [""]}
+    assert kinds == {"Start": [""], "Keras": ["python"] * 3, PRECISION: ["python"], "C": ["c", ""], "Shell": [""]}
 
 
 def test_python(tmp_path):
@@ -45,6 +49,15 @@ def test_python(tmp_path):
     printed = run([sys.executable, "example.py"], tmp_path, KERAS_BACKEND="kvino")
     assert "Epoch 3/3" in printed
     assert printed.endswith("(kvino.Tensor([0, 1], dtype=int64), kvino.Tensor([1, 0], dtype=int64))\n"), printed
+
+
+@pytest.mark.skipif(not any("BF16" in device.capabilities for device in kvino.devices() if device.name == "CPU"),
+                    reason="asks for bf16, which this processor lacks")
+def test_precision(tmp_path):
+    """With the model of the first example."""
+    (tmp_path / "example.py").write_text(BLOCKS["Keras"][0][1] + BLOCKS[PRECISION][0][1])
+    printed = run([sys.executable, "example.py"], tmp_path, KERAS_BACKEND="kvino")
+    assert "dense" in printed and (tmp_path / "model.bin").exists()
 
 
 def test_c(tmp_path):
@@ -65,8 +78,10 @@ SHELL = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", BLOCKS["Shell"][0][1], re.M)
 @pytest.mark.parametrize("command, printed", SHELL, ids=[command.split("#")[0].strip() for command, _ in SHELL])
 def test_shell(command, printed, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "model.keras").symlink_to(ROOT / "fuzz" / "corpus" / "model" / MODEL)
+    np.save(tmp_path / "image.npy", np.ones(SHAPE, "float32"))
     got = run(["bash", "-ec", command], tmp_path)
-    assert got or (tmp_path / "indices.npz").exists()
+    assert got or (tmp_path / "indices.npz").exists() or (tmp_path / "scores.npy").exists()
     if command == "kvino devices":  # this machine's are others
         got, printed = (re.sub(r" +", " ", text.splitlines()[0]) for text in (got, printed))
     if printed:
