@@ -335,11 +335,11 @@ static bool look(kv_scope *s, updates *u) {
   bool any = false;
   u->part = kv_scope_alloc(s, g->n_nodes + 1, sizeof *u->part);
   u->current = kv_scope_alloc(s, u->carried + 1, sizeof *u->current);
+  if (u->current) memset(u->current, 0, (u->carried + 1) * sizeof *u->current); /* released whatever fails */
   u->scatters = flags(s, g->n_nodes);
   u->joined = flags(s, u->carried);
   if (s->status) return false;
   memset(u->part, 0, (g->n_nodes + 1) * sizeof *u->part);
-  memset(u->current, 0, (u->carried + 1) * sizeof *u->current);
   for (size_t i = 0; i < u->carried; i++)
     take_all(&u->part[g->parameter[i + KV_LOOP_ITERATION]->id], kv_body_parameter(g, i + KV_LOOP_ITERATION));
   for (size_t i = 0; i < g->n_nodes; i++) find_part(u, g->node[i]);
