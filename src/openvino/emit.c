@@ -108,7 +108,7 @@ static void put_attributes(kv_text *t, const kv_parts *p, const kv_node *node) {
   kv_put(t, "<data");
   for (const kv_attr_field *f = node->prim->fields(); f->name; f++) {
     char value[256];
-    if (!kv_attr_is_set(f, &node->attrs) || !strcmp(f->name, "rounded")) continue;
+    if (!kv_attr_is_set(f, &node->attrs)) continue;
     kv_attr_text(f, &node->attrs, value, sizeof value);
     bool as_float32 = p->bfloat16 && !strcmp(value, kv_ir_type(KVINO_BF16));
     kv_put(t, " %s=\"%s\"", f->name, as_float32 ? kv_ir_type(KVINO_F32) : value);
@@ -126,12 +126,6 @@ static bool is_decompression(const kv_node *node) {
 
 /* What the precision of inference must not touch. (The name that all releases know.) */
 static const char KEEP[] = "<rt_info><attribute name=\"precise\" version=\"0\"/></rt_info>";
-
-/* A conversion to float16 that is one, where all else of the model is float32. */
-static const char ROUNDED[] =
-    "<rt_info><attribute name=\"DisablePrecisionConversion\" version=\"0\" value=\"f16:f32\"/></rt_info>";
-
-static bool is_rounded(const kv_node *node) { return node->prim->id == KV_Convert && node->attrs.convert.rounded; }
 
 static void put_graph(kv_text *t, kv_parts *p, const kv_node *owner);
 
@@ -230,7 +224,6 @@ static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node
     put_head(t, p, node, node->prim->name, node->prim->opset);
     put_attributes(t, p, node);
     if (kept) kv_put(t, "%s", KEEP);
-    if (is_rounded(node)) kv_put(t, "%s", ROUNDED);
     if (is_decompression(node) && !p->bfloat16)
       kv_put(t, "<rt_info><attribute name=\"decompression\" version=\"0\"/></rt_info>");
   }

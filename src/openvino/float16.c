@@ -1,8 +1,6 @@
 /* Rounding to float16 in float32 arithmetic (float16.h). */
 #include "openvino/float16.h"
 
-#include "openvino/runtime.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -36,9 +34,11 @@ void kv_float16_results(size_t n, kv_node *const *node, bool outer, bool *rounde
 
 /* For 2^e <= a < 2^(e+1), the neighbours of 2^13 a are 2^(e-10) apart, as those of a in float16 are: taking a from it
  * and the rest from it leaves a rounded, to even. Below the normal numbers of float16 the neighbours of 0.75 do the
- * same, 2^-24 apart. Where float16 overflows, so does float32 when enlarged by 2^112. (Tried on all of float32.) */
-static kvino_tensor *round_by_arithmetic(kv_scope *s, kvino_tensor *x) {
+ * same, 2^-24 apart. Where float16 overflows, so does float32 when enlarged by 2^112. (Tried on all of float32.) A
+ * conversion there and back would say the same, and be dropped: marked to be kept it still is beside a Transpose. */
+kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x) {
   const kv_convert_attrs f32 = {.destination_type = KVINO_F32}, f16 = {.destination_type = KVINO_F16};
+  if (!x) return NULL;
   kvino_tensor *y = kv_convert(s, x, f32), *a = kv_abs(s, y);
   kvino_tensor *c = kv_multiply(s, a, kv_number(s, KVINO_F32, 0x1p13));
   c = kv_clamp(s, c, (kv_clamp_attrs){.min = 0.75, .max = 0x1p30});
@@ -47,14 +47,6 @@ static kvino_tensor *round_by_arithmetic(kv_scope *s, kvino_tensor *x) {
   kvino_tensor *back = kv_select(s, negative, kv_number(s, KVINO_F32, -0x1p-112), kv_number(s, KVINO_F32, 0x1p-112));
   a = kv_select(s, kv_equal(s, y, kv_number(s, KVINO_F32, 0)), y, kv_multiply(s, a, back)); /* -0 stays */
   return kv_convert(s, a, f16);
-}
-
-kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x) {
-  const kv_convert_attrs f32 = {.destination_type = KVINO_F32}, f16 = {.destination_type = KVINO_F16};
-  if (!x || !kv_ov_at_least(2026, 4)) return x ? round_by_arithmetic(s, x) : NULL;
-  kvino_tensor *y =
-      kv_convert(s, kv_convert(s, x, f32), (kv_convert_attrs){.destination_type = KVINO_F16, .rounded = "here"});
-  return kv_convert(s, kv_convert(s, y, f32), f16);
 }
 
 /* x of float32 rounded to what bfloat16 has, in the same way: 2^16, neighbours 2^-133 apart; what would overflow on the

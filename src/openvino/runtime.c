@@ -152,10 +152,6 @@ kvino_status kv_ov_runtime(kvino_error *err) {
   return status;
 }
 
-bool kv_ov_at_least(int major, int minor) {
-  return runtime.major > major || (runtime.major == major && runtime.minor >= minor);
-}
-
 static _Atomic int64_t n_compiled, n_loaded;
 
 void kv_ov_count_model(bool loaded) { atomic_fetch_add(loaded ? &n_loaded : &n_compiled, 1); }

@@ -15,9 +15,6 @@ kvino_status kv_ov_runtime(kvino_error *err);
  */
 ov_core *kv_ov_core(void);
 
-/* Whether the release that is open is that one or newer. */
-bool kv_ov_at_least(int major, int minor);
-
 /* Counts a model that OpenVINO compiled, or loaded from a cache directory, for kvino_openvino_get_info. */
 void kv_ov_count_model(bool loaded);
 
