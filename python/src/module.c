@@ -1,4 +1,6 @@
 /* The extension module kvino._core. */
+#include <string.h>
+
 #include "core.h"
 
 #define INTERNED_DEFINE(name) PyObject *str_##name;
@@ -32,7 +34,10 @@ PyObject *raise_error(const kvino_error *err) {
     type = PyExc_OSError;
     break;
   }
-  PyErr_SetString(type, err->text);
+  /* A text that was cut off may end inside of a letter. */
+  PyObject *text = PyUnicode_DecodeUTF8(err->text, (Py_ssize_t)strlen(err->text), "replace");
+  if (text) PyErr_SetObject(type, text);
+  Py_XDECREF(text);
   return NULL;
 }
 

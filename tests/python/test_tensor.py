@@ -666,6 +666,12 @@ def test_in_round_real_device():
         kvino.function(lambda x: 1.0 in x, device="native")(VALUES)
 
 
+def test_errors_with_letters_of_several_bytes():
+    x = np.zeros((2, 2))
+    with pytest.raises(ValueError, match="invalid subscript 'é' in"):
+        kvino.ops.einsum("é", [x])
+
+
 def test_jax_takes_a_tensor():
     jnp = pytest.importorskip("jax.numpy", reason="JAX is another package")
     x = kvino.convert_to_tensor(VALUES.astype("float32"))

@@ -12,6 +12,13 @@ char kv_einsum_letter(int label) {
   return (char)(label < 26 ? 'A' + label : label < KV_LETTERS ? 'a' + label - 26 : '.');
 }
 
+/* The bytes of the letter that begins at p, in UTF-8. */
+static int letter(const char *p) {
+  int n = 1;
+  while ((p[n] & 0xC0) == 0x80) n++;
+  return n;
+}
+
 /* One operand's subscripts from *p up to ',', "->" or the end: labels and at most one ELLIPSIS. */
 static bool read_subscripts(kv_scope *s, const char **p, const char *whose, uint8_t *to, int *n) {
   bool dots = false;
@@ -32,7 +39,8 @@ static bool read_subscripts(kv_scope *s, const char **p, const char *whose, uint
     }
     if (label < 0) {
       kv_scope_fail(s, KVINO_INVALID,
-                    "invalid subscript '%c' in einstein sum subscripts string, subscripts must be letters", **p);
+                    "invalid subscript '%.*s' in einstein sum subscripts string, subscripts must be letters",
+                    letter(*p), *p);
       return false;
     }
     if (*n == KVINO_MAX_RANK + 1) {
@@ -180,7 +188,8 @@ bool kv_einsum_read(kv_scope *s, const char *text, kv_einsum *e) {
     if (!read_subscripts(s, &p, "output", given, &n)) return false;
     if (*p) {
       kv_scope_fail(s, KVINO_INVALID,
-                    "invalid subscript '%c' in einstein sum subscripts string, subscripts must be letters", *p);
+                    "invalid subscript '%.*s' in einstein sum subscripts string, subscripts must be letters", letter(p),
+                    p);
       return false;
     }
     if (!explicit_output(s, given, n, dots, e)) return false;
