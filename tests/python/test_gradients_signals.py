@@ -108,7 +108,7 @@ def test_sample_at_places_that_are_none():
     np.testing.assert_array_equal(slope, [[[4, np.nan, np.nan, 4]]])  # the value is none, either
     back = gradient("Sample", x, at, fill, order=1, fill_mode="nearest")
     np.testing.assert_array_equal(back[0, :, 0], [0.5, 1.5, 0, 0])
-    assert np.isnan(gradient("Sample", x, at, fill, wanted=2, order=1, fill_mode="nearest"))
+    assert gradient("Sample", x, at, fill, wanted=2, order=1, fill_mode="nearest") == 0  # which is not used
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
