@@ -24,10 +24,11 @@ def run(*command, **variables):
 
 
 def build(directory, into):
+    """Without the readers of model files: Debian's HDF5 would bring thirty libraries along."""
     lib = scipy_openblas32.get_lib_dir()
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-input", "--no-build-isolation", "--no-deps",
         f"--config-settings=build-dir={directory}", "-w", into, ".",
-        KVINO_OPENBLAS="scipy-openblas", PKG_CONFIG_PATH=f"{lib}/pkgconfig", CMAKE_GENERATOR="Ninja")
+        KVINO_OPENBLAS="scipy-openblas", KVINO_FILES="OFF", PKG_CONFIG_PATH=f"{lib}/pkgconfig", CMAKE_GENERATOR="Ninja")
     return next(into.glob("kvino-*.whl"))
 
 
