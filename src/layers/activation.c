@@ -97,7 +97,14 @@ kv_value kv_layer_thresholded_relu(kv_invocation *c) { /* until Keras 2 */
   return kv_of(op_threshold(c->s, kv_arg(c, "inputs"), kv_field_number(c, "theta"), 0));
 }
 
-/* What the mask leaves out gets no probability; a row of which nothing is left is 0 since Keras 3. */
+kvino_tensor *kv_masked_softmax(kv_scope *s, kvino_tensor *x, kvino_tensor *mask, kvino_ints axes, bool zero) {
+  if (!x || !mask) return x ? op_softmax(s, x, axes) : NULL;
+  x = kv_select(s, mask, x, kv_like(s, x, x->dtype == KVINO_F16 ? -3e4 : -1e9));
+  kvino_tensor *y = op_softmax(s, x, axes);
+  return y && zero ? kv_select(s, mask, y, kv_like(s, y, 0)) : y;
+}
+
+/* A row of which nothing is left is 0 since Keras 3. */
 kv_value kv_layer_softmax(kv_invocation *c) {
   kv_scope *s = c->s;
   kvino_tensor *x = kv_arg(c, "inputs"), *mask = kv_mask(c, "inputs");
@@ -114,8 +121,5 @@ kv_value kv_layer_softmax(kv_invocation *c) {
                          "corresponding input dimension."),
            KV_NOTHING;
   if (mask->dtype != KVINO_BOOL) mask = kv_greater(s, mask, kv_like(s, mask, 0.5));
-  x = kv_select(s, mask, x, kv_like(s, x, x->dtype == KVINO_F16 ? -3e4 : -1e9));
-  kvino_tensor *y = op_softmax(s, x, axis);
-  if (y && c->layer->major >= 3) y = kv_select(s, mask, y, kv_like(s, y, 0));
-  return kv_of(y);
+  return kv_of(kv_masked_softmax(s, x, mask, axis, c->layer->major >= 3));
 }

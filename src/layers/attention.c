@@ -78,10 +78,8 @@ static kvino_tensor *masked_softmax(kv_scope *s, kvino_tensor *scores, kvino_ten
   int64_t axes[KVINO_MAX_RANK];
   if (!scores) return NULL;
   while (mask && mask->rank < scores->rank) mask = kv_unsqueeze(s, mask, KV_VECTOR(s, mask->rank - 2 * n));
-  if (mask) scores = kv_select(s, mask, scores, kv_like(s, scores, scores->dtype == KVINO_F16 ? -3e4 : -1e9));
   for (int i = 0; i < n; i++) axes[i] = i - n;
-  kvino_tensor *y = op_softmax(s, scores, (kvino_ints){n, axes, NULL, n > 1});
-  return mask && y ? kv_select(s, mask, y, kv_like(s, y, 0)) : y; /* where a row has nothing else, too */
+  return kv_masked_softmax(s, scores, mask, (kvino_ints){n, axes, NULL, n > 1}, true);
 }
 
 /* Queries and keys (batch, ..., heads, dim) that attend along any axes; *scores is what softmax gives. */

@@ -130,6 +130,8 @@ kvino_tensor *kv_weight_raw(kv_invocation *c, const char *name);
 kvino_tensor *kv_activate(kv_invocation *c, const char *field, kvino_tensor *x);
 /* The name of that function, "linear" for null; NULL where it is a layer or a function with parameters. */
 const char *kv_activation_name(kv_invocation *c, const char *field);
+/* softmax, without what the mask (bool, NULL: none) leaves out; zero: 0 there also where a row has nothing else. */
+kvino_tensor *kv_masked_softmax(kv_scope *s, kvino_tensor *x, kvino_tensor *mask, kvino_ints axes, bool zero);
 /* y + bias along the channels. */
 kvino_tensor *kv_add_bias(kv_invocation *c, kvino_tensor *y, kvino_tensor *bias, const char *data_format);
 

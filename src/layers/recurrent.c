@@ -103,20 +103,16 @@ typedef struct weights {
 /* The weights of cuDNN: each gate's kernels lie the other way round (the first one in memory, too), there are two
  * biases.
  */
-static kvino_tensor *turn_gates(kv_scope *s, kvino_tensor *kernel, int gates) {
+static kvino_tensor *turn_gates(kv_scope *s, kvino_tensor *kernel, int gates, bool in_memory) {
   if (!kernel) return NULL;
   kvino_tensors part = kv_split(s, kernel, kv_int(s, KVINO_I64, 1), (kv_split_attrs){.num_splits = gates});
   if (!part.v) return NULL;
   int64_t shape[] = {part.v[0]->shape[1], part.v[0]->shape[0]};
-  for (int i = 0; i < gates; i++) part.v[i] = kv_permute(s, kv_reshape_to(s, part.v[i], 2, shape), (int64_t[]){1, 0});
+  for (int i = 0; i < gates; i++) {
+    if (in_memory) part.v[i] = kv_reshape_to(s, part.v[i], 2, shape);
+    part.v[i] = kv_permute(s, part.v[i], (int64_t[]){1, 0});
+  }
   return kv_concat(s, (size_t)gates, part.v, (kv_axis_attrs){.axis = 1});
-}
-
-static kvino_tensor *transpose_gates(kv_scope *s, kvino_tensor *kernel, int gates) {
-  if (!kernel) return NULL;
-  kvino_tensors part = kv_split(s, kernel, kv_int(s, KVINO_I64, 1), (kv_split_attrs){.num_splits = gates});
-  for (int i = 0; part.v && i < gates; i++) part.v[i] = kv_permute(s, part.v[i], (int64_t[]){1, 0});
-  return part.v ? kv_concat(s, (size_t)gates, part.v, (kv_axis_attrs){.axis = 1}) : NULL;
 }
 
 static bool is_cudnn(kv_invocation *c) {
@@ -128,8 +124,8 @@ static weights weights_of(kv_invocation *c, int gates) {
   kv_scope *s = c->s;
   weights w = {kv_weight(c, "cell/kernel"), kv_weight(c, "cell/recurrent_kernel"), kv_weight(c, "cell/bias")};
   if (!is_cudnn(c)) return w;
-  w.kernel = turn_gates(s, w.kernel, gates);
-  w.recurrent = transpose_gates(s, w.recurrent, gates);
+  w.kernel = turn_gates(s, w.kernel, gates, true);
+  w.recurrent = turn_gates(s, w.recurrent, gates, false);
   if (w.bias) w.bias = kv_reshape_to(s, w.bias, 2, (int64_t[]){2, -1});
   if (w.bias && gates == 4)
     w.bias = kv_reduce_sum(s, w.bias, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false});
@@ -187,12 +183,15 @@ kv_value kv_layer_conv_lstm(kv_invocation *c) {
 
 /* ---- a layer of any cells ---- */
 
+/* How many states a cell that has no cells in it has. */
+static size_t states_of(const kv_layer *cell) { return cell->kind->call == kv_layer_lstm_cell ? 2 : 1; }
+
 /* Zeros for the states of a cell, cells in it one after the other. */
 static void cell_states(kv_invocation *c, const kv_layer *cell, recurrence *r) {
   for (size_t i = 0; i < cell->n_children; i++) cell_states(c, cell->child[i], r);
   if (cell->n_children) return;
   kv_invocation inside = {.s = c->s, .layer = cell};
-  size_t n = cell->kind->call == kv_layer_lstm_cell ? 2 : 1;
+  size_t n = states_of(cell);
   for (size_t i = 0; i < n; i++) {
     if (r->n == KV_MOST_STATES) {
       kv_layer_refuse(c, "cells of more than %d states", KV_MOST_STATES);
@@ -204,7 +203,7 @@ static void cell_states(kv_invocation *c, const kv_layer *cell, recurrence *r) {
 
 /* The states as the cell takes them: a list for each of its cells, where it has several. */
 static kv_value nested(kv_invocation *c, const kv_layer *cell, kvino_tensor **state, size_t *at) {
-  size_t n = cell->n_children ? cell->n_children : cell->kind->call == kv_layer_lstm_cell ? 2 : 1;
+  size_t n = cell->n_children ? cell->n_children : states_of(cell);
   kv_value list = kv_value_list(c->s, n);
   for (size_t i = 0; i < list.n; i++)
     list.item[i] = cell->n_children ? nested(c, cell->child[i], state, at) : kv_of(state[(*at)++]);
@@ -224,7 +223,7 @@ static kvino_tensor *cell_step(kv_invocation *c, kvino_tensor *x, size_t n, kvin
 /* The state that has the shape of the output: the first of the last cell. */
 static size_t output_state(const kv_layer *cell, size_t n) {
   while (cell->n_children) cell = cell->child[cell->n_children - 1];
-  return n - (cell->kind->call == kv_layer_lstm_cell ? 2 : 1);
+  return n - states_of(cell);
 }
 
 kv_value kv_layer_rnn(kv_invocation *c) {
@@ -249,8 +248,7 @@ static kv_value direction(kv_invocation *c, size_t child, bool turned, kv_value 
   kv_invocation inside = {.s = c->s, .layer = c->layer->child[child]};
   bool back = kv_field_flag(&inside, "go_backwards") != turned;
   /* Keras has Bidirectional's layers give zeros for what is masked. */
-  kv_value named[] = {states, mask, kv_field_flag(&inside, "return_sequences") ? truth(true) : KV_NOTHING,
-                      back ? truth(true) : truth(false)};
+  kv_value named[] = {states, mask, kv_field_flag(&inside, "return_sequences") ? truth(true) : KV_NOTHING, truth(back)};
   return kv_layer_call(c->s, c->layer->child[child], 1, &x, 4, names, named, c->depth + 1);
 }
 
