@@ -28,6 +28,11 @@ const char *kv_ir_type(kvino_dtype dtype) {
 
 /* ---- layers ---- */
 
+/* A constant of 4-bit numbers. Only conversions take it, to which it is what it is natively (passes/weights.c). */
+static bool is_packed(const kv_node *node) {
+  return node->prim->id == KV_UnpackInt4 && node->in[0].node->constant != NULL;
+}
+
 /* For others to read, a layer is called after where it was recorded, too: "model/dense/MatMul_12". */
 static void put_origin(kv_text *t, const kv_node *node) {
   kv_text path = {0};
@@ -86,14 +91,15 @@ static void put_port_of(kv_text *t, uint32_t i, const kv_output *o, const kv_nod
 }
 
 static void put_ports(kv_text *t, const kv_parts *p, const kv_node *node, const kv_node *owner) {
-  if (node->n_in) kv_put(t, "<input>");
-  for (uint32_t i = 0; i < node->n_in; i++) {
+  uint32_t n_in = is_packed(node) ? 0 : node->n_in;
+  if (n_in) kv_put(t, "<input>");
+  for (uint32_t i = 0; i < n_in; i++) {
     if (p->readable)
       put_port_of(t, i, kv_edge_output(node->in[i]), NULL);
     else
       kv_put(t, "<port id=\"%u\"/>", i);
   }
-  if (node->n_in) kv_put(t, "</input>");
+  if (n_in) kv_put(t, "</input>");
   kv_put(t, "<output>");
   for (uint32_t i = 0; i < node->n_out; i++) {
     if (p->readable)
@@ -114,6 +120,14 @@ static void put_attributes(kv_text *t, const kv_parts *p, const kv_node *node) {
     kv_put(t, " %s=\"%s\"", f->name, as_float32 ? kv_ir_type(KVINO_F32) : value);
   }
   kv_put(t, "/>");
+}
+
+static void put_constant(kv_text *t, const kv_parts *p, const kv_node *node, const char *type, size_t bytes,
+                         uintptr_t at) {
+  put_head(t, p, node, "Const", "opset1");
+  kv_put(t, "<data element_type=\"%s\" shape=\"", type);
+  put_shape(t, node->out[0].rank, node->out[0].shape);
+  kv_put(t, "\" offset=\"%zu\" size=\"%zu\"/>", (size_t)(at - p->base), bytes);
 }
 
 /* Trap: weights of 16 bits that are converted to 32 are unfolded when compiled (twice the memory), unless the
@@ -212,15 +226,14 @@ static void put_node(kv_text *t, kv_parts *p, const kv_node *node, const kv_node
     put_shape(t, out->rank, out->shape);
     kv_put(t, "\"/>");
     break;
-  case KV_Constant: {
-    size_t bytes = kv_part_bytes(node->constant);
-    put_head(t, p, node, "Const", "opset1");
-    kv_put(t, "<data element_type=\"%s\" shape=\"", kv_ir_type(out->dtype));
-    put_shape(t, out->rank, out->shape);
-    kv_put(t, "\" offset=\"%zu\" size=\"%zu\"/>", (size_t)(at - p->base), bytes);
+  case KV_Constant:
+    put_constant(t, p, node, kv_ir_type(out->dtype), kv_part_bytes(node->constant), at);
     break;
-  }
   default:
+    if (is_packed(node)) {
+      put_constant(t, p, node, out->dtype == KVINO_I8 ? "i4" : "u4", kv_part_bytes(node->in[0].node->constant), at);
+      break;
+    }
     put_head(t, p, node, node->prim->name, node->prim->opset);
     put_attributes(t, p, node);
     if (kept) kv_put(t, "%s", KEEP);
@@ -275,7 +288,7 @@ static void put_edges(kv_text *t, const kv_parts *p, const kv_graph *g, const kv
   for (size_t i = 0; i < g->n_nodes; i++) {
     const kv_node *node = g->node[i];
     if (is_widened(p, node, owner)) put_edge(t, node->id, 0, widened_layer(node), 0);
-    for (uint32_t k = 0; k < node->n_in; k++)
+    for (uint32_t k = 0; k < node->n_in && !is_packed(node); k++)
       put_edge(t, source_layer(p, node->in[k].node, owner), node->in[k].output, node->id, k);
   }
   for (size_t i = 0; i < g->n_results; i++) {
@@ -298,7 +311,9 @@ static void put_graph(kv_text *t, kv_parts *p, const kv_node *owner) {
   for (size_t i = 0; i < g->n_parameters; i++)
     put_node(t, p, g->parameter[i], owner, 0, false); /* in the order of the inputs */
   for (size_t i = 0; i < g->n_nodes; i++)
-    if (g->node[i]->prim->id != KV_Parameter) put_node(t, p, g->node[i], owner, own->at[i], own->kept && own->kept[i]);
+    if (g->node[i]->prim->id != KV_Parameter)
+      put_node(t, p, g->node[i], owner, own->at[is_packed(g->node[i]) ? g->node[i]->in[0].node->id : i],
+               own->kept && own->kept[i]);
   for (size_t i = 0; i < g->n_nodes; i++)
     if (is_widened(p, g->node[i], owner))
       put_conversion(t, widened_layer(g->node[i]), "widened", kv_ir_type(KVINO_F32));

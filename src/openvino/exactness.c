@@ -112,6 +112,13 @@ static const char *matrix_product(const kv_case *c) {
   return exact ? NULL : INTEGERS;
 }
 
+static const char *unpacking(const kv_case *c) {
+  int64_t axis = c->node->attrs.unpack.axis;
+  return c->node->in[0].node->constant || axis == -1 || axis == c->node->out[0].rank - 1
+             ? NULL
+             : "numbers of 4 bits along another axis than the last";
+}
+
 /* Few products of bytes cost less there, as floats, than another segment. */
 static const char *byte_product(const kv_case *c) {
   enum { FEW_WEIGHTS = 1 << 18 };

@@ -102,6 +102,28 @@ static kvino_tensor *polynomial(kv_scope *s, kvino_tensor *x, int n, const doubl
 
 /* M. Giles, "Approximating the erfinv function" (2010), single precision: 3 units in the last place. OpenVINO's own
  * operation loses half of the digits near 1 and a third near 0. */
+/* A packed constant is one of OpenVINO's types (emit.c); other bytes are taken apart. */
+SUBSTITUTE(unpack_int4) {
+  int64_t axis = in[0]->rank - 1, length = c->node->attrs.unpack.length, shape[KVINO_MAX_RANK] = {0};
+  kvino_dtype dtype = (kvino_dtype)in[0]->dtype;
+  if (!kv_is_symbolic(in[0])) return KV_KEEP;
+  kvino_tensor *x = kv_convert(s, in[0], (kv_convert_attrs){.destination_type = KVINO_I32}), *half[2];
+  for (int i = 0; i < 2; i++) {
+    half[i] = i ? kv_bitwise_right_shift(s, x, kv_int(s, KVINO_I32, 4)) : x;
+    half[i] = kv_bitwise_and(s, half[i], kv_int(s, KVINO_I32, 15));
+    kvino_tensor *sign = kv_int(s, KVINO_I32, 8);
+    if (dtype == KVINO_I8) half[i] = kv_subtract(s, kv_bitwise_xor(s, half[i], sign), sign);
+    half[i] = kv_unsqueeze(s, half[i], KV_VECTOR(s, axis + 1));
+  }
+  kvino_tensor *y = kv_concat(s, 2, half, (kv_axis_attrs){.axis = axis + 1});
+  shape[axis] = (length + 1) / 2 * 2; /* the others stay: 0 */
+  y = kv_reshape(s, y, kv_vector(s, (size_t)in[0]->rank, shape), (kv_reshape_attrs){.special_zero = true});
+  if (length % 2)
+    y = kv_slice(s, 5,
+                 (kvino_tensor *[]){y, KV_VECTOR(s, 0), KV_VECTOR(s, length), KV_VECTOR(s, 1), KV_VECTOR(s, axis)});
+  return kv_one(s, kv_convert(s, y, (kv_convert_attrs){.destination_type = dtype}));
+}
+
 /* As floats: few enough that their sums are exact. */
 SUBSTITUTE(byte_product) {
   kvino_tensor *x[2];

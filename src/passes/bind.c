@@ -23,5 +23,9 @@ kvino_status kvino_graph_bind(kvino_graph *g, size_t n, kvino_tensor *const *val
     return kv_fail(err, KVINO_INVALID, "%zu values for a graph of %zu parameters", n, g->n_parameters);
   for (size_t i = 0; i < n; i++)
     if (values[i]) KV_TRY(check_value(g, i, values[i], err));
-  return kv_rewrite_body(g, values, NULL, out, err);
+  kv_graph *unpacking; /* before its operands are constants, which are computed with at once */
+  KV_TRY(kv_pass_unpack(g, &unpacking, err));
+  kvino_status status = kv_rewrite_body(unpacking, values, NULL, out, err);
+  kv_graph_release(unpacking);
+  return status;
 }

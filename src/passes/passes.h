@@ -19,6 +19,10 @@ kvino_status kv_pass_cse(const kv_graph *in, kv_graph **out, kvino_error *err);
 kvino_status kv_pass_dce(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Removes and joins nodes without changing any element: identities, chains of reshapes and transposes, ... */
 kvino_status kv_pass_simplify(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Numbers of 4 bits that a formula takes out of bytes: UnpackInt4. */
+kvino_status kv_pass_unpack(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Products with weights of few bits in the form in which engines keep these as they are. */
+kvino_status kv_pass_weights(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Moves transposes between channels-last and channels-first to where the fewest are needed (layout.c). */
 kvino_status kv_pass_layout(const kv_graph *in, kv_graph **out, kvino_error *err);
 

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 
 /* A result of constant operands up to this many bytes is always computed; a larger one only where it is at most
- * twice its operands. */
+ * twice its operands. Packed numbers only where their floats would be, too. */
 static const int64_t FOLD_BYTES = 256 << 10;
 
 kvino_tensors kv_one(kv_scope *s, kvino_tensor *t) {
@@ -22,6 +22,18 @@ kvino_tensor *kv_as_symbolic(kv_scope *s, kv_graph *g, kvino_tensor *t) {
   if (!t || s->status || kv_is_symbolic(t)) return t;
   if (!kv_scope_ok(s, kv_graph_edge(g, t, &edge, s->err))) return NULL;
   return kv_scope_ok(s, kv_graph_tensor(edge, &symbol, s->err)) ? kv_own(s, symbol) : NULL;
+}
+
+const kv_node *kv_made_by(const kvino_tensor *t, kv_prim_id id) {
+  return kv_is_symbolic(t) && t->node->prim->id == id ? t->node : NULL;
+}
+
+kvino_tensor *kv_operand(kv_scope *s, const kv_node *node, uint32_t k) {
+  kvino_tensor *t = NULL;
+  kv_node *from = node->in[k].node;
+  if (s->status) return NULL;
+  if (from->constant) return kv_own(s, kvino_tensor_retain(from->constant));
+  return kv_scope_ok(s, kv_graph_tensor(node->in[k], &t, s->err)) ? kv_own(s, t) : NULL;
 }
 
 void kv_mark_live(const kv_graph *g, bool *live) {
@@ -52,7 +64,8 @@ static bool fold_is_small(const kv_node *node, kvino_tensor *const *in) {
       if (__builtin_add_overflow(made, bytes_of(c.spec[i].dtype, c.spec[i].rank, c.spec[i].shape), &made))
         made = INT64_MAX;
     for (uint32_t i = 0; i < node->n_in; i++) given += bytes_of((kvino_dtype)in[i]->dtype, in[i]->rank, in[i]->shape);
-    small = made <= FOLD_BYTES || made / 2 <= given;
+    bool packed = node->prim->traits & KV_UNPACKS;
+    small = packed ? made <= FOLD_BYTES / (int64_t)sizeof(float) : made <= FOLD_BYTES || made / 2 <= given;
   }
   if (c.spec != &c.one_spec) kv_free(c.spec);
   if (c.out != &c.one_out) kv_free(c.out);

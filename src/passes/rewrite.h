@@ -53,6 +53,11 @@ size_t *kv_first_values(kv_scope *s, const kv_graph *g);
 /* The symbolic tensor that stands for a concrete one as a Constant of g; a symbolic one gives itself. */
 kvino_tensor *kv_as_symbolic(kv_scope *s, kv_graph *g, kvino_tensor *t);
 
+/* The node of the new graph that makes t, where it is of that primitive; NULL. */
+const kv_node *kv_made_by(const kvino_tensor *t, kv_prim_id id);
+/* Operand k of a node of the new graph; it belongs to the scope. */
+kvino_tensor *kv_operand(kv_scope *s, const kv_node *node, uint32_t k);
+
 /* Marks the nodes (by id) that a Result needs. `live` holds g->n_nodes flags. */
 void kv_mark_live(const kv_graph *g, bool *live);
 

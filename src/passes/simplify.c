@@ -9,19 +9,6 @@
 
 /* ---- looking at operands ---- */
 
-/* The node of the new graph that makes t, where it is of that primitive. */
-static const kv_node *made_by(const kvino_tensor *t, kv_prim_id id) {
-  return kv_is_symbolic(t) && t->node->prim->id == id ? t->node : NULL;
-}
-
-static kvino_tensor *operand(kv_scope *s, const kv_node *node, uint32_t k) {
-  kvino_tensor *t = NULL;
-  kv_node *from = node->in[k].node;
-  if (s->status) return NULL;
-  if (from->constant) return kv_own(s, kvino_tensor_retain(from->constant));
-  return kv_scope_ok(s, kv_graph_tensor(node->in[k], &t, s->err)) ? kv_own(s, t) : NULL;
-}
-
 /* Equal shapes for sure: dimension by dimension, none unknown. */
 static bool same_static_shape(const kvino_tensor *a, const kvino_tensor *b) {
   if (a->rank != b->rank) return false;
@@ -51,10 +38,10 @@ static kvino_tensor *simplify_transpose(kv_scope *s, kvino_tensor *const *in) {
   kvino_tensor *x = in[0];
   int rank = x->rank;
   if (!permutation_of(in[1], rank, axes)) return NULL;
-  const kv_node *before = made_by(x, KV_Transpose);
-  kvino_tensor *order = before ? operand(s, before, 1) : NULL;
+  const kv_node *before = kv_made_by(x, KV_Transpose);
+  kvino_tensor *order = before ? kv_operand(s, before, 1) : NULL;
   bool joined = order && permutation_of(order, rank, inner);
-  if (joined) x = operand(s, before, 0);
+  if (joined) x = kv_operand(s, before, 0);
   bool identity = true;
   for (int i = 0; i < rank; i++) {
     if (joined) axes[i] = inner[axes[i]];
@@ -105,9 +92,9 @@ static bool reshape_keeps(const kvino_tensor *a, const kvino_tensor *b) {
 static kvino_tensor *undone(kv_scope *s, const kv_node *node, kvino_tensor *const *in) {
   kv_prim_id id = node->prim->id;
   if (id != KV_Squeeze && id != KV_Unsqueeze) return NULL;
-  const kv_node *before = made_by(in[0], id == KV_Squeeze ? KV_Unsqueeze : KV_Squeeze);
+  const kv_node *before = kv_made_by(in[0], id == KV_Squeeze ? KV_Unsqueeze : KV_Squeeze);
   if (!before || !is_safe_reshape(before)) return NULL;
-  kvino_tensor *axes = operand(s, before, 1), *x = operand(s, before, 0);
+  kvino_tensor *axes = kv_operand(s, before, 1), *x = kv_operand(s, before, 0);
   int n, m;
   int64_t a[KV_KNOWN_MAX], b[KV_KNOWN_MAX];
   if (!x || !axes || !known_axes(in[1], x->rank, &n, a) || !known_axes(axes, x->rank, &m, b)) return NULL;
@@ -128,7 +115,7 @@ static kvino_tensor *simplify_reshape(kv_scope *s, kv_rewriter *w, const kv_node
   kvino_tensor *y = v.v[0], *x = in[0];
   if (!is_safe_reshape(y->node)) return y;
   if (!expressible(y->rank, y->shape)) return y;
-  while (x && kv_is_symbolic(x) && is_reshape(x->node) && is_safe_reshape(x->node)) x = operand(s, x->node, 0);
+  while (x && kv_is_symbolic(x) && is_reshape(x->node) && is_safe_reshape(x->node)) x = kv_operand(s, x->node, 0);
   if (!x) return NULL;
   if (reshape_keeps(x, y)) return x;
   if (x == in[0]) return y;
@@ -159,7 +146,7 @@ static kvino_tensor *simplify_convert(kv_scope *s, const kv_node *node, kvino_te
   if (!before) return NULL;
   kvino_dtype from = kv_edge_output(before->in[0])->dtype;
   if (!holds((kvino_dtype)in[0]->dtype, from)) return NULL;
-  kvino_tensor *x = operand(s, before, 0);
+  kvino_tensor *x = kv_operand(s, before, 0);
   return !x || x->dtype == to ? x : kv_apply(s, node->prim->id, &node->attrs, 1, &x);
 }
 
@@ -269,14 +256,14 @@ static bool is_static(const kvino_tensor *t) {
 /* What a Broadcast repeats, where another operand has the whole shape already; NULL. Of unknown lengths it is the
  * Broadcast that shows whether they fit. */
 static kvino_tensor *unrepeated(kv_scope *s, const kv_node *node, kvino_tensor *const *in, uint32_t k) {
-  const kv_node *broadcast = made_by(in[k], KV_Broadcast);
+  const kv_node *broadcast = kv_made_by(in[k], KV_Broadcast);
   const kv_output *y = &node->out[0];
   const char *mode = broadcast ? broadcast->attrs.broadcast.mode : NULL;
   if (!mode || strcmp(mode, "numpy") || !is_static(in[k])) return NULL;
   for (uint32_t j = 0; j < node->n_in; j++) {
-    bool whole = j != k && in[j]->rank == y->rank && !made_by(in[j], KV_Broadcast);
+    bool whole = j != k && in[j]->rank == y->rank && !kv_made_by(in[j], KV_Broadcast);
     for (int i = 0; whole && i < y->rank; i++) whole = y->shape[i] >= 0 && in[j]->shape[i] == y->shape[i];
-    if (whole) return operand(s, broadcast, 0);
+    if (whole) return kv_operand(s, broadcast, 0);
   }
   return NULL;
 }

@@ -41,7 +41,8 @@ enum {
   KV_PASSES_NAN = 1 << 18,  /* operand 0 */
   /* OpenVINO's operation ... */
   KV_LOSES_NAN = 1 << 19, /* gives numbers where an operand holds a NaN */
-  KV_BLURS_NAN = 1 << 20  /* gives wrong numbers beside the NaN of its result */
+  KV_BLURS_NAN = 1 << 20, /* gives wrong numbers beside the NaN of its result */
+  KV_UNPACKS = 1 << 21    /* constants stay as they are packed */
 };
 /* Operand i only says where: beyond the end it means the end. */
 #define KV_CLIPS(i) (1 << (24 + (i)))

@@ -122,6 +122,8 @@ static const example examples[KV_PRIM_COUNT] = {
     [KV_ReduceArgMax] = {{X(2, 3), AXES(0, 1)}, {.reduce_index = {.output_type = KVINO_I64}}},
     [KV_ReduceArgMin] = {{X(2, 3), AXES(1)}, {.reduce_index = {.output_type = KVINO_I32}}},
     [KV_CountNonZero] = {{X(2, 3), AXES(1)}, {.reduce_index = {.output_type = KVINO_I64}}},
+    [KV_UnpackInt4] = {{X(3, 2)}, {.unpack = {.axis = 0, .length = 5}}},
+    [KV_MatMulInteger] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
     [KV_MatMul] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
     [KV_MatMulInteger] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
 };

@@ -61,6 +61,25 @@ def test_Bitcast_gives_truths():
     same(capi.prim("Bitcast", x.view(np.uint16), destination_type="bool"), x != 0)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_UnpackInt4_values(axis, dtype):
+    """The low half of a byte first; an odd number leaves the last half out."""
+    x = np.arange(256, dtype=np.uint8).reshape(16, 16)[:, :7].astype(dtype)
+    low, high = x & 15, (x >> 4) & 15
+    if dtype == "int8":
+        low, high = (low ^ 8) - 8, (high ^ 8) - 8
+    n = 2 * x.shape[axis]
+    expected = np.stack([low, high], axis % 2 + 1).reshape([n if k == axis % 2 else d for k, d in enumerate(x.shape)])
+    check("UnpackInt4", [x], expected, axis=axis, length=n)
+    check("UnpackInt4", [x], np.delete(expected, n - 1, axis), axis=axis, length=n - 1)
+
+
+def test_UnpackInt4_refuses():
+    fails("UnpackInt4 takes int8 or uint8, not int16", "UnpackInt4", np.ones((2, 2), np.int16), axis=0, length=4, status=2)
+    fails("5 numbers in 2 bytes", "UnpackInt4", np.ones((2, 2), np.int8), axis=0, length=5)
+
+
 def test_Bitcast_refuses():
     fails("Changing the dtype of a 0d array", "Bitcast", np.float32(1), destination_type="float64")
     fails("must be a divisor of the total size in bytes", "Bitcast", X, destination_type="complex128")

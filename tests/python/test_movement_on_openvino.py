@@ -100,6 +100,8 @@ CASES += [
         {"axis": -1},
     ),
     ("Bitcast", [X], (), {"destination_type": "int32"}),
+    ("UnpackInt4", [n([[1, -77], [99, 25]], np.int8)], (), {"axis": 1, "length": 3}),
+    ("UnpackInt4", [n([[1, 200], [99, 25]], np.uint8)], (), {"axis": -1, "length": 4}),
     ("BinCount", [n([[1, -1], [5, 1]], np.int32), n(4)], (1,), {}),
     ("OrderStatistics", [X, n([0, 3])], (1,), {}),
     ("SegmentMax", [X, n([1, 0]), n(3)], (1, 2), {"fill_mode": "lowest"}),
