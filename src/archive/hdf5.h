@@ -1,8 +1,5 @@
-/* HDF5 files in memory (the HDF5 library): groups, datasets as tensors, attributes as texts.
- *
- * A path is followed along hard links alone: what links elsewhere (soft and external links), datasets whose bytes stand
- * in other files (external and virtual ones) and filters that would be loaded from the system are refused. The library
- * is not one for threads: one lock is around all of it. */
+/* HDF5 files in memory: groups, datasets as tensors, attributes as texts. A process of its own reads each, so that a
+ * hostile file can break nothing here; what it says is held against the file's size. */
 #ifndef KVINO_ARCHIVE_HDF5_H
 #define KVINO_ARCHIVE_HDF5_H
 

@@ -7,8 +7,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <hdf5.h>
 #include <hdf5_hl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <math.h>
 #include <pthread.h>
 #include <zip.h>
@@ -459,6 +463,37 @@ static void test_weights_that_stand_elsewhere_or_nowhere(void **state) {
   refuse_kernel(other_name, "there is no dataset 'layers/dense/vars/0'");
 }
 
+static void must_not_be_called(int signal) {
+  (void)signal;
+  _exit(3);
+}
+
+/* What breaks the HDF5 library, or never lets it end, breaks the process that reads alone; none of it is left. */
+static void test_files_that_break_the_hdf5_library(void **state) {
+  (void)state;
+  static const char *const names[] = {"reference_to_nothing_refused.h5", "heap_refused.h5",
+                                      "heap_without_end_refused.h5"};
+  struct sigaction ours = {.sa_handler = must_not_be_called}, before;
+  sigaction(SIGSEGV, &ours, &before);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    bytes b = corpus(names[i]);
+    refuse_bytes(b.at, b.n, KVINO_IO, "the HDF5 file is damaged");
+    free(b.at);
+  }
+  sigaction(SIGSEGV, &before, NULL);
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+  assert_int_equal(errno, ECHILD);
+}
+
+/* A program may leave its children to the system. */
+static void test_children_that_nobody_waits_for(void **state) {
+  (void)state;
+  struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
+  sigaction(SIGCHLD, &ignored, &before);
+  kvino_model_release(load("old.h5"));
+  sigaction(SIGCHLD, &before, NULL);
+}
+
 /* ---- memory ---- */
 
 /* Every allocation of a load and a run fails once; nothing is lost and nothing crashes. */
@@ -494,6 +529,8 @@ int main(void) {
       cmocka_unit_test(test_archives_that_are_none),
       cmocka_unit_test(test_depths),
       cmocka_unit_test(test_weights_that_stand_elsewhere_or_nowhere),
+      cmocka_unit_test(test_files_that_break_the_hdf5_library),
+      cmocka_unit_test(test_children_that_nobody_waits_for),
       cmocka_unit_test(test_allocations_that_fail),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
