@@ -1,7 +1,11 @@
 /* kvino.function: a Python function of tensors, traced and compiled once for each signature.
  *
  * The signature is the structure of the arguments, the tensors' dtypes and shapes (ranks alone where `dynamic`), the
- * static values and kvino.config. Tensors that the function takes from elsewhere are constants of what was traced. */
+ * static values and kvino.config. Tensors that the function takes from elsewhere are constants of what was traced.
+ *
+ * A graph of unknown lengths cannot do everything: the number of dimensions of a result, or of results, may hang on a
+ * length. So a dynamic call that fails is made again with the lengths of its arguments, traced for these alone. That
+ * gives the result, or the error in the words that it has where lengths are known. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +16,7 @@ typedef struct function_object {
   PyObject_HEAD PyObject *function; /* NULL while only the options are given: @kvino.function(device="GPU") */
   PyObject *device;                 /* a string or None */
   PyObject *properties;             /* a dict */
-  PyObject *cache;                  /* signature -> (Executable, results with slots, number of slots) */
+  PyObject *cache;                  /* signature -> (Executable, results with slots), or None: it needs known lengths */
   PyObject *dict, *weakrefs;
   bool dynamic;
 } function_object;
@@ -69,7 +73,7 @@ static PyObject *trace(function_object *self, PyObject *args, PyObject *kwargs, 
   leaves found = {.flags = CONVERT_STRONG | CONVERT_COPY};
   *results = NULL;
   if (!graph) return NULL;
-  parameters p = {graph_get(graph), arguments, 0, self->dynamic};
+  parameters p = {graph_get(graph), arguments, 0, !arguments->shapes};
   if (!(symbolic_args = structure_map(args, NULL, next_parameter, &p))) goto end;
   if (kwargs && !(symbolic_kwargs = structure_map(kwargs, NULL, next_parameter, &p))) goto end;
   if (!(returned = PyObject_Call(self->function, symbolic_args, symbolic_kwargs))) goto end;
@@ -86,15 +90,18 @@ end:
 
 /* ---- the cache ---- */
 
-/* The leaves of the arguments, with the key. */
-static int read_arguments(function_object *self, PyObject *args, PyObject *kwargs, leaves *l, bool key) {
-  *l = (leaves){.flags = CONVERT_STRONG, .shapes = !self->dynamic};
+/* The leaves of the arguments, with the key. `known`: for a trace with their lengths. */
+static int read_arguments(function_object *self, PyObject *args, PyObject *kwargs, bool known, leaves *l, bool key) {
+  *l = (leaves){.flags = CONVERT_STRONG, .shapes = known};
   if (!self->function)
     return PyErr_SetString(PyExc_TypeError, "kvino.function(...) must first be given a function"), -1;
   if (key) {
     PyObject *settings = config_key(), *floatx = dtype_object(kvino_floatx());
     l->key = PyList_New(0);
-    int status = l->key && settings ? PyList_Append(l->key, settings) || PyList_Append(l->key, floatx) : -1;
+    int status = -1;
+    if (l->key && settings)
+      status = PyList_Append(l->key, settings) || PyList_Append(l->key, floatx) ||
+               PyList_Append(l->key, known ? Py_True : Py_False);
     Py_XDECREF(settings);
     if (status) return leaves_free(l), -1;
   }
@@ -123,7 +130,18 @@ static PyObject *compile(function_object *self, PyObject *args, PyObject *kwargs
   return entry;
 }
 
-/* (Executable, results) for these arguments; a new reference. */
+/* Whether what has just failed with unknown lengths is worth a try with known ones. */
+static bool lengths_may_help(const function_object *self, const leaves *arguments) {
+  return self->dynamic && !arguments->shapes && PyErr_ExceptionMatches(PyExc_Exception) &&
+         !PyErr_ExceptionMatches(PyExc_MemoryError);
+}
+
+static int remember(function_object *self, PyObject *key, PyObject *entry) {
+  forget_oldest(self->cache);
+  return PyDict_SetItem(self->cache, key, entry);
+}
+
+/* (Executable, results) for these arguments, or None where they need known lengths; a new reference. */
 static PyObject *find(function_object *self, PyObject *args, PyObject *kwargs, const leaves *arguments) {
   PyObject *key = PyList_AsTuple(arguments->key);
   PyObject *entry = key ? PyDict_GetItemWithError(self->cache, key) : NULL;
@@ -134,12 +152,25 @@ static PyObject *find(function_object *self, PyObject *args, PyObject *kwargs, c
       PyErr_SetString(PyExc_TypeError,
                       "an argument of a kvino.function that is neither a tensor nor a container must be hashable: "
                       "what is compiled depends on it");
-  } else if ((entry = compile(self, args, kwargs, arguments))) {
-    forget_oldest(self->cache);
-    if (PyDict_SetItem(self->cache, key, entry)) Py_CLEAR(entry);
+  } else {
+    entry = compile(self, args, kwargs, arguments);
+    if (!entry && lengths_may_help(self, arguments)) {
+      PyErr_Clear();
+      entry = Py_NewRef(Py_None);
+    }
+    if (entry && remember(self, key, entry)) Py_CLEAR(entry);
   }
   Py_XDECREF(key);
   return entry;
+}
+
+/* The same with known lengths where it must be; the arguments are read anew then. */
+static PyObject *find_any(function_object *self, PyObject *args, PyObject *kwargs, leaves *arguments) {
+  PyObject *entry = find(self, args, kwargs, arguments);
+  if (entry != Py_None) return entry;
+  Py_DECREF(entry);
+  leaves_free(arguments);
+  return read_arguments(self, args, kwargs, true, arguments, true) ? NULL : find(self, args, kwargs, arguments);
 }
 
 /* ---- calling ---- */
@@ -157,32 +188,41 @@ static PyObject *next_output(void *context) {
 
 static PyObject *options_for(function_object *self, PyObject *function);
 
+static PyObject *run(PyObject *entry, const leaves *arguments) {
+  outputs out = {{0, NULL}, 0};
+  if (executable_run(PyTuple_GetItem(entry, 0), arguments->n, arguments->v, arguments->aliased, &out.list)) return NULL;
+  PyObject *result = structure_map(PyTuple_GetItem(entry, 1), slot, next_output, &out);
+  tensors_clear_here(&out.list);
+  return result;
+}
+
+static PyObject *call_with(function_object *self, PyObject *args, PyObject *kwargs, bool known) {
+  leaves arguments;
+  PyObject *result = NULL, *entry = NULL;
+  if (read_arguments(self, args, kwargs, known, &arguments, true)) return NULL;
+  if (arguments.symbolic) /* inside another trace: a part of it */
+    result = PyObject_Call(self->function, args, kwargs);
+  else if ((entry = find_any(self, args, kwargs, &arguments)))
+    result = run(entry, &arguments);
+  bool again = entry && !result && lengths_may_help(self, &arguments);
+  Py_XDECREF(entry);
+  leaves_free(&arguments);
+  if (!again) return result;
+  PyErr_Clear();
+  return call_with(self, args, kwargs, true);
+}
+
 static PyObject *call(PyObject *o, PyObject *args, PyObject *kwargs) {
   function_object *self = (function_object *)o;
-  leaves arguments;
-  PyObject *result = NULL;
   if (!self->function && PyTuple_Size(args) == 1 && !kwargs && PyCallable_Check(PyTuple_GetItem(args, 0)))
     return options_for(self, PyTuple_GetItem(args, 0));
-  if (read_arguments(self, args, kwargs, &arguments, true)) return NULL;
-  if (arguments.symbolic) { /* inside another trace: a part of it */
-    result = PyObject_Call(self->function, args, kwargs);
-  } else {
-    PyObject *entry = find(self, args, kwargs, &arguments);
-    outputs out = {{0, NULL}, 0};
-    if (entry && !executable_run(PyTuple_GetItem(entry, 0), arguments.n, arguments.v, arguments.aliased, &out.list)) {
-      result = structure_map(PyTuple_GetItem(entry, 1), slot, next_output, &out);
-      tensors_clear_here(&out.list);
-    }
-    Py_XDECREF(entry);
-  }
-  leaves_free(&arguments);
-  return result;
+  return call_with(self, args, kwargs, !self->dynamic);
 }
 
 static PyObject *graph_text(PyObject *o, PyObject *args, PyObject *kwargs) {
   function_object *self = (function_object *)o;
   leaves arguments;
-  if (read_arguments(self, args, kwargs, &arguments, false)) return NULL;
+  if (read_arguments(self, args, kwargs, !self->dynamic, &arguments, false)) return NULL;
   PyObject *results, *graph = trace(self, args, kwargs, &arguments, &results), *text = NULL;
   if (graph) text = PyObject_Str(graph);
   leaves_free(&arguments);
@@ -194,8 +234,8 @@ static PyObject *graph_text(PyObject *o, PyObject *args, PyObject *kwargs) {
 static PyObject *describe(PyObject *o, PyObject *args, PyObject *kwargs) {
   function_object *self = (function_object *)o;
   leaves arguments;
-  if (read_arguments(self, args, kwargs, &arguments, true)) return NULL;
-  PyObject *entry = find(self, args, kwargs, &arguments), *text = NULL;
+  if (read_arguments(self, args, kwargs, !self->dynamic, &arguments, true)) return NULL;
+  PyObject *entry = find_any(self, args, kwargs, &arguments), *text = NULL;
   if (entry) text = PyObject_CallMethod(PyTuple_GetItem(entry, 0), "describe", NULL);
   Py_XDECREF(entry);
   leaves_free(&arguments);
@@ -354,7 +394,8 @@ static PyType_Slot slots[] = {
                  "call, and again for "
                  "other dtypes, shapes or static arguments (all that are not tensors: numbers, strings, None, ...). "
                  "With dynamic=True "
-                 "one compilation serves every shape. Tensors that fn does not get as arguments become constants; "
+                 "one compilation serves every shape, but for calls that need known lengths. Tensors that fn does not "
+                 "get as arguments become constants; "
                  "clear() forgets them."),
     SLOT(tp_new, new),
     SLOT(tp_dealloc, dealloc),

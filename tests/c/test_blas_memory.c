@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -24,7 +25,16 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, o
   return MAP_FAILED;
 }
 
+extern char *openblas_get_corename(void) __attribute__((weak));
 extern void *blas_memory_alloc(int place) __attribute__((weak));
+
+/* Where OpenBLAS does not know the processor it falls back to kernels of SSE3. */
+static void test_kernels_are_those_of_the_processor(void **state) {
+  (void)state;
+  if (!openblas_get_corename || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) skip();
+  assert_string_not_equal(openblas_get_corename(), "Prescott");
+  assert_null(getenv("OPENBLAS_CORETYPE")); /* processes that this one starts choose for themselves */
+}
 
 static void test_a_product_without_memory_for_its_buffers(void **state) {
   (void)state;
@@ -46,6 +56,7 @@ static void test_a_product_without_memory_for_its_buffers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_product_without_memory_for_its_buffers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_kernels_are_those_of_the_processor),
+                                     cmocka_unit_test(test_a_product_without_memory_for_its_buffers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

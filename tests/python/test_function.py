@@ -380,3 +380,46 @@ def test_kernels_kept_for_shapes_are_bounded():
 
     assert kept() == [] and kept(shape_cache=7) == kept(dynamic=True, shape_cache=7) == ["7"]
     assert len(kept(dynamic=True)) == 1 and 32 <= int(kept(dynamic=True)[0]) <= 320
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_dynamic_calls_that_need_known_lengths(device):
+    """Traced anew with the lengths of the call: the number of dimensions, or of results, hangs on them."""
+    traced = []
+
+    def dynamic(f):
+        def noted(*xs):
+            traced.append(f)
+            return f(*xs)
+
+        return kvino.function(noted, device=device, dynamic=True)
+
+    squeeze = dynamic(kvino.ops.squeeze)
+    for shape, want in (((2, 3), (2, 3)), ((1, 3), (3,)), ((2, 1), (2,)), ((4, 5), (4, 5)), ((1, 1), ())):
+        assert squeeze(np.ones(shape, "float32")).shape == want
+    assert len(traced) == 4  # with unknown lengths, and for each of the three that have a 1
+    softmax = dynamic(lambda x: kvino.ops.softmax(x, axis=(0, 2)))
+    for n in (3, 3, 2):
+        np.testing.assert_allclose(np.asarray(softmax(np.ones((2, 1, n), "float32"))), np.full((2, 1, n), 0.5 / n), rtol=1e-6)
+    assert len(traced) == 4 + 1 + 2  # that it cannot be traced otherwise is remembered
+    einsum = dynamic(lambda x, y: kvino.ops.einsum("ij,jk->ik", [x, y]))
+    for n in (3, 1):
+        np.testing.assert_allclose(np.asarray(einsum(np.ones((2, n), "float32"), np.ones((3, 4), "float32"))), np.full((2, 4), 3.0))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("f, shapes", [
+    (lambda x, y: kvino.ops.einsum("ij,jk->ik", [x, y]), [(2, 2), (3, 2)]),
+    (lambda x, y: kvino.ops.conv(x, y), [(1, 5, 5, 3), (2, 2, 4, 2)]),
+    (lambda x, y: x @ y, [(2, 2), (3, 2)]),
+    (lambda x, y: kvino.ops.split(x, 2) + (y,), [(3,), (1,)]),
+    (lambda x, y: kvino.ops.unstack(x)[3], [(3,), (1,)]),
+])
+def test_dynamic_errors_are_those_of_the_eager_call(f, shapes, device):
+    xs = [np.ones(s, "float32") for s in shapes]
+    with pytest.raises(Exception) as eager:
+        f(*map(kvino.Tensor, xs))
+    for _ in range(2):
+        with pytest.raises(type(eager.value)) as compiled:
+            kvino.function(f, device=device, dynamic=True)(*xs)
+        assert str(compiled.value) == str(eager.value)

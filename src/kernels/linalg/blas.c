@@ -4,13 +4,36 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <cblas.h>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/threads.h"
+
+/* ---- the processor ---- */
+
+/* OpenBLAS chooses its kernels when it is loaded, by the processor's model. For one that came after its release it
+ * takes those of SSE3, a fifth as fast, whatever the processor can do. It is asked again then, with the name of kernels
+ * for what kvino found, before anyone computes; what the user names counts, as ever. */
+extern char *openblas_get_corename(void) __attribute__((weak));
+extern void gotoblas_dynamic_init(void) __attribute__((weak)); /* of builds for several processors only */
+extern void gotoblas_dynamic_quit(void) __attribute__((weak));
+
+#define KERNELS_VARIABLE "OPENBLAS_CORETYPE"
+__attribute__((constructor)) static void choose_kernels(void) {
+  static const char *const kernels[KV_ISA_COUNT] = {[KV_ISA_AVX2] = "Haswell", [KV_ISA_AVX512] = "SkylakeX"};
+  if (!openblas_get_corename || !gotoblas_dynamic_init || !gotoblas_dynamic_quit || getenv(KERNELS_VARIABLE)) return;
+  const char *wanted = strcmp(openblas_get_corename(), "Prescott") ? NULL : kernels[kv_cpu_isa()];
+  if (!wanted || setenv(KERNELS_VARIABLE, wanted, 1)) return;
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  unsetenv(KERNELS_VARIABLE);
+}
 
 /* ---- the number of threads ---- */
 

@@ -65,8 +65,14 @@ kvino_tensor *op_squeeze(kv_scope *s, kvino_tensor *x, kvino_ints axis) {
   if (axis.n > 0) return kv_squeeze(s, x, kv_axes(s, axis, x->rank));
   int64_t ones[KVINO_MAX_RANK];
   size_t n = 0;
-  for (int i = 0; i < x->rank; i++)
+  kvino_tensor *longer = NULL, *one = kv_int(s, KVINO_I64, 1);
+  for (int i = 0; i < x->rank; i++) {
     if (x->shape[i] == 1) ones[n++] = i;
+    if (x->shape[i] >= 0) continue;
+    kvino_tensor *fits = kv_not_equal(s, kv_dimension(s, x, i), one);
+    longer = longer ? kv_logical_and(s, longer, fits) : fits;
+  }
+  if (longer) x = kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_squeeze, x, longer, 0, NULL);
   return n ? kv_squeeze(s, x, kv_vector(s, n, ones)) : x;
 }
 
