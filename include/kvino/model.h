@@ -105,6 +105,23 @@ KVINO_API kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_l
 KVINO_API kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weight, const char **name,
                                           kvino_tensor **out, kvino_error *err);
 
+/* A weight by the name (or the path) of its layer and its own: "dense", "kernel". The caller releases it. Errors:
+ * KVINO_INVALID: there is none. */
+KVINO_API kvino_status kvino_model_get_weight(kvino_model *m, const char *layer, const char *weight, kvino_tensor **out,
+                                              kvino_error *err);
+/* Its value from now on; cast to the weight's dtype, retained. Runs that have begun end with the one before. Errors:
+ * KVINO_INVALID: there is no such weight, or it has another shape; KVINO_TYPE: the value is symbolic. */
+KVINO_API kvino_status kvino_model_set_weight(kvino_model *m, const char *layer, const char *weight,
+                                              kvino_tensor *value, kvino_error *err);
+/* As Keras's layer.trainable = ..., for the layer and those inside; NULL: for every layer. It is saved with the model.
+ * Errors: KVINO_INVALID: there is no such layer. */
+KVINO_API kvino_status kvino_model_set_trainable(kvino_model *m, const char *layer, bool trainable, kvino_error *err);
+/* Writes a file that Keras 3 loads, by the path's end: .keras, .h5 (a whole model, weights by layers' names) or
+ * .weights.h5. What the model's file has besides the weights of layers (seeds, the optimizer's state) is kept. The file
+ * is there in full or not at all. Errors: KVINO_INVALID: another end; KVINO_UNSUPPORTED: what the format cannot say;
+ * KVINO_IO. */
+KVINO_API kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err);
+
 /* The classes of layers that can be read from a file. Static; NULL out of range. */
 KVINO_API size_t kvino_layer_class_count(void);
 KVINO_API const char *kvino_layer_class_name(size_t i);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "archive/hdf5_library.h"
+#include "archive/hdf5_write.h"
 #include "archive/limits.h"
 #include "archive/process.h"
 #include "base/memory.h"
@@ -16,7 +17,7 @@ struct kv_hdf5 {
 
 /* ---- what is asked, and the answers ---- */
 
-typedef enum operation { OPEN, HAS, COUNT, HAS_ATTRIBUTE, READ, TEXTS } operation;
+typedef enum operation { OPEN, HAS, COUNT, IS_DATASET, HAS_ATTRIBUTE, READ, NAMES, TEXTS } operation;
 
 typedef struct request {
   operation operation;
@@ -64,11 +65,18 @@ static bool answer_one(kv_hdf5_file **file, const reader *r, operation what, con
   case COUNT:
     a.status = kv_hdf5_library_count(*file, path, &a.value, &err);
     break;
+  case IS_DATASET:
+    a.status = kv_hdf5_library_is_dataset(*file, path, &a.value, &err);
+    break;
   case HAS_ATTRIBUTE:
     a.status = kv_hdf5_library_has_attribute(*file, path, attribute, &a.value, &err);
     break;
   case READ:
     a.status = kv_hdf5_library_read(*file, path, &a.place, &err);
+    break;
+  case NAMES:
+    a.status = kv_hdf5_library_names(*file, path, &texts, &n, &err);
+    a.value = n;
     break;
   case TEXTS:
     a.status = kv_hdf5_library_texts(*file, path, attribute, &texts, &n, &err);
@@ -76,7 +84,7 @@ static bool answer_one(kv_hdf5_file **file, const reader *r, operation what, con
     break;
   }
   if (a.status) return kv_process_send(socket, &a, sizeof a) && kv_process_send(socket, err.text, sizeof err.text);
-  if (what == TEXTS) {
+  if (what == TEXTS || what == NAMES) {
     bool sent = send_texts(socket, &a, texts);
     kvino_names_free(texts, n);
     return sent;
@@ -122,6 +130,8 @@ static kvino_status ask(kv_hdf5 *h, operation what, const char *path, const char
   return kv_fail(err, a->status == KVINO_NO_MEMORY ? KVINO_NO_MEMORY : KVINO_IO, "%s", theirs.text);
 }
 
+kv_bytes *kv_hdf5_bytes(const kv_hdf5 *h) { return h->bytes; }
+
 bool kv_hdf5_is(const kv_bytes *bytes) { return bytes->n > 8 && !memcmp(bytes->at, "\x89HDF\r\n\x1a\n", 8); }
 
 kvino_status kv_hdf5_open(kv_bytes *bytes, const char *name, kv_hdf5 **out, kvino_error *err) {
@@ -134,7 +144,9 @@ kvino_status kv_hdf5_open(kv_bytes *bytes, const char *name, kv_hdf5 **out, kvin
   h->bytes = kv_bytes_retain(bytes);
   h->process.socket = -1;
   kv_process_limits limits = {KV_MEMORY_OF_A_READER, KV_SECONDS_OF_A_READER + bytes->n / KV_BYTES_A_SECOND};
+  kv_hdf5_hold(); /* the process is to find the library between two calls */
   kvino_status status = kv_process_start(serve, &(reader){bytes, name}, limits, &h->process, err);
+  kv_hdf5_let_go();
   if (!status) status = ask(h, OPEN, "", "", &a, err);
   if (status)
     kv_hdf5_close(h);
@@ -161,6 +173,13 @@ kvino_status kv_hdf5_has(kv_hdf5 *h, const char *path, bool *out, kvino_error *e
 kvino_status kv_hdf5_count(kv_hdf5 *h, const char *path, size_t *out, kvino_error *err) {
   answer a;
   KV_TRY(ask(h, COUNT, path, "", &a, err));
+  *out = a.value;
+  return KVINO_OK;
+}
+
+kvino_status kv_hdf5_is_dataset(kv_hdf5 *h, const char *path, bool *out, kvino_error *err) {
+  answer a;
+  KV_TRY(ask(h, IS_DATASET, path, "", &a, err));
   *out = a.value;
   return KVINO_OK;
 }
@@ -227,12 +246,13 @@ static kvino_status divide(const char *block, size_t bytes, size_t n, char ***ou
   return status;
 }
 
-kvino_status kv_hdf5_texts(kv_hdf5 *h, const char *path, const char *attribute, char ***texts, size_t *n,
-                           kvino_error *err) {
+/* The texts that an operation gives. */
+static kvino_status take(kv_hdf5 *h, operation what, const char *path, const char *attribute, char ***texts, size_t *n,
+                         kvino_error *err) {
   answer a;
   *texts = NULL;
   *n = 0;
-  KV_TRY(ask(h, TEXTS, path, attribute, &a, err));
+  KV_TRY(ask(h, what, path, attribute, &a, err));
   if (!a.value) return KVINO_OK;
   /* A text may stand in the file once and be named many times. */
   if (a.value > h->bytes->n || a.bytes < a.value || a.bytes > KV_MOST_ATTRIBUTE + a.value) return broken(h, path, err);
@@ -245,4 +265,13 @@ kvino_status kv_hdf5_texts(kv_hdf5 *h, const char *path, const char *attribute, 
   kv_free(block);
   if (!status) *n = a.value;
   return status;
+}
+
+kvino_status kv_hdf5_texts(kv_hdf5 *h, const char *path, const char *attribute, char ***texts, size_t *n,
+                           kvino_error *err) {
+  return take(h, TEXTS, path, attribute, texts, n, err);
+}
+
+kvino_status kv_hdf5_names(kv_hdf5 *h, const char *path, char ***names, size_t *n, kvino_error *err) {
+  return take(h, NAMES, path, "", names, n, err);
 }

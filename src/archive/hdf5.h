@@ -10,8 +10,9 @@ typedef struct kv_hdf5 kv_hdf5;
 
 /* The file that these bytes are; they are retained. `name` stands in error texts. */
 kvino_status kv_hdf5_open(kv_bytes *bytes, const char *name, kv_hdf5 **out, kvino_error *err);
-void kv_hdf5_close(kv_hdf5 *h);         /* NULL is allowed */
-bool kv_hdf5_is(const kv_bytes *bytes); /* by its first bytes */
+void kv_hdf5_close(kv_hdf5 *h);            /* NULL is allowed */
+bool kv_hdf5_is(const kv_bytes *bytes);    /* by its first bytes */
+kv_bytes *kv_hdf5_bytes(const kv_hdf5 *h); /* borrowed */
 
 /* Whether there is an object at this path ("layers/dense/vars"; "" is the file). Errors: a link that is not a hard one.
  */
@@ -19,6 +20,9 @@ kvino_status kv_hdf5_has(kv_hdf5 *h, const char *path, bool *out, kvino_error *e
 kvino_status kv_hdf5_has_attribute(kv_hdf5 *h, const char *path, const char *name, bool *out, kvino_error *err);
 /* How many objects a group has. */
 kvino_status kv_hdf5_count(kv_hdf5 *h, const char *path, size_t *out, kvino_error *err);
+/* The names of what a group holds; *n is 0 for what is none. Free with kvino_names_free. */
+kvino_status kv_hdf5_names(kv_hdf5 *h, const char *path, char ***names, size_t *n, kvino_error *err);
+kvino_status kv_hdf5_is_dataset(kv_hdf5 *h, const char *path, bool *out, kvino_error *err);
 /* A dataset: a view of the file's bytes where they are such as they are in memory, else a copy. */
 kvino_status kv_hdf5_read(kv_hdf5 *h, const char *path, kvino_tensor **out, kvino_error *err);
 /* Attribute `attribute` of the object at `path`, a text or a vector of texts. *n is 0 where there is none. Free with

@@ -94,6 +94,44 @@ kvino_status kv_hdf5_library_count(kv_hdf5_file *h, const char *path, uint64_t *
   return status;
 }
 
+kvino_status kv_hdf5_library_is_dataset(kv_hdf5_file *h, const char *path, uint64_t *out, kvino_error *err) {
+  hid_t object;
+  KV_TRY(find(h, path, &object, err));
+  *out = object >= 0 && H5Iget_type(object) == H5I_DATASET;
+  if (object >= 0) H5Oclose(object);
+  return KVINO_OK;
+}
+
+/* Name number i of what a group holds. */
+static kvino_status name_of(const kv_hdf5_file *h, const char *path, hid_t group, size_t i, char **out,
+                            kvino_error *err) {
+  char name[1024];
+  ssize_t n = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, name, sizeof name, H5P_DEFAULT);
+  if (n < 0 || (size_t)n >= sizeof name) return refuse(h, path, err);
+  return (*out = kv_strdup(name)) ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for names");
+}
+
+kvino_status kv_hdf5_library_names(kv_hdf5_file *h, const char *path, char ***names, size_t *n, kvino_error *err) {
+  H5G_info_t info = {.nlinks = 0};
+  hid_t object;
+  char **list = NULL;
+  kvino_status status = KVINO_OK;
+  *n = 0;
+  KV_TRY(find(h, path, &object, err));
+  if (object >= 0 && H5Iget_type(object) == H5I_GROUP && H5Gget_info(object, &info) < 0) status = refuse(h, path, err);
+  if (!status && info.nlinks > KV_MOST_MEMBERS)
+    status = kv_fail(err, KVINO_IO, "%s: %s: a group of %llu members", h->name, path, (unsigned long long)info.nlinks);
+  if (!status && !(list = kv_calloc((size_t)info.nlinks + 1, sizeof *list)))
+    status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for names");
+  for (; !status && *n < info.nlinks; *n += !status) status = name_of(h, path, object, *n, &list[*n], err);
+  if (object >= 0) H5Oclose(object);
+  if (status)
+    kvino_names_free(list, *n);
+  else
+    *names = list;
+  return status;
+}
+
 /* ---- datasets ---- */
 
 /* h5py writes bfloat16 as two opaque bytes, and Keras says beside them what they are. */

@@ -24,6 +24,8 @@ typedef struct kv_hdf5_place {
 kvino_status kv_hdf5_library_open(const kv_bytes *bytes, const char *name, kv_hdf5_file **out, kvino_error *err);
 kvino_status kv_hdf5_library_has(kv_hdf5_file *h, const char *path, uint64_t *out, kvino_error *err);
 kvino_status kv_hdf5_library_count(kv_hdf5_file *h, const char *path, uint64_t *out, kvino_error *err);
+kvino_status kv_hdf5_library_is_dataset(kv_hdf5_file *h, const char *path, uint64_t *out, kvino_error *err);
+kvino_status kv_hdf5_library_names(kv_hdf5_file *h, const char *path, char ***names, size_t *n, kvino_error *err);
 kvino_status kv_hdf5_library_has_attribute(kv_hdf5_file *h, const char *path, const char *name, uint64_t *out,
                                            kvino_error *err);
 kvino_status kv_hdf5_library_read(kv_hdf5_file *h, const char *path, kv_hdf5_place *out, kvino_error *err);

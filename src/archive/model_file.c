@@ -68,15 +68,13 @@ const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path) {
 
 static kvino_status open_zip(kv_bytes *bytes, bool weights, kv_model_file *f, kvino_error *err) {
   kv_zip *zip = NULL;
-  json_t *metadata = NULL;
   KV_TRY(kv_zip_open(bytes, f->name, &zip, err));
   kvino_status status = read_json(zip, f->name, "config.json", &f->config, err);
-  if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &metadata, err);
+  if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &f->metadata, err);
   if (!status && weights) status = read_weights(zip, f, err);
   if (!status) status = read_assets(zip, f, err);
-  const char *version = metadata ? json_string_value(json_object_get(metadata, "keras_version")) : NULL;
+  const char *version = json_string_value(json_object_get(f->metadata, "keras_version"));
   take_version(f, version ? version : "3");
-  json_decref(metadata);
   kv_zip_close(zip);
   return status;
 }
@@ -145,6 +143,7 @@ kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *w
 
 void kv_model_file_close(kv_model_file *f) {
   json_decref(f->config);
+  json_decref(f->metadata);
   kv_weights_close(&f->weights);
   for (size_t i = 0; i < f->n_assets; i++) {
     kv_free(f->assets[i].path);

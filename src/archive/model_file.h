@@ -18,6 +18,7 @@ typedef struct kv_asset {
 typedef struct kv_model_file {
   char *name;       /* for error texts */
   json_t *config;   /* of the model: {"class_name": ..., "config": ...} */
+  json_t *metadata; /* of an archive, as it is; NULL: none */
   char version[32]; /* keras_version; "" where the file does not say */
   int major;        /* of it: 1, 2, 3; 1 where the file does not say */
   bool legacy;      /* an HDF5 file: configurations without modules */

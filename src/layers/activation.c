@@ -40,7 +40,7 @@ static kvino_tensor *activate_by_layer(kv_invocation *c, const char *field, kvin
   inner.defaults = NULL;
   kv_value in = kv_of(x), out = KV_NOTHING;
   if (kv_scope_ok(c->s, kv_layer_fields(&inner, c->s->err)))
-    out = kv_layer_call(c->s, &inner, 1, &in, 0, NULL, NULL, c->depth + 1);
+    out = kv_layer_call(c->s, &inner, 1, &in, 0, NULL, NULL, c);
   json_decref(inner.defaults);
   return out.tensor;
 }
@@ -49,7 +49,7 @@ kvino_tensor *kv_activate(kv_invocation *c, const char *field, kvino_tensor *x) 
   const char *name = kv_activation_name(c, field);
   const kvino_custom *custom = name ? kv_custom_find(c->layer->customs, name) : NULL;
   if (!x) return NULL;
-  if (custom) return kv_custom_call(c->s, custom, NULL, 1, &x);
+  if (custom) return kv_custom_call(c->s, custom, NULL, NULL, 1, &x);
   return name ? activate(c->s, name, c->layer->major < 3, x) : activate_by_layer(c, field, x);
 }
 

@@ -108,8 +108,9 @@ static kvino_tensor *over_axes(kv_invocation *c, kvino_tensor *q, kvino_tensor *
   snprintf(text, sizeof text, "%s,%s->%s", source, target, product);
   *scores = einsum(c->s, text, k, kv_multiply(c->s, q, kv_like(c->s, q, 1 / sqrt(dim))));
   *scores = masked_softmax(c->s, *scores, mask, (int)axes.n);
+  kvino_tensor *kept = kv_drop(c, *scores, kv_field_number(c, "dropout"), KVINO_NO_INTS);
   snprintf(text, sizeof text, "%s,%s->%s", product, source, target);
-  return einsum(c->s, text, *scores, v);
+  return einsum(c->s, text, kept, v);
 }
 
 /* What the names of the projections begin with. */
@@ -135,7 +136,8 @@ static kv_value heads(kv_invocation *c, const projections *p) {
   if (key) mask = both(s, mask, pairs(s, mask_of(c, "key_mask", kv_arg_value(c, "key")), 1));
   kvino_tensor *given = kv_maybe_arg(c, "attention_mask");
   if (given) mask = both(s, mask, kv_cast(s, given, KVINO_BOOL));
-  bool plain = query->rank == 3 && axes.n == 1 && !scores;
+  bool drops = kv_is_training(c) && kv_field_number(c, "dropout") > 0;
+  bool plain = query->rank == 3 && axes.n == 1 && !scores && !drops;
   mask = both(s, mask, near(c, query, value, causal && !plain, window));
 
   kvino_tensor *q = project(c, query, p->query, 1), *v = project(c, value, p->value, 1);
@@ -188,7 +190,7 @@ static kv_value attend(kv_invocation *c, kvino_tensor *(*score)(kv_invocation *,
     scores = kv_select(s, seen, scores, less);
   }
   scores = op_softmax(s, scores, KVINO_INTS(-1));
-  kvino_tensor *y = op_matmul(s, scores, x[1]);
+  kvino_tensor *y = op_matmul(s, kv_drop(c, scores, kv_field_number(c, "dropout"), KVINO_NO_INTS), x[1]);
   if (mask[0] && y) y = kv_select(s, pairs(s, mask[0], 2), y, kv_like(s, y, 0));
   kv_value out = kv_of_masked(y, mask[0]);
   if (!kv_arg_flag(c, "return_attention_scores", false)) return out;

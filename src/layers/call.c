@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "layers/config.h"
+#include "layers/regularizer.h"
 #include "ops/common.h"
 
 void *kv_layer_refuse(kv_invocation *c, const char *format, ...) {
@@ -205,7 +206,8 @@ const char *kv_asset_text(kv_invocation *c, const char *name, size_t *n) {
 
 kvino_tensor *kv_weight_raw(kv_invocation *c, const char *name) {
   for (size_t i = 0; i < c->layer->n_weights; i++)
-    if (!strcmp(c->layer->weight[i].name, name)) return c->layer->weight[i].tensor;
+    if (!strcmp(c->layer->weight[i].name, name))
+      return c->training ? c->training->weight[c->layer->weight[i].number] : c->layer->weight[i].tensor;
   return NULL;
 }
 
@@ -279,7 +281,7 @@ static void name_error(kv_invocation *c) {
 }
 
 kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const kv_value *args, size_t n_named,
-                       const char *const *names, const kv_value *named, int depth) {
+                       const char *const *names, const kv_value *named, const kv_invocation *outer) {
   if (s->status) return KV_NOTHING;
   unsigned traits = layer->kind->traits;
   kv_value all = kv_value_list(s, n_args + n_named);
@@ -288,13 +290,16 @@ kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const 
   if (n_named) memcpy(all.item + n_args, named, n_named * sizeof *named);
   if (!(traits & (KV_NO_AUTOCAST | KV_MODEL | KV_INPUT)) && kvino_dtype_is_float(layer->compute))
     cast_leaves(s, &all, layer->compute);
-  kv_invocation c = {s, layer, n_args, n_named, all.item, names, all.item ? all.item + n_args : NULL, depth};
+  kv_invocation c = {s, layer, n_args, n_named, all.item, names, all.item ? all.item + n_args : NULL, 0, NULL, false};
+  if (outer) c.depth = outer->depth + 1, c.training = outer->training, c.frozen = outer->frozen;
+  c.frozen |= !layer->trainable;
   kv_value out = KV_NOTHING;
   kvino_tensor *mask = NULL;
-  if (depth > KV_MOST_DEPTH)
+  if (c.depth > KV_MOST_DEPTH)
     kv_scope_fail(s, KVINO_IO, "layers inside of layers, more than %d deep", KV_MOST_DEPTH);
   else if ((traits & (KV_MODEL | KV_ANY_ARGUMENTS)) || check_arguments(&c))
     out = layer->kind->call(&c);
+  if (c.training && !s->status) kv_regularize_activity(&c, &out);
   if (s->status) {
     if (!(traits & KV_MODEL)) name_error(&c);
     return KV_NOTHING;
@@ -312,5 +317,5 @@ kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const 
 
 kv_value kv_call_child(kv_invocation *c, size_t i, kv_value input) {
   if (i >= c->layer->n_children) return kv_scope_fail(c->s, KVINO_IO, "the layer inside is missing"), KV_NOTHING;
-  return kv_layer_call(c->s, c->layer->child[i], 1, &input, 0, NULL, NULL, c->depth + 1);
+  return kv_layer_call(c->s, c->layer->child[i], 1, &input, 0, NULL, NULL, c);
 }

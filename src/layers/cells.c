@@ -103,6 +103,8 @@ static kv_value one_step(kv_invocation *c, kv_step *step) {
   kv_value states = kv_arg_value(c, "states"), out = kv_value_list(c->s, 2);
   size_t n = states.kind == KV_VALUE_LIST ? states.n : states.kind == KV_VALUE_TENSOR;
   if (!x || !out.n || n > KV_MOST_STATES) return KV_NOTHING;
+  bool drops = kv_field_number(c, "dropout") > 0 || kv_field_number(c, "recurrent_dropout") > 0;
+  if (drops && kv_refuse_training(c, "dropout of a cell")) return KV_NOTHING;
   for (size_t i = 0; i < n; i++) state[i] = states.kind == KV_VALUE_LIST ? states.item[i].tensor : states.tensor;
   out.item[0] = kv_of(step(c, x, n, state));
   out.item[1] = kv_value_list(c->s, n);
@@ -124,7 +126,7 @@ kv_value kv_layer_stacked_rnn_cells(kv_invocation *c) {
   out.item[1] = kv_value_list(c->s, states.n);
   for (size_t i = 0; i < states.n && !c->s->status; i++) {
     kv_value given[] = {x, states.item[i]};
-    kv_value y = kv_layer_call(c->s, c->layer->child[i], 2, given, 0, NULL, NULL, c->depth + 1);
+    kv_value y = kv_layer_call(c->s, c->layer->child[i], 2, given, 0, NULL, NULL, c);
     if (y.kind != KV_VALUE_LIST || y.n != 2) return KV_NOTHING;
     x = y.item[0];
     out.item[1].item[i] = y.item[1];

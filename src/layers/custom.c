@@ -36,13 +36,14 @@ const kvino_custom *kv_custom_find(const kv_customs *c, const char *name) {
 
 /* ---- calls ---- */
 
-kvino_tensor *kv_custom_call(kv_scope *s, const kvino_custom *custom, const kv_layer *layer, size_t n,
-                             kvino_tensor *const *in) {
+kvino_tensor *kv_custom_call(kv_scope *s, const kvino_custom *custom, const kv_layer *layer,
+                             const kv_training *training, size_t n, kvino_tensor *const *in) {
   size_t n_weights = layer ? layer->n_weights : 0;
   kvino_tensor *out = NULL, **weights = kv_scope_alloc(s, n_weights ? n_weights : 1, sizeof *weights);
   char *config = layer && weights ? json_dumps(layer->config, JSON_SORT_KEYS) : NULL;
   if (!weights) return NULL;
-  for (size_t i = 0; i < n_weights; i++) weights[i] = layer->weight[i].tensor;
+  for (size_t i = 0; i < n_weights; i++)
+    weights[i] = training ? training->weight[layer->weight[i].number] : layer->weight[i].tensor;
   kvino_custom_layer self = {layer ? layer->name : custom->class_name, custom->class_name, config ? config : "{}",
                              n_weights, weights};
   kvino_error err = {KVINO_OK, "the function of a custom layer has failed"};
@@ -60,7 +61,7 @@ static kv_value call(kv_invocation *c) {
   kvino_tensor **in = kv_scope_alloc(c->s, n ? n : 1, sizeof *in);
   if (!leaf || !in) return KV_NOTHING;
   for (size_t i = 0; i < n; i++) in[i] = leaf[i]->tensor;
-  return kv_of(kv_custom_call(c->s, custom, c->layer, n, in));
+  return kv_of(kv_custom_call(c->s, custom, c->layer, c->training, n, in));
 }
 
 const kv_layer_kind kv_custom_kind = {"custom layer", "", "", "", "", "", KV_ANY_ARGUMENTS | KV_KEEPS_MASK, call};

@@ -19,7 +19,7 @@ const kvino_custom *kv_custom_find(const kv_customs *c, const char *name);
 /* The kind of every layer that the user computes. */
 extern const kv_layer_kind kv_custom_kind;
 /* The user's function on tensors; `layer` may be NULL: an activation. */
-kvino_tensor *kv_custom_call(kv_scope *s, const kvino_custom *custom, const kv_layer *layer, size_t n,
-                             kvino_tensor *const *in);
+kvino_tensor *kv_custom_call(kv_scope *s, const kvino_custom *custom, const kv_layer *layer,
+                             const kv_training *training, size_t n, kvino_tensor *const *in);
 
 #endif

@@ -97,7 +97,7 @@ static kv_value old_output(void *context, const char *name, int64_t number, int6
 /* ---- calls ---- */
 
 static kv_value call(walk *w, const node *at, kv_value args, kv_value named) {
-  return kv_layer_call(w->c->s, at->layer, args.n, args.item, named.n, named.key, named.item, w->c->depth + 1);
+  return kv_layer_call(w->c->s, at->layer, args.n, args.item, named.n, named.key, named.item, w->c);
 }
 
 static bool old_leaf(const json_t *v) {

@@ -48,7 +48,19 @@ typedef struct kv_layer_weight {
   char *name; /* "kernel", "cell/kernel" */
   bool trainable;
   kvino_tensor *tensor; /* as in the file */
+  size_t number;        /* in the model */
 } kv_layer_weight;
+
+/* A call that records a step of training or evaluation. Layers behave as in predict where there is none. */
+typedef struct kv_training {
+  bool learns;                 /* a step of training */
+  kvino_tensor *const *weight; /* by number: what stands for the weights */
+  kvino_tensor **update;       /* by number: what the layer makes of its weight (moving averages); NULL: nothing */
+  kvino_tensor *seed;          /* two integers, other ones in each step */
+  int64_t draws;               /* of random numbers so far */
+  kvino_tensor *loss;          /* the sum of what layers add to it; NULL: nothing */
+  int in_steps;                /* inside of a loop over steps */
+} kv_training;
 
 struct kv_model_file;
 
@@ -79,6 +91,8 @@ struct kv_invocation {
   const char *const *names;
   const kv_value *named; /* by name */
   int depth;             /* of layers in layers */
+  kv_training *training; /* NULL: predict */
+  bool frozen;           /* it, or what it is in, is not trainable */
 };
 
 /* ---- for the functions of layers: arguments ---- */
@@ -118,6 +132,22 @@ kvino_tensor *kv_along(kv_invocation *c, kvino_tensor *weight, const kvino_tenso
 /* x divided by its length along the axes, or by epsilon where that is more. */
 kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon);
 
+/* ---- training ---- */
+
+/* Whether the layer behaves as in fit. */
+static inline bool kv_is_training(const kv_invocation *c) { return c->training && c->training->learns; }
+/* Refuses what is not computed as in fit; true where it has to be. */
+bool kv_refuse_training(kv_invocation *c, const char *what);
+/* A seed of random numbers that no other call has. */
+kvino_tensor *kv_draw_seed(kv_invocation *c);
+/* In training, x with elements dropped; noise_shape: KVINO_NO_INTS, or lengths of 1 where elements are dropped
+ * together. */
+kvino_tensor *kv_drop(kv_invocation *c, kvino_tensor *x, double rate, kvino_ints noise_shape);
+/* Says what a weight of the layer will be after the step. */
+void kv_update_weight(kv_invocation *c, const char *name, kvino_tensor *value);
+/* Adds a number to the loss. */
+void kv_add_loss(kv_invocation *c, kvino_tensor *loss);
+
 /* ---- weights, activations, layers inside ---- */
 
 /* In the compute dtype where floating; NULL where the layer has none of this name (use_bias=False). */
@@ -135,9 +165,10 @@ kvino_tensor *kv_masked_softmax(kv_scope *s, kvino_tensor *x, kvino_tensor *mask
 /* y + bias along the channels. */
 kvino_tensor *kv_add_bias(kv_invocation *c, kvino_tensor *y, kvino_tensor *bias, const char *data_format);
 
-/* Calls a layer: the frame around its function. `inputs` is the first argument. */
+/* Calls a layer: the frame around its function. `inputs` is the first argument. `outer`: the call that makes it, or
+ * NULL. */
 kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const kv_value *args, size_t n_named,
-                       const char *const *names, const kv_value *named, int depth);
+                       const char *const *names, const kv_value *named, const kv_invocation *outer);
 /* Child number i of the layer called, on one value. */
 kv_value kv_call_child(kv_invocation *c, size_t i, kv_value input);
 

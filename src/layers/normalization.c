@@ -18,13 +18,57 @@ static kv_value rounded(kv_invocation *c, kvino_tensor *y) {
   return kv_of(y ? kv_cast(c->s, y, c->layer->compute) : NULL);
 }
 
+/* Mean and variance of the batch, without what a mask leaves out. */
+static bool batch_moments(kv_invocation *c, kvino_tensor *x, int64_t axis, kvino_tensor *out[2]) {
+  kv_scope *s = c->s;
+  int64_t axes[KVINO_MAX_RANK], n = 0;
+  for (int64_t i = 0; i < x->rank; i++)
+    if (i != axis) axes[n++] = i;
+  kvino_ints over = {n, axes, NULL, true};
+  kvino_tensor *mask = kv_mask(c, "inputs");
+  if (!mask) {
+    kvino_tensors moments = op_moments(s, x, over, false);
+    if (!moments.v) return false;
+    out[0] = moments.v[0], out[1] = moments.v[1];
+    return true;
+  }
+  kvino_tensor *zero = kv_like(s, x, 0);
+  mask = kv_broadcast_shape(s, kv_unsqueeze(s, kv_cast(s, mask, KVINO_BOOL), KV_VECTOR(s, -1)), kv_dims(s, x));
+  kvino_tensor *count = op_sum(s, kv_cast(s, mask, kv_dtype_of(x)), over, true);
+  if (!count) return false;
+  count = kv_add(s, count, kv_like(s, x, 1e-7));
+  kvino_tensor *mean = op_divide(s, op_sum(s, kv_select(s, mask, x, zero), over, true), count);
+  kvino_tensor *away = op_square(s, kv_select(s, mask, op_subtract(s, x, mean), zero));
+  kvino_tensor *variance = op_divide(s, op_sum(s, away, over, true), count);
+  out[0] = kv_reshape_to(s, mean, 1, (int64_t[]){-1});
+  out[1] = kv_reshape_to(s, variance, 1, (int64_t[]){-1});
+  return !s->status;
+}
+
+/* momentum * average + (1 - momentum) * value */
+static void move_average(kv_invocation *c, const char *name, kvino_tensor *average, kvino_tensor *value) {
+  double momentum = kv_field_number(c, "momentum");
+  if (!average || !value) return;
+  kv_update_weight(c, name,
+                   op_add(c->s, op_multiply(c->s, average, kv_like(c->s, average, momentum)),
+                          op_multiply(c->s, value, kv_like(c->s, value, 1 - momentum))));
+}
+
 kv_value kv_layer_batch_normalization(kv_invocation *c) {
-  kvino_tensor *x = precise(c);
+  kvino_tensor *x = precise(c), *m[] = {precise_weight(c, "moving_mean", x), precise_weight(c, "moving_variance", x)};
+  int64_t axis = kv_field_integer(c, "axis");
   kv_only_default(c, "mode"); /* of Keras 1: another one uses the batch's own moments */
-  return rounded(c, op_batch_normalization(c->s, x, precise_weight(c, "moving_mean", x),
-                                           precise_weight(c, "moving_variance", x), kv_field_integer(c, "axis"),
-                                           precise_weight(c, "beta", x), precise_weight(c, "gamma", x),
-                                           kv_field_number(c, "epsilon")));
+  if (kv_is_training(c) && !c->frozen) {
+    kvino_tensor *own[2];
+    int64_t channels = axis;
+    if (kv_field_flag(c, "renorm") && kv_refuse_training(c, "batch renormalization")) return KV_NOTHING;
+    if (!x || !kv_axis_ok(c->s, &channels, x->rank) || !batch_moments(c, x, channels, own)) return KV_NOTHING;
+    move_average(c, "moving_mean", m[0], own[0]);
+    move_average(c, "moving_variance", m[1], own[1]);
+    m[0] = own[0], m[1] = own[1];
+  }
+  return rounded(c, op_batch_normalization(c->s, x, m[0], m[1], axis, precise_weight(c, "beta", x),
+                                           precise_weight(c, "gamma", x), kv_field_number(c, "epsilon")));
 }
 
 kvino_tensor *kv_along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes) {
@@ -109,6 +153,7 @@ kv_value kv_layer_unit_normalization(kv_invocation *c) {
 
 /* Its kernel is normalized in training alone; the file has it so. */
 kv_value kv_layer_spectral_normalization(kv_invocation *c) {
+  if (kv_refuse_training(c, "spectral normalization")) return KV_NOTHING;
   kvino_tensor *x = kv_arg(c, "inputs"), *y = kv_call_child(c, 0, kv_arg_value(c, "inputs")).tensor;
   if (!x || !y) return KV_NOTHING;
   return kv_of(kv_cast(c->s, y, kv_dtype_of(x)));

@@ -64,7 +64,12 @@ kv_value kv_layer_center_crop(kv_invocation *c) {
 }
 
 /* What it gives outside of training is of the compute dtype. */
+kv_value kv_layer_random_color(kv_invocation *c) {
+  return kv_refuse_training(c, "a random change of images") ? KV_NOTHING : kv_layer_identity(c);
+}
+
 kv_value kv_layer_augmentation(kv_invocation *c) {
+  if (kv_refuse_training(c, "a random change of images")) return KV_NOTHING;
   kvino_tensor *x = kv_arg(c, "inputs");
   return kv_of(x ? kv_cast(c->s, x, c->layer->compute) : NULL);
 }

@@ -15,6 +15,22 @@ typedef struct recurrence {
 
 static kvino_tensor *swap_time(kv_scope *s, kvino_tensor *x) { return x ? op_swapaxes(s, x, 0, 1) : NULL; }
 
+/* In training: what is dropped of the inputs is the same in each step. */
+static bool drop_inputs(kv_invocation *c, recurrence *r) {
+  if (!kv_is_training(c) || c->layer->kind->call == kv_layer_rnn) return true;
+  if (kv_field_number(c, "recurrent_dropout") > 0 && kv_refuse_training(c, "recurrent_dropout")) return false;
+  double rate = kv_field_number(c, "dropout");
+  if (rate <= 0) return true;
+  int64_t shape[KVINO_MAX_RANK];
+  kvino_tensor *symbolic[KVINO_MAX_RANK] = {NULL};
+  for (int i = 0; i < r->x->rank; i++) {
+    shape[i] = i == 1 ? 1 : r->x->shape[i];
+    if (shape[i] < 0) symbolic[i] = kv_dimension(c->s, r->x, i);
+  }
+  r->x = kv_drop(c, r->x, rate, (kvino_ints){r->x->rank, shape, symbolic, true});
+  return r->x != NULL;
+}
+
 static bool begin(kv_invocation *c, recurrence *r) {
   kv_only_default(c, "stateful");
   r->x = kv_arg(c, "sequences");
@@ -26,7 +42,8 @@ static bool begin(kv_invocation *c, recurrence *r) {
   if (r->time_major) r->x = swap_time(c->s, r->x), r->mask = swap_time(c->s, r->mask);
   if (r->x && r->x->rank < 3)
     kv_scope_fail(c->s, KVINO_INVALID, "its input must have 3 dimensions or more, not %d", r->x->rank);
-  return r->x && !c->s->status;
+  if (!r->x || c->s->status) return false;
+  return drop_inputs(c, r);
 }
 
 /* Zeros (batch, units). */
@@ -213,7 +230,7 @@ static kv_value nested(kv_invocation *c, const kv_layer *cell, kvino_tensor **st
 static kvino_tensor *cell_step(kv_invocation *c, kvino_tensor *x, size_t n, kvino_tensor **state) {
   size_t at = 0, found;
   kv_value given[] = {kv_of(x), nested(c, c->layer->child[0], state, &at)};
-  kv_value y = kv_layer_call(c->s, c->layer->child[0], 2, given, 0, NULL, NULL, c->depth + 1);
+  kv_value y = kv_layer_call(c->s, c->layer->child[0], 2, given, 0, NULL, NULL, c);
   if (y.kind != KV_VALUE_LIST || y.n != 2) return NULL;
   kv_value **leaf = kv_value_leaves(c->s, &y.item[1], &found);
   for (size_t i = 0; leaf && i < n && i < found; i++) state[i] = leaf[i]->tensor;
@@ -249,7 +266,7 @@ static kv_value direction(kv_invocation *c, size_t child, bool turned, kv_value 
   bool back = kv_field_flag(&inside, "go_backwards") != turned;
   /* Keras has Bidirectional's layers give zeros for what is masked. */
   kv_value named[] = {states, mask, kv_field_flag(&inside, "return_sequences") ? truth(true) : KV_NOTHING, truth(back)};
-  return kv_layer_call(c->s, c->layer->child[child], 1, &x, 4, names, named, c->depth + 1);
+  return kv_layer_call(c->s, c->layer->child[child], 1, &x, 4, names, named, c);
 }
 
 static kv_value part_of(kv_invocation *c, kv_value list, size_t from, size_t n) {

@@ -64,7 +64,9 @@ kvino_tensors kv_over_steps(kv_invocation *c, const kv_steps *of) {
   if (s->status || !kv_scope_ok(s, kv_body_new(kv_graph_recording(of->x->node->graph), &body, s->err)))
     return KV_NO_TENSORS;
   kv_graph *before = kv_graph_record_in(body);
+  if (c->training) c->training->in_steps++;
   record(c, of, last, carried[0], body);
+  if (c->training) c->training->in_steps--;
   kv_graph_record_in(before);
   kvino_tensors v = {0, NULL};
   if (!s->status) kv_scope_ok(s, kvino_loop(steps, go_on, of->n + 1, carried, body, &v, s->err));

@@ -243,6 +243,70 @@ static kvino_status bind_by_name(kv_layer *model, const kv_model_file *file, kvi
   return status;
 }
 
+/* ---- writing ---- */
+
+kvino_status kv_layer_weights(kv_layer *layer, kv_layer_weight ***out, size_t *n, kvino_error *err) {
+  places to = {0};
+  kvino_status status = gather(layer, true, false, &to, err);
+  if (!status) status = gather(layer, false, false, &to, err);
+  if (status) {
+    kv_free(to.weight);
+    return status;
+  }
+  *out = to.weight;
+  *n = to.n;
+  return KVINO_OK;
+}
+
+static kvino_tensor *value_of(const kv_layer *layer, const char *name) {
+  const kv_layer *of = layer;
+  if (*name == '=') { /* of the layer inside */
+    of = layer->n_children ? layer->child[0] : layer;
+    name++;
+  }
+  for (size_t i = 0; i < of->n_weights; i++)
+    if (!strcmp(of->weight[i].name, name)) return of->weight[i].tensor;
+  return NULL;
+}
+
+/* A layer's own weights; `all` has also those that are another layer's. */
+static kvino_status write_own(const kv_layer *layer, const kv_layer *all, kv_write_weight *write, void *context,
+                              kvino_error *err) {
+  char path[GROUP_TEXT];
+  for (size_t i = 0; i < all->n_weights; i++) {
+    const char *name = all->weight[i].name;
+    int n = attribute(name);
+    size_t number = 0;
+    for (size_t k = 0; k < i; k++)
+      number += attribute(all->weight[k].name) == n && !strncmp(all->weight[k].name, name, (size_t)n);
+    snprintf(path, sizeof path, "%s%s%.*s%svars/%zu", layer->path, n && *layer->path ? "/" : "", n, name,
+             n || *layer->path ? "/" : "", number);
+    kvino_tensor *value = value_of(layer, name);
+    if (!value) return kv_fail(err, KVINO_IO, "layer '%s' has no weight '%s'", layer->name, name);
+    KV_TRY(write(context, path, value, err));
+  }
+  return KVINO_OK;
+}
+
+kvino_status kv_layer_write(const kv_layer *layer, kv_write_weight *write, void *context, kvino_error *err) {
+  kv_layer all = *layer;
+  bool custom = layer->kind == &kv_custom_kind;
+  kvino_status status = KVINO_OK;
+  if (!custom) { /* the list anew, with those that are another layer's */
+    all.weight = NULL;
+    all.n_weights = all.n_children = 0;
+    status = declare(&all, err);
+  }
+  if (!status) status = write_own(layer, &all, write, context, err);
+  for (size_t i = 0; i < all.n_weights && !custom; i++) kv_free(all.weight[i].name);
+  if (!custom) kv_free(all.weight);
+  for (size_t i = 0; i < layer->n_children && !status; i++)
+    status = kv_layer_write(layer->child[i], write, context, err);
+  return status;
+}
+
+/* ---- all of it ---- */
+
 kvino_status kv_layer_bind(kv_layer *model, const kv_model_file *file, kvino_error *err) {
   KV_TRY(declare(model, err));
   KV_TRY(file->weights.by_name ? bind_by_name(model, file, err) : bind_by_path(model, file, err));

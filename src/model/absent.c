@@ -54,5 +54,23 @@ kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weigh
   (void)m, (void)layer, (void)weight, (void)name, (void)out;
   return absent(err);
 }
+kvino_status kvino_model_get_weight(kvino_model *m, const char *layer, const char *weight, kvino_tensor **out,
+                                    kvino_error *err) {
+  (void)m, (void)layer, (void)weight, (void)out;
+  return absent(err);
+}
+kvino_status kvino_model_set_weight(kvino_model *m, const char *layer, const char *weight, kvino_tensor *value,
+                                    kvino_error *err) {
+  (void)m, (void)layer, (void)weight, (void)value;
+  return absent(err);
+}
+kvino_status kvino_model_set_trainable(kvino_model *m, const char *layer, bool trainable, kvino_error *err) {
+  (void)m, (void)layer, (void)trainable;
+  return absent(err);
+}
+kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err) {
+  (void)m, (void)path;
+  return absent(err);
+}
 size_t kvino_layer_class_count(void) { return 0; }
 const char *kvino_layer_class_name(size_t i) { return (void)i, NULL; }

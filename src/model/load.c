@@ -103,18 +103,33 @@ static kvino_status take_options(kvino_model *m, const kvino_model_options *opti
   return KVINO_OK;
 }
 
+/* Keeps the files that weights came from by path: seeds, metrics and the optimizer's variables are in them, too. */
+static kvino_status keep_source(kvino_model *m, kvino_error *err) {
+  const kv_weights *w = &m->file.weights;
+  if (w->by_name || !w->n) return KVINO_OK;
+  if (!(m->source = kv_calloc(w->n, sizeof *m->source))) return no_memory(err);
+  for (; m->n_source < w->n; m->n_source++)
+    m->source[m->n_source] = kv_bytes_retain(kv_hdf5_bytes(w->file[m->n_source]));
+  return KVINO_OK;
+}
+
 static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_options *options, kvino_model **out,
                          kvino_error *err) {
   kvino_model *m = kv_calloc(1, sizeof *m);
   if (!m) return no_memory(err);
   atomic_init(&m->refs, 1);
   pthread_mutex_init(&m->lock, NULL);
+  pthread_rwlock_init(&m->weights, NULL);
   kvino_status status = take_options(m, options, err);
   if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
   if (!status && options) status = kv_choose_outputs(m->file.config, options->n_outputs, options->outputs, err);
+  m->chosen = options && options->n_outputs;
   if (!status) status = kv_layer_read(&m->file, &m->customs, &m->root, err);
+  if (!status) status = keep_source(m, err);
   kv_weights_close(&m->file.weights);
   if (!status) kv_layer_visit(m->root, add_layer, m);
+  for (size_t i = 0; i < m->n_layers; i++)
+    for (size_t k = 0; k < m->layer[i]->n_weights; k++) m->layer[i]->weight[k].number = m->n_weights++;
   if (!status) status = take_ports(m, err);
   if (status)
     kvino_model_release(m);
@@ -152,11 +167,7 @@ kvino_model *kvino_model_retain(kvino_model *m) {
 
 void kvino_model_release(kvino_model *m) {
   if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1) return;
-  for (size_t i = 0; i < m->n_compiled; i++) {
-    kvino_executable_release(m->compiled[i].executable);
-    kv_free(m->compiled[i].shapes);
-  }
-  kvino_executable_release(m->any_shape);
+  kv_model_forget(m);
   for (size_t i = 0; i < m->n_out; i++) kv_free(m->out_names[i]);
   for (size_t i = 0; i < m->n_properties; i++) {
     kv_free((void *)m->properties[i].name);
@@ -173,6 +184,9 @@ void kvino_model_release(kvino_model *m) {
   kv_free(m->out_names);
   kv_free(m->device);
   kv_free(m->properties);
+  for (size_t i = 0; i < m->n_source; i++) kv_bytes_release(m->source[i]);
+  kv_free(m->source);
+  pthread_rwlock_destroy(&m->weights);
   pthread_mutex_destroy(&m->lock);
   kv_free(m);
 }

@@ -19,8 +19,12 @@ typedef struct kv_compiled {
 struct kvino_model {
   _Atomic uint32_t refs;
   kv_model_file file; /* its configuration; the weights' file is closed */
+  size_t n_source;    /* the HDF5 files of weights by path: what stands in them besides is saved again */
+  kv_bytes **source;
+  bool chosen; /* its outputs are not the file's */
   kv_layer *root;
   size_t n_layers, n_in, n_out, n_dims; /* n_dims: of all inputs */
+  size_t n_weights;                     /* of all layers */
   kv_layer **layer;                     /* flat, without the root */
   kvino_port *in, *out;
   int64_t *in_shapes, *out_shapes;
@@ -29,15 +33,35 @@ struct kvino_model {
   kv_customs customs;
   size_t n_properties;
   kvino_property *properties;
-  pthread_mutex_t lock; /* of what follows */
+  pthread_rwlock_t weights; /* of the layers' weights; taken after the lock, where both are */
+  pthread_mutex_t lock;     /* of what follows */
   size_t n_compiled;
+  uint64_t changes; /* of weights by their user, of what can be trained */
   kv_compiled compiled[KV_KEPT_SHAPES];
   kvino_executable *any_shape; /* where there are more than those */
 };
+
+/* The layers' results for these tensors, concrete or symbolic, in a scope: of predict, or of `training`. */
+kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training);
 
 /* Records the model for inputs of these shapes (n_dims numbers). *out_list: its results, which the caller clears; may
  * be NULL. */
 kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
                              kvino_error *err);
+
+/* Forgets what was compiled. The lock is held. */
+void kv_model_forget(kvino_model *m);
+/* The layer of this name or path. Errors: KVINO_INVALID. */
+kvino_status kv_model_find_layer(const kvino_model *m, const char *name, kv_layer **out, kvino_error *err);
+
+/* What is saved besides the model (the optimizer of a trainer). */
+typedef struct kv_model_extras {
+  size_t n;
+  char *const *path; /* "optimizer/vars/0" */
+  kvino_tensor *const *value;
+  json_t *compile_config;
+} kv_model_extras;
+/* kvino_model_save; `extras` may be NULL. */
+kvino_status kv_model_save(kvino_model *m, const char *path, const kv_model_extras *extras, kvino_error *err);
 
 #endif

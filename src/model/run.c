@@ -9,21 +9,28 @@
 
 /* ---- calling and recording ---- */
 
+kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training) {
+  kv_invocation top = {.s = s, .layer = m->root, .depth = -1, .training = training};
+  kv_value given = kv_value_list(s, m->n_in);
+  for (size_t i = 0; i < given.n; i++) given.item[i] = kv_of(in[i]);
+  if (given.n == 1) given = given.item[0];
+  return s->status ? KV_NOTHING : kv_layer_call(s, m->root, 1, &given, 0, NULL, NULL, &top);
+}
+
 /* The layers' results for these tensors, concrete or symbolic. */
 static kvino_status call(kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   kv_scope s;
   kvino_error own; /* its text is read again where a layer's name is put before it */
+  pthread_rwlock_rdlock(&m->weights);
   kv_scope_enter(&s, &own);
-  kv_value given = kv_value_list(&s, m->n_in), value = KV_NOTHING;
-  for (size_t i = 0; i < given.n; i++) given.item[i] = kv_of(in[i]);
-  if (given.n == 1) given = given.item[0];
-  if (!s.status) value = kv_layer_call(&s, m->root, 1, &given, 0, NULL, NULL, 0);
+  kv_value value = kv_model_apply(&s, m, in, NULL);
   size_t n = 0;
   kv_value **leaf = kv_value_leaves(&s, &value, &n);
   kvino_tensor **list = kv_scope_alloc(&s, n ? n : 1, sizeof *list);
   if (!n && !s.status) kv_scope_fail(&s, KVINO_INVALID, "the model has no output");
   for (size_t i = 0; i < n && list; i++) list[i] = leaf[i]->tensor;
   kvino_status status = kv_scope_leave_many(&s, (kvino_tensors){n, list}, out);
+  pthread_rwlock_unlock(&m->weights);
   return status ? kv_fail(err, status, "%s: %s", m->file.name, own.text) : KVINO_OK;
 }
 
@@ -64,6 +71,16 @@ static kvino_status compile(kvino_model *m, const int64_t *shapes, kvino_executa
   kvino_status status = kvino_compile(graph, m->device, m->n_properties, m->properties, out, err);
   kvino_graph_release(graph);
   return status;
+}
+
+void kv_model_forget(kvino_model *m) {
+  for (size_t i = 0; i < m->n_compiled; i++) {
+    kvino_executable_release(m->compiled[i].executable);
+    kv_free(m->compiled[i].shapes);
+  }
+  kvino_executable_release(m->any_shape);
+  m->any_shape = NULL;
+  m->n_compiled = 0;
 }
 
 /* The executable for these shapes: one of their own for the first few, then one for any. The lock is held. */

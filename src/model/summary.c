@@ -45,7 +45,9 @@ kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weigh
   const kv_layer *l = m->layer[layer];
   if (weight >= l->n_weights) return out_of_range(err, "weight", weight, l->n_weights);
   if (name) *name = l->weight[weight].name;
+  pthread_rwlock_rdlock((pthread_rwlock_t *)(uintptr_t)&m->weights);
   if (out) *out = kvino_tensor_retain(l->weight[weight].tensor);
+  pthread_rwlock_unlock((pthread_rwlock_t *)(uintptr_t)&m->weights);
   return KVINO_OK;
 }
 

@@ -6,10 +6,10 @@
 #include <zip.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "tensor/npy.h"
 #include "tensor/zip_member.h"
+#include "tensor/zip_write.h"
 
 static const char EXTENSION[] = ".npy";
 
@@ -144,84 +144,14 @@ kvino_status kvino_npz_parse(const void *bytes, size_t length, const char *name,
 
 /* ---- writing ---- */
 
-/* Adds a member; the image must live until the archive is closed. */
-static kvino_status add_member(zip_t *zip, const char *path, const char *name, const kv_npy_image *image,
-                               kvino_error *err) {
+/* The member of an array; the caller frees its name. */
+static kvino_status part_of(const char *name, const kv_npy_image *image, kv_zip_part *part, kvino_error *err) {
   size_t size = strlen(name) + sizeof EXTENSION;
   char *full = kv_malloc(size);
   if (!full) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
   snprintf(full, size, "%s%s", name, EXTENSION);
-  zip_buffer_fragment_t pieces[2] = {
-      {(zip_uint8_t *)(uintptr_t)image->header, image->header_bytes},
-      {(zip_uint8_t *)(uintptr_t)(image->data_bytes ? image->data->data : image->header), image->data_bytes},
-  };
-  zip_source_t *source = zip_source_buffer_fragment(zip, pieces, image->data_bytes ? 2 : 1, 0);
-  zip_int64_t i = source ? zip_file_add(zip, full, source, ZIP_FL_ENC_UTF_8) : -1;
-  kv_free(full);
-  if (i < 0) {
-    kvino_status status = kv_zip_failure(err, path, zip_get_error(zip));
-    zip_source_free(source);
-    return status;
-  }
-  zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0);
-  zip_file_set_dostime(zip, (zip_uint64_t)i, 0, 1 << 5 | 1, 0); /* 1980-01-01: the same arrays give the same file */
+  *part = (kv_zip_part){full, image->header, image->header_bytes, image->data->data, image->data_bytes};
   return KVINO_OK;
-}
-
-/* Takes the archive over. */
-static kvino_status fill_archive(zip_t *zip, const char *path, size_t n, const char *const *names,
-                                 const kv_npy_image *images, kvino_error *err) {
-  kvino_status status = KVINO_OK;
-  for (size_t i = 0; i < n && !status; i++) status = add_member(zip, path, names[i], &images[i], err);
-  if (!status && !zip_close(zip)) return KVINO_OK;
-  if (!status) status = kv_zip_failure(err, path, zip_get_error(zip));
-  zip_discard(zip);
-  return status;
-}
-
-static kvino_status write_archive(const char *target, const char *path, size_t n, const char *const *names,
-                                  const kv_npy_image *images, kvino_error *err) {
-  int code = 0;
-  zip_t *zip = zip_open(target, ZIP_CREATE | ZIP_TRUNCATE, &code);
-  if (zip) return fill_archive(zip, path, n, names, images, err);
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  kvino_status status = kv_zip_failure(err, path, &error);
-  zip_error_fini(&error);
-  return status;
-}
-
-/* What the closed archive holds, to a file that is none of a file system's. */
-static kvino_status copy_out(zip_source_t *source, const char *path, kvino_error *err) {
-  char piece[1 << 14];
-  FILE *file = fopen(path, "wbe");
-  if (!file) return kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
-  bool good = !zip_source_open(source);
-  for (zip_int64_t got; good && (got = zip_source_read(source, piece, sizeof piece));)
-    good = got > 0 && fwrite(piece, 1, (size_t)got, file) == (size_t)got;
-  kvino_status status = good ? KVINO_OK : kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
-  if (fclose(file) && !status) status = kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
-  return status;
-}
-
-/* To a device or a pipe: libzip would put a new file in its place. */
-static kvino_status write_stream(const char *path, size_t n, const char *const *names, const kv_npy_image *images,
-                                 kvino_error *err) {
-  zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
-  zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : NULL;
-  if (!zip) {
-    if (source) zip_source_free(source);
-    kvino_status status = kv_zip_failure(err, path, &error);
-    zip_error_fini(&error);
-    return status;
-  }
-  zip_source_keep(source);
-  kvino_status status = fill_archive(zip, path, n, names, images, err);
-  if (!status) status = copy_out(source, path, err);
-  zip_source_free(source);
-  return status;
 }
 
 static kvino_status check_names(size_t n, const char *const *names, kvino_error *err) {
@@ -233,39 +163,20 @@ static kvino_status check_names(size_t n, const char *const *names, kvino_error 
   return KVINO_OK;
 }
 
-/* libzip would write no file for no members, where NumPy writes an empty archive: this is one. */
-static kvino_status write_empty(const char *target, const char *path, kvino_error *err) {
-  static const char end[22] = "PK\x05\x06";
-  FILE *file = fopen(target, "wbe");
-  bool good = file && fwrite(end, 1, sizeof end, file) == sizeof end;
-  if (file && fclose(file)) good = false;
-  return good ? KVINO_OK : kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
-}
-
 kvino_status kvino_npz_write(const char *path, size_t n, const char *const *names, kvino_tensor *const *tensors,
                              kvino_error *err) {
   KV_NOT_NULL(err, path && (!n || (names && tensors)));
   for (size_t i = 0; i < n; i++) KV_NOT_NULL(err, names[i] && tensors[i]);
   KV_TRY(check_names(n, names, err));
   kv_npy_image *images = kv_calloc(n, sizeof *images);
-  if (!images) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu arrays", n);
-  kvino_status status = KVINO_OK;
+  kv_zip_part *parts = kv_calloc(n, sizeof *parts);
+  kvino_status status = images && parts ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu arrays", n);
   for (size_t i = 0; i < n && !status; i++) status = kv_npy_image_make(tensors[i], &images[i], err);
-  kv_new_file file;
-  if (!status && !(status = kv_new_file_begin(&file, path, err))) {
-    const char *target = kv_new_file_target(&file);
-    if (!n)
-      status = write_empty(target, path, err);
-    else if (file.temporary)
-      status = write_archive(target, path, n, names, images, err);
-    else
-      status = write_stream(target, n, names, images, err);
-    if (status)
-      kv_new_file_abandon(&file);
-    else
-      status = kv_new_file_commit(&file, err);
-  }
-  for (size_t i = 0; i < n; i++) kv_npy_image_clear(&images[i]);
+  for (size_t i = 0; i < n && !status; i++) status = part_of(names[i], &images[i], &parts[i], err);
+  if (!status) status = kv_zip_write(path, n, parts, err);
+  for (size_t i = 0; parts && i < n; i++) kv_free((void *)parts[i].name);
+  for (size_t i = 0; images && i < n; i++) kv_npy_image_clear(&images[i]);
+  kv_free(parts);
   kv_free(images);
   return status;
 }

@@ -514,6 +514,29 @@ static void test_allocations_that_fail(void **state) {
   free(b.at);
 }
 
+/* The same of writing: the file is there in full or not at all. */
+static void test_saves_that_fail(void **state) {
+  (void)state;
+  static const char *const ends[] = {"m.keras", "m.h5", "m.weights.h5"};
+  kvino_model *m = load("functional.keras");
+  for (int i = 0; i < 3; i++) {
+    const char *path = scratch_path(ends[i]);
+    for (long n = 0;; n++) {
+      kvino_error err = {0};
+      kv_fail_after(n);
+      kvino_status status = kvino_model_save(m, path, &err);
+      kv_fail_after(-1);
+      FILE *file = fopen(path, "rb");
+      assert_int_equal(!status, file != NULL);
+      if (file) fclose(file);
+      if (!status) break;
+      assert_true(*err.text);
+      assert_true(n < 100000);
+    }
+  }
+  kvino_model_release(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ports_layers_and_weights),
@@ -532,6 +555,7 @@ int main(void) {
       cmocka_unit_test(test_files_that_break_the_hdf5_library),
       cmocka_unit_test(test_children_that_nobody_waits_for),
       cmocka_unit_test(test_allocations_that_fail),
+      cmocka_unit_test(test_saves_that_fail),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

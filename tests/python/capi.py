@@ -317,6 +317,29 @@ class Model:
     def outputs(self):
         return self._ports("output")
 
+    def get_weight(self, layer, weight):
+        out, error = C.c_void_p(), Error()
+        check(lib.kvino_model_get_weight(self.handle, layer.encode(), weight.encode(), C.byref(out), C.byref(error)), error)
+        try:
+            return unwrap(out)
+        finally:
+            lib.kvino_tensor_release(out)
+
+    def set_weight(self, layer, weight, value):
+        value, error = copy(value), Error()
+        try:
+            check(lib.kvino_model_set_weight(self.handle, layer.encode(), weight.encode(), value, C.byref(error)), error)
+        finally:
+            lib.kvino_tensor_release(value)
+
+    def set_trainable(self, layer, trainable):
+        error = Error()
+        check(lib.kvino_model_set_trainable(self.handle, layer and layer.encode(), trainable, C.byref(error)), error)
+
+    def save(self, path):
+        error = Error()
+        check(lib.kvino_model_save(self.handle, os.fsencode(path), C.byref(error)), error)
+
     def summary(self):
         text, error = C.c_char_p(), Error()
         check(lib.kvino_model_summary(self.handle, C.byref(text), C.byref(error)), error)
