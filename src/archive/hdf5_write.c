@@ -21,12 +21,22 @@ enum {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* What the library prints by itself on an error is switched off meanwhile. */
+static struct {
+  H5E_auto2_t function;
+  void *data;
+} before;
+
 void kv_hdf5_hold(void) {
   pthread_mutex_lock(&lock);
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* of this thread: it would print */
+  H5Eget_auto2(H5E_DEFAULT, &before.function, &before.data);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-void kv_hdf5_let_go(void) { pthread_mutex_unlock(&lock); }
+void kv_hdf5_let_go(void) {
+  H5Eset_auto2(H5E_DEFAULT, before.function, before.data);
+  pthread_mutex_unlock(&lock);
+}
 
 static kvino_status fail(const kv_hdf5_writer *w, const char *path, kvino_error *err) {
   return kv_fail(err, KVINO_IO, "%s: %s: the HDF5 library cannot write it", w->name, *path ? path : "/");
