@@ -5,8 +5,8 @@
  * scales divide what was multiplied. An engine would compute these as floats, once and for all, which are four or eight
  * times as large. The form that it keeps packed, and multiplies as it lies, is MatMul(x, Reshape((Convert(q) - zero) *
  * scale)), q [groups, rows of a group, columns], zero and scale [groups, 1, columns] or the same with rows and columns
- * exchanged. Rows whose groups are not in order are put in order, and x's columns with them. What divides rows divides
- * x's columns instead. */
+ * exchanged; of one group and without a zero point, MatMul(x, Convert(q) * scale) in two dimensions. Rows whose groups
+ * are not in order are put in order, and x's columns with them. What divides rows divides x's columns instead. */
 #include <math.h>
 #include <string.h>
 
@@ -196,9 +196,18 @@ static bool arrange(kv_scope *s, weights *w, kvino_tensor **x) {
 
 /* ---- writing it ---- */
 
-/* A constant of each group and column in three dimensions. */
+/* One group without a zero point: the plugin keeps it packed in two dimensions alone. */
+static bool is_plain(const weights *w) { return w->groups == 1 && !w->zero; }
+
+/* `last` numbers for each row of a group, or for each column where it is turned, as `w` is written. */
+static kvino_tensor *shape_of(kv_scope *s, const weights *w, int64_t rows, int64_t last) {
+  int64_t lead = w->turned ? w->columns : w->groups, middle = w->turned ? w->groups : rows;
+  return is_plain(w) ? KV_VECTOR(s, w->turned ? lead : middle, last) : KV_VECTOR(s, lead, middle, last);
+}
+
+/* A constant of each group and column in the dimensions of the weights. */
 static kvino_tensor *spread(kv_scope *s, const weights *w, kvino_tensor *t) {
-  kvino_tensor *shape = w->turned ? KV_VECTOR(s, w->columns, w->groups, 1) : KV_VECTOR(s, w->groups, 1, w->columns);
+  kvino_tensor *shape = shape_of(s, w, 1, w->turned ? 1 : w->columns);
   if (w->turned) t = exchanged(s, t);
   if (t && t->dtype != KVINO_F32) t = kv_convert(s, t, (kv_convert_attrs){.destination_type = KVINO_F32});
   return kv_reshape(s, t, shape, (kv_reshape_attrs){.special_zero = false});
@@ -220,11 +229,11 @@ static kvino_tensor *keep(kv_scope *s, kept *k, kvino_tensor *t) {
 static kvino_tensor *quantized(kv_scope *s, kv_rewriter *r, const weights *w) {
   int64_t each = w->rows / w->groups, last = w->turned ? each : w->columns;
   int64_t bytes = w->packed ? last / 2 : last;
-  kvino_tensor *q =
-      kv_reshape(s, w->q, w->turned ? KV_VECTOR(s, w->columns, w->groups, bytes) : KV_VECTOR(s, w->groups, each, bytes),
-                 (kv_reshape_attrs){.special_zero = false});
+  kvino_tensor *q = kv_reshape(s, w->q, shape_of(s, w, each, bytes), (kv_reshape_attrs){.special_zero = false});
+  if (!q) return NULL;
+  kv_unpack_attrs attrs = {.axis = (int64_t)q->rank - 1, .length = last};
   q = kv_as_symbolic(s, r->out, q);
-  if (w->packed) q = keep(s, r->context, kv_unpack_int4(s, q, (kv_unpack_attrs){.axis = 2, .length = last}));
+  if (w->packed) q = keep(s, r->context, kv_unpack_int4(s, q, attrs));
   return kv_convert(s, q, (kv_convert_attrs){.destination_type = KVINO_F32});
 }
 
@@ -242,8 +251,9 @@ static kvino_tensor *product(kv_scope *s, kv_rewriter *r, const kv_node *node, w
   kvino_tensor *t = quantized(s, r, w);
   if (w->zero) t = kv_subtract(s, t, spread(s, w, w->zero));
   t = kv_multiply(s, t, spread(s, w, w->scale));
-  t = kv_reshape(s, t, w->turned ? KV_VECTOR(s, w->columns, w->rows) : KV_VECTOR(s, w->rows, w->columns),
-                 (kv_reshape_attrs){.special_zero = false});
+  if (!is_plain(w))
+    t = kv_reshape(s, t, w->turned ? KV_VECTOR(s, w->columns, w->rows) : KV_VECTOR(s, w->rows, w->columns),
+                   (kv_reshape_attrs){.special_zero = false});
   kvino_tensor *y =
       kv_mat_mul(s, x, t, (kv_matmul_attrs){.transpose_a = node->attrs.matmul.transpose_a, .transpose_b = w->turned});
   return scaled ? y : kv_multiply(s, y, kv_number(s, KVINO_F32, 2));
@@ -256,6 +266,36 @@ static kvino_tensors write_weights(kv_scope *s, kv_rewriter *r, const kv_node *n
   if (!read_weights(s, in[1], node->attrs.matmul.transpose_b, &w)) return KV_KEEP;
   if (node->attrs.matmul.transpose_a && (w.divisor || w.group_of)) return KV_KEEP;
   return arrange(s, &w, &x) ? kv_one(s, product(s, r, node, &w, x)) : KV_KEEP;
+}
+
+/* ---- what divides the product ---- */
+
+/* MatMul(x, W) / s, or reshaped between, a number for each column, where nothing scales W yet, is MatMul(x, W / s): the
+ * plugin puts a factor behind a product into weights that it knows no more then. */
+static kvino_tensors divide_columns(kv_scope *s, kv_rewriter *r, const kv_node *node, kvino_tensor *const *in) {
+  (void)r;
+  if (node->prim->id != KV_Divide || !is_concrete(in[1]) || in[1]->dtype != KVINO_F32) return KV_KEEP;
+  const kv_node *shaped = kv_made_by(in[0], KV_Reshape);
+  kvino_tensor *y = shaped ? kv_operand(s, shaped, 0) : in[0];
+  const kv_node *product = y ? kv_made_by(y, KV_MatMul) : NULL;
+  if (!product) return KV_KEEP;
+  kvino_tensor *x = kv_operand(s, product, 0), *t = kv_operand(s, product, 1);
+  bool turned = product->attrs.matmul.transpose_b;
+  weights w = {0};
+  if (!x || !t || x->dtype != KVINO_F32 || !kv_is_symbolic(t) || t->rank != 2) return KV_KEEP;
+  if (!read_weights(s, t, turned, &w) || w.scale || w.divisor) return KV_KEEP;
+  if (in[1]->size != w.columns || in[1]->rank > in[0]->rank) return KV_KEEP;
+  int64_t columns = 1; /* of the last axes of the quotient, which the divisor's are */
+  for (int k = 1; k <= node->out[0].rank && columns < w.columns; k++) {
+    int64_t length = node->out[0].shape[node->out[0].rank - k];
+    if (k > in[1]->rank || in[1]->shape[in[1]->rank - k] != length || length < 1) return KV_KEEP;
+    columns *= length;
+  }
+  if (columns != w.columns) return KV_KEEP;
+  kvino_tensor *by = kv_reshape(s, in[1], turned ? KV_VECTOR(s, -1, 1) : KV_VECTOR(s, 1, -1),
+                                (kv_reshape_attrs){.special_zero = false});
+  y = kv_mat_mul(s, x, kv_divide(s, t, by), product->attrs.matmul);
+  return kv_one(s, shaped ? kv_reshape(s, y, kv_operand(s, shaped, 1), shaped->attrs.reshape) : y);
 }
 
 /* ---- what else is packed ---- */
@@ -279,12 +319,14 @@ static bool has_few_bits(const kv_node *node) {
 
 kvino_status kv_pass_weights(const kv_graph *in, kv_graph **out, kvino_error *err) {
   kept k = {0};
-  kv_graph *g = NULL;
+  kv_graph *divided = NULL, *g = NULL;
   size_t few_bits = 0;
   for (size_t i = 0; i < in->n_nodes; i++) few_bits += has_few_bits(in->node[i]);
   if (!few_bits) return *out = kv_graph_retain((kv_graph *)(uintptr_t)in), KVINO_OK;
-  kvino_status status = kv_rewrite(in, write_weights, &k, &g, err);
+  kvino_status status = kv_rewrite(in, divide_columns, NULL, &divided, err);
+  if (!status) status = kv_rewrite(divided, write_weights, &k, &g, err);
   if (!status) status = kv_rewrite(g, unpack_others, &k, out, err);
+  kv_graph_release(divided);
   kv_graph_release(g);
   kv_free(k.id);
   return status;
