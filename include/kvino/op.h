@@ -75,12 +75,22 @@ typedef struct kvino_parameter {
 
 enum { KVINO_MAX_PARAMETERS = 14 };
 
+/* What an operator makes of sparse operands (kvino/ops/sparse_rules.def has the table, and says what each is). */
+#define KVINO_SPARSE_RULES(RULE)                                                                                       \
+  RULE(dense) RULE(linear) RULE(keep) RULE(unite) RULE(intersect) RULE(quotient) RULE(own)
+typedef enum kvino_sparse_rule {
+#define KVINO_SPARSE_ENUM(name) KVINO_SPARSE_##name,
+  KVINO_SPARSE_RULES(KVINO_SPARSE_ENUM)
+#undef KVINO_SPARSE_ENUM
+} kvino_sparse_rule;
+
 typedef struct kvino_op {
   const char *space;     /* Keras's module: "numpy", "nn", "core", ... */
   const char *name;      /* "count_nonzero" */
   const char *signature; /* "count_nonzero(x, axis=None, keepdims=False)" */
   const char *doc;
   bool list; /* gives a list of tensors */
+  kvino_sparse_rule sparse;
   int n_parameters;
   kvino_parameter parameter[KVINO_MAX_PARAMETERS];
   kvino_status (*call)(const kvino_arg *args, kvino_tensors *out, kvino_error *err);

@@ -100,6 +100,7 @@ typedef struct frame {
   op_object *self;
   int n_owned, n_blocks, n_ints;
   bool aliased; /* an operand shares memory that someone may write to */
+  bool sparse;  /* an operand is sparse, and the operator has a rule for that */
   kvino_tensor **owned;
   int owned_capacity;
   kvino_arg arg[KVINO_MAX_PARAMETERS];
@@ -150,12 +151,25 @@ static int wrong_type(frame *f, int i, PyObject *o, const char *expected) {
 
 /* ---- arguments, one function per kind ---- */
 
+/* ---- sparse operands: those of an operator with a rule go to the function that knows the rules ---- */
+
+static PyTypeObject *sparse_type; /* kvino.SparseTensor */
+static PyObject *call_sparse;     /* call_sparse(rule, function, args, kwargs) */
+
+bool is_sparse(PyObject *o) { return sparse_type && Py_IS_TYPE(o, sparse_type); }
+
+/* Whether the call is to go there: bind_all gives up then, without an exception. */
+static bool goes_sparse(frame *f, PyObject *o) {
+  return is_sparse(o) && (f->sparse |= f->self->op->sparse != KVINO_SPARSE_dense);
+}
+
 static int bind_tensor(frame *f, int i, PyObject *o) {
   kvino_tensor *t = NULL;
   if (is_tensor(o)) {
     f->arg[i].tensor = tensor_get(o);
     return 0;
   }
+  if (goes_sparse(f, o)) return -1;
   converted result = tensor_from_object(o, 0, &t);
   if (result == FAILED) return -1;
   if (result == NONE) return wrong_type(f, i, o, "a tensor, a number, an array or a nested list of numbers");
@@ -181,7 +195,7 @@ static int bind_tensors(frame *f, int i, PyObject *o) {
   for (Py_ssize_t k = 0; k < n && !status; k++) {
     PyObject *part = PyTuple_GetItem(list, k);
     kvino_tensor *t = NULL;
-    converted result = tensor_from_object(part, 0, &t);
+    converted result = goes_sparse(f, part) ? FAILED : tensor_from_object(part, 0, &t);
     if (result == NONE)
       status = wrong_type(f, i, part, "a list of tensors, with no such item");
     else if (result == FAILED || own(f, t))
@@ -504,6 +518,24 @@ static int copy_operands(frame *f) {
 
 /* ---- the function ---- */
 
+static PyObject *sparse_result(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
+  static const char *const names[] = {
+#define RULE(name) #name,
+      KVINO_SPARSE_RULES(RULE)
+#undef RULE
+  };
+  op_object *op = (op_object *)self;
+  PyObject *given = PyTuple_New(n), *named = PyDict_New(), *result = NULL;
+  int status = given && named ? 0 : -1;
+  for (Py_ssize_t i = 0; i < n && !status; i++) status = PyTuple_SetItem(given, i, Py_NewRef(args[i]));
+  for (Py_ssize_t i = 0; keywords && i < PyTuple_Size(keywords) && !status; i++)
+    status = PyDict_SetItem(named, PyTuple_GetItem(keywords, i), args[n + i]);
+  if (!status) result = PyObject_CallFunction(call_sparse, "sOOO", names[op->op->sparse], op->function, given, named);
+  Py_XDECREF(given);
+  Py_XDECREF(named);
+  return result;
+}
+
 static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
   frame f;
   kvino_tensors out;
@@ -511,7 +543,7 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
   f.self = (op_object *)self;
   if (f.self == where && nonzero && n == 1 && !(keywords && PyTuple_Size(keywords))) f.self = nonzero;
   f.n_owned = f.n_blocks = f.n_ints = 0;
-  f.aliased = false;
+  f.aliased = f.sparse = false;
   f.owned = f.few;
   f.owned_capacity = FEW_TENSORS;
   const kvino_op *op = f.self->op;
@@ -519,7 +551,7 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
       !call_op(op, f.arg, count_elements(op, f.arg), &out) && !(f.aliased && unalias_results(&out, f.owned, f.n_owned)))
     result = results(op, &out);
   frame_free(&f);
-  return result;
+  return f.sparse && !PyErr_Occurred() ? sparse_result(self, args, n, keywords) : result;
 }
 
 PyObject *call_operator(const char *name, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
@@ -652,7 +684,17 @@ static struct PyModuleDef ops_definition = {PyModuleDef_HEAD_INIT,
                                             NULL,
                                             NULL};
 
+static PyObject *set_sparse(PyObject *module, PyObject *args) {
+  (void)module;
+  PyObject *type, *function;
+  if (!PyArg_ParseTuple(args, "O!O:_set_sparse", &PyType_Type, &type, &function)) return NULL;
+  sparse_type = (PyTypeObject *)Py_NewRef(type);
+  call_sparse = Py_NewRef(function);
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef module_functions[] = {
+    {"_set_sparse", set_sparse, METH_VARARGS, NULL},
     {"op_namespaces", namespaces, METH_NOARGS,
      "op_namespaces()\n--\n\nKeras's name of a module of operators -> {name: function}."},
     {"_operator", operator_by_name, METH_VARARGS, NULL},

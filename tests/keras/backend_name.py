@@ -4,10 +4,13 @@ Keras itself believes that its backend is openvino. Its tests skip what that bac
 from a test's file the name is kvino here, so that nothing is skipped for the sake of another implementation. From any other
 file the answer stays what Keras needs.
 
+Where they make sparse tensors, they know TensorFlow and JAX: the name is "jax" there (SPARSE), and sparse_as_jax.py gives them kvino's.
+
 Some files, as those of the data adapters, import PyTorch for one case in four. It is not installed (the package index has it with
 gigabytes of CUDA alone): while such a file is read, an empty module stands for it, and a test that wants more of it is skipped.
 """
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -16,6 +19,7 @@ import types
 
 import keras.src.backend  # noqa: F401
 import pytest
+import sparse_as_jax
 from keras.src.backend import config
 
 _backend = config.backend
@@ -25,13 +29,41 @@ _backend = config.backend
 BY_NAME = {
     ("openvino_test.py", "<module>"): _backend(),  # it asks whether the backend can export for OpenVINO
     ("trainer_test.py", "<module>"): _backend(),  # it imports the backend's trainer by this name
+    ("trainer_test.py", "test_fit_sparse"): "jax",  # it looks for TensorFlow's class of sparse gradients
     ("trainer_test.py", "__getitem__"): "jax",  # it looks up how the processor is called: "cpu:0", as here
 }
+
+# Functions that make sparse tensors, or ask whether one is.
+SPARSE = {
+    ("core_test.py", "test_convert_to_tensor_sparse"),
+    ("core_test.py", "test_shape_sparse"),
+    ("dense_test.py", "test_dense_sparse"),
+    ("embedding_test.py", "test_correctness_sparse"),
+    ("flatten_test.py", "test_flatten"),
+    ("merging_test.py", "test_sparse"),
+    ("numpy_test.py", "create_indexed_slices"),
+    ("numpy_test.py", "create_sparse_tensor"),
+    ("numpy_test.py", "test_bincount"),
+    ("numpy_test.py", "test_concatenate_sparse"),
+    ("numpy_test.py", "test_matmul_sparse"),
+    ("numpy_test.py", "test_take_sparse"),
+    ("optimizer_sparse_test.py", "test_sparse_correctness"),
+    ("optimizer_sparse_test.py", "test_sparse_gradients"),
+    ("permute_test.py", "test_permute"),
+    ("reshape_test.py", "test_reshape"),
+    ("test_case.py", "assertSparse"),
+    ("test_case.py", "create_eager_tensors"),
+}
+
+# Where they get kvino's sparse tensors; layers make them in test_case.py.
+SPARSE_FILES = {file for file, _ in SPARSE} | {"identity_test.py"}
 
 
 def backend():
     caller = sys._getframe(1).f_code
     file = os.path.basename(caller.co_filename)
+    if (file, caller.co_name) in SPARSE:
+        return "jax"
     if not file.endswith("_test.py"):
         return _backend()
     return BY_NAME.get((file, caller.co_name), "kvino")
@@ -73,10 +105,17 @@ def pytest_make_collect_report(collector):
     if needed:
         sys.modules.update(NO_TORCH)
     try:
-        return (yield)
+        with sparse_as_jax.in_place() if is_file and collector.path.name in SPARSE_FILES else contextlib.nullcontext():
+            return (yield)
     finally:
         for name in NO_TORCH if needed else ():
             del sys.modules[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with sparse_as_jax.in_place() if item.path.name in SPARSE_FILES else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.backend.common.symbolic_scope import SymbolicScope
 
 from kvino import _core
-from kvino._core import Tensor
 from kvino.keras_backend.control_flow import associative_scan  # noqa: F401
 from kvino.keras_backend.control_flow import cond  # noqa: F401
 from kvino.keras_backend.control_flow import fori_loop  # noqa: F401
@@ -29,12 +28,13 @@ from kvino.keras_backend.tensors import convert_to_tensor  # noqa: F401
 from kvino.keras_backend.tensors import is_tensor  # noqa: F401
 from kvino.keras_backend.tensors import shape  # noqa: F401
 from kvino.keras_backend.variable import Variable  # noqa: F401
+from kvino.sparse import SparseTensor
 
 _table = operators("core")
 globals().update({name: op for name, op in _table.items() if name not in globals()})
 __getattr__ = missing("core")
 
-SUPPORTS_SPARSE_TENSORS = False
+SUPPORTS_SPARSE_TENSORS = True
 SUPPORTS_RAGGED_TENSORS = False
 SUPPORTS_COMPLEX_DTYPES = True
 SUPPORTS_GRADIENT = True
@@ -71,7 +71,11 @@ def _trace_spec(fn, args, kwargs, unknown):
     def symbolic(x):
         if not isinstance(x, KerasTensor):
             return x
-        return graph.parameter(tuple(unknown if d is None else d for d in x.shape), standardize_dtype(x.dtype))
+        known, dtype = tuple(unknown if d is None else d for d in x.shape), standardize_dtype(x.dtype)
+        if x.sparse:
+            indices, values = graph.parameter((None, len(known)), "int32"), graph.parameter((None,), dtype)
+            return SparseTensor(indices, values, known, canonical=False, check=False)
+        return graph.parameter(known, dtype)
 
     args, kwargs = tree.map_structure(symbolic, (args, kwargs))
     with StatelessScope(), SymbolicScope():  # what fn assigns to variables is of this trace alone
@@ -86,10 +90,10 @@ def compute_output_spec(fn, *args, **kwargs):
     second = _trace_spec(fn, args, kwargs, 89) if any(None in x.shape for x in inputs) else first
 
     def spec(a, b):
-        if not isinstance(a, Tensor):
+        if not is_tensor(a):
             return a
         same = tuple(d if d == e else None for d, e in zip(a.shape, b.shape))
-        return KerasTensor(same, standardize_dtype(a.dtype))
+        return KerasTensor(same, standardize_dtype(a.dtype), sparse=isinstance(a, SparseTensor))
 
     flat = [spec(a, b) for a, b in zip(tree.flatten(first), tree.flatten(second))]
     return tree.pack_sequence_as(first, flat)

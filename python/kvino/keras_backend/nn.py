@@ -2,6 +2,7 @@
 
 from keras.src.backend.config import epsilon as default_epsilon
 
+from kvino import sparse as _sparse
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
 
@@ -26,18 +27,15 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     return _table["rms_normalization"](x, scale, axis, default_epsilon() if epsilon is None else epsilon)
 
 
-def _check_dense(sparse):
-    if sparse:
-        raise ValueError("`sparse=True` is not supported with the kvino backend")
-
-
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
-    _check_dense(sparse)
+    if sparse:
+        return _sparse.one_hot(x, num_classes, axis, dtype)
     return _table["one_hot"](x, num_classes, axis, dtype)
 
 
 def multi_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
-    _check_dense(sparse)
+    if sparse:
+        return _sparse.multi_hot(x, num_classes, axis, dtype)
     return _table["multi_hot"](x, num_classes, axis, dtype)
 
 

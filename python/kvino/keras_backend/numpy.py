@@ -5,6 +5,7 @@ import string
 
 import numpy as np
 
+from kvino import sparse as _sparse
 from kvino.keras_backend.core import convert_to_tensor
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
@@ -46,6 +47,12 @@ def where(condition, x1=None, x2=None):
     if x1 is None and x2 is None:
         return nonzero(condition)
     return _table["where"](condition, x1, x2)
+
+
+def bincount(x, weights=None, minlength=0, sparse=False):
+    if sparse:
+        return _sparse.bincount(x, weights, minlength)
+    return _table["bincount"](x, weights, minlength)
 
 
 # ---- results are one tensor, a list, or more than that ----

@@ -21,10 +21,35 @@ from kvino import _core
 from kvino._core import Tensor
 from kvino.keras_backend import changes
 from kvino.keras_backend.recording import Recording
+from kvino.sparse import SparseTensor
+from kvino.sparse import asparse
+from kvino.sparse import is_foreign
 
 SIGNATURES = 16  # of one step of a model that are kept compiled; the one used longest ago goes out
 STATIC_SHAPES = 4  # shapes that get a graph of their own; for later ones the lengths that differ are unknown to one graph
 PATIENCE = 32  # calls in which a variable must not move to become a constant again
+
+
+def _converted(x, copy=None):
+    """A leaf of the data as one of ours."""
+    if isinstance(x, (Tensor, SparseTensor)):
+        return x
+    return asparse(x) if is_foreign(x) else _core.convert_to_tensor(x, copy=copy)
+
+
+def _flat(tensors):
+    """What a compiled step is given: of a sparse tensor its three values."""
+    flat = []
+    for x in tensors:
+        flat += (x.indices, x.values, x.dense_shape) if isinstance(x, SparseTensor) else (x,)
+    return flat
+
+
+def _kind(x):
+    """What a graph depends on, besides the shape."""
+    if isinstance(x, SparseTensor):
+        return x.dtype, x.ndim, x.indices.dtype, x.dense_dims, x.canonical
+    return x.dtype, x.ndim
 
 
 class Trace:
@@ -34,11 +59,11 @@ class Trace:
         """shapes: those of the tensors, with None where any length will do."""
         self.graph = _core.Graph()
         shapes = shapes or [x.shape for x in tensors]
-        inputs = iter([self.graph.parameter(shape, x.dtype) for x, shape in zip(tensors, shapes)])
+        inputs = iter([self._input(x, shape) for x, shape in zip(tensors, shapes)])
         data = tree.map_structure(lambda x: x if x is None else next(inputs), data)
         with Recording(self.graph) as scope:
             results = step(data)
-            self.results = tree.map_structure(lambda x: x.value if isinstance(x, KerasVariable) else x, results)
+            self.results = tree.map_structure(_result, results)
         for x in tree.flatten(self.results):
             if isinstance(x, Tensor):
                 self.graph.result(x)
@@ -46,17 +71,42 @@ class Trace:
         self.assigned = list(scope.assigned.values())
         for variable in self.assigned:
             self.graph.result(scope.state_mapping[id(variable)])
-        self.n_tensors = len(tensors)
+        self.n_tensors = len(_flat(tensors))
+
+    def _input(self, x, shape):
+        """A sparse tensor has any number of entries."""
+        if not isinstance(x, SparseTensor):
+            return self.graph.parameter(shape, x.dtype)
+        axes = x.indices.shape[1]
+        indices = self.graph.parameter((None, axes), x.indices.dtype)
+        values = self.graph.parameter((None, *shape[axes:]), x.dtype)
+        lengths = self.graph.parameter((len(shape),), "int64")
+        shape = [lengths[i] if d is None else d for i, d in enumerate(shape)]
+        return SparseTensor(indices, values, shape, x.canonical, check=False)
+
+
+def _result(x):
+    """Results of a step are dense."""
+    if isinstance(x, SparseTensor):
+        return x.todense()
+    return x.value if isinstance(x, KerasVariable) else x
+
+
+def _watched(graph, x):
+    x = _converted(x)
+    if isinstance(x, SparseTensor):
+        return x.with_values(graph.watch(x.values.detach()))
+    return graph.watch(x.detach())
 
 
 def run_watched(step, data):
     """A call of a step that computes as it goes, and records what it does for derivatives. Variables have their new values
     when it has ended well."""
     graph = _core.Graph()
-    data = tree.map_structure(lambda x: x if x is None else graph.watch(_core.convert_to_tensor(x).detach()), data)
+    data = tree.map_structure(lambda x: x if x is None else _watched(graph, x), data)
     try:
         with Recording(graph, watch=True) as scope:
-            results = tree.map_structure(lambda x: x.value if isinstance(x, KerasVariable) else x, step(data))
+            results = tree.map_structure(_result, step(data))
     finally:
         graph.close()
     for variable in scope.assigned.values():
@@ -189,9 +239,9 @@ class StepFunction:
             return None
         calls = []
         for data in batches:
-            tensors = [_core.convert_to_tensor(x) for x in tree.flatten(data) if x is not None]
+            tensors = [_converted(x) for x in tree.flatten(data) if x is not None]
             with self.lock:
-                calls.append((self._find(data, tensors), tensors))
+                calls.append((self._find(data, tensors), _flat(tensors)))
         if not all(isinstance(compiled, CompiledStep) for compiled, _ in calls):
             return None
         return lambda: [compiled(tensors) for compiled, tensors in calls]
@@ -201,14 +251,14 @@ class StepFunction:
             return self._eagerly(data)
         # The data is read during the call only: its memory is shared, not copied.
         tensors = [
-            x if isinstance(x, Tensor) else _core.convert_to_tensor(x, copy=False)
+            x if isinstance(x, Tensor) else _converted(x, copy=False)
             for x in tree.flatten(data)
             if x is not None  # an optional input that is not given
         ]
         with self.lock:
             compiled = self._find(data, tensors)
         if isinstance(compiled, CompiledStep):
-            return compiled(tensors)
+            return compiled(_flat(tensors))
         results = self._eagerly(data)
         self._warn(compiled)  # the error is not the model's own: it gives results
         return results
@@ -216,7 +266,7 @@ class StepFunction:
     def _eagerly(self, data):
         if self.differentiates:
             return run_watched(self.step, data)
-        return self.step(tree.map_structure(lambda x: x if x is None else _core.convert_to_tensor(x), data))
+        return self.step(tree.map_structure(lambda x: x if x is None else _converted(x), data))
 
     # ---- what is compiled ----
 
@@ -234,7 +284,7 @@ class StepFunction:
             _core.config._key,
             _core.config.floatx,
             _outline(_given(data)),
-            tuple((t.dtype, t.ndim) for t in tensors),
+            tuple(map(_kind, tensors)),
         )
         shapes = tuple(t.shape for t in tensors)
         general = self.general.get(signature)

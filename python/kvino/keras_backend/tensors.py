@@ -5,24 +5,29 @@ from keras.src.backend.common import KerasVariable
 from keras.src.backend.common import standardize_dtype
 
 from kvino import _core
+from kvino import sparse as _sparse
 from kvino._core import Tensor
 from kvino.keras_backend.operators import operators
+from kvino.sparse import SparseTensor
 
 _table = operators("core")
 _cast = _table["cast"]
 
 
 def is_tensor(x):
-    return isinstance(x, Tensor)
+    return isinstance(x, (Tensor, SparseTensor))
 
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    if sparse:
-        raise ValueError("`sparse=True` is not supported with the kvino backend")
+    """sparse=False makes a sparse tensor dense, and nothing makes a dense one sparse, as with Keras's other backends."""
     if ragged:
         raise ValueError("`ragged=True` is not supported with the kvino backend")
     if isinstance(x, KerasVariable):
         x = x.value
+    if not isinstance(x, (Tensor, np.ndarray)) and (isinstance(x, SparseTensor) or _sparse.is_foreign(x)):
+        x = _sparse.asparse(x)
+        x = x.todense() if sparse is False else x
+        return x if dtype is None or x.dtype == standardize_dtype(dtype) else _cast(x, standardize_dtype(dtype))
     if dtype is None:
         return x if isinstance(x, Tensor) else _core.convert_to_tensor(x)
     dtype = standardize_dtype(dtype)
@@ -37,11 +42,13 @@ def convert_to_numpy(x):
         return np.array([convert_to_numpy(item) for item in x])
     if isinstance(x, KerasVariable):
         x = x.value
+    if _sparse.is_foreign(x):
+        x = _sparse.asparse(x)
     return np.array(x)
 
 
 def cast(x, dtype):
-    if isinstance(x, Tensor):
+    if isinstance(x, (Tensor, SparseTensor)):
         return _cast(x, standardize_dtype(dtype))
     return convert_to_tensor(x, dtype)
 
@@ -58,6 +65,8 @@ def saturating_cast(x, dtype):
 
 def shape(x):
     """Known dimensions as int, those unknown while tracing as 0-d int32 tensors."""
+    if isinstance(x, SparseTensor):
+        return tuple(d if isinstance(d, int) else cast(d, "int32") for d in x._shape)
     dimensions = tuple(x.shape)
     if None not in dimensions:
         return dimensions

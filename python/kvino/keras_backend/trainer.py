@@ -12,14 +12,14 @@ from keras.src import tree
 from keras.src.backend import config
 from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.trainers import trainer as base_trainer
-from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters import data_adapter_utils
-from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend.batches import Batches
+from kvino.keras_backend.batches import train_validation_split
 from kvino.keras_backend.core import convert_to_numpy
 from kvino.keras_backend.core import convert_to_tensor
 from kvino.keras_backend.derivatives import is_inexact
@@ -174,7 +174,7 @@ class OpenVINOTrainer(_Base):
             super()._symbolic_build(data_batch=batch)
 
     def _kvino_iterator(self, x, y=None, sample_weight=None, batch_size=None, steps=None, **options):
-        return EpochIterator(
+        return Batches(
             x=x,
             y=y,
             sample_weight=sample_weight,
@@ -224,7 +224,7 @@ class OpenVINOTrainer(_Base):
             epochs = most
         self._eval_epoch_iterator = None
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
+            (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
             )
         iterator = self._kvino_iterator(
