@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "kvino/op.h"
 #include "layers/config.h"
+#include "layers/quantized.h"
 
 /* A layer that Keras shares between several places of a model bears a number in each. */
 typedef struct shared {
@@ -213,6 +214,15 @@ static kvino_status add_children(builder *b, kv_layer *layer) {
   return KVINO_OK;
 }
 
+static kvino_status mark_quantization(builder *b, kv_layer *layer, const char *mode) {
+  const char *fields = layer->kind->fields;
+  bool lora = b->file->weights.by_name && json_is_integer(json_object_get(layer->config, "lora_rank"));
+  if (*mode && !kv_listed(fields, "quantization_config", NULL, NULL))
+    return kv_fail(b->err, KVINO_UNSUPPORTED, "layer '%s' (%s): it is quantized ('%s'), which is not read from a file",
+                   layer->name, layer->class_name, mode);
+  return kv_listed(fields, "lora_rank", NULL, NULL) ? kv_mark_quantization(layer, mode, lora, b->err) : KVINO_OK;
+}
+
 static kvino_status make(builder *b, const json_t *object, const char *path, kv_layer **out) {
   const json_t *id = b->again ? NULL : json_object_get(object, "shared_object_id");
   const kv_layer_kind *kind;
@@ -243,10 +253,12 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
                       .name = kv_strdup(name_of(object)),
                       .path = kv_strdup(path),
                       .trainable = !json_is_false(json_object_get(config, "trainable"))};
+  char mode[KV_MODE_TEXT] = "";
   kvino_status status = layer->name && layer->path ? KVINO_OK : no_memory(b);
-  if (!status) status = kv_policy(json_object_get(config, "dtype"), &layer->compute, &layer->variable, b->err);
+  if (!status) status = kv_policy(json_object_get(config, "dtype"), &layer->compute, &layer->variable, mode, b->err);
   bool plain = !(kind->traits & (KV_MODEL | KV_ANY_ARGUMENTS));
   if (!status && plain) status = kv_layer_fields(layer, b->err);
+  if (!status) status = mark_quantization(b, layer, mode);
   b->depth++;
   if (!status) status = add_children(b, layer);
   b->depth--;

@@ -72,8 +72,8 @@ kvino_tensor *kv_mask(kv_invocation *c, const char *name) {
 /* ---- fields ---- */
 
 const json_t *kv_field(kv_invocation *c, const char *name) {
-  const json_t *value = json_object_get(c->layer->config, name);
-  if (!value) value = json_object_get(c->layer->defaults, name);
+  const json_t *value = json_object_get(c->layer->defaults, name);
+  if (!value) value = json_object_get(c->layer->config, name);
   return value ? value : json_null();
 }
 

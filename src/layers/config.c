@@ -78,16 +78,29 @@ void kv_snake_case(const char *name, char snake[KV_SNAKE_TEXT]) {
 
 /* ---- policies ---- */
 
-kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, kvino_error *err) {
-  const json_t *object = json_is_object(policy) ? policy : NULL;
-  const char *class = json_string_value(json_object_get(object, "class_name"));
-  if (object) policy = json_object_get(json_object_get(object, "config"), "name");
-  const char *name = json_string_value(policy);
+/* "int4/128_from_mixed_bfloat16": *name goes on behind "_from_", the mode is what stands before. */
+static void take_mode(const char **name, char mode[KV_MODE_TEXT]) {
+  const char *from = strstr(*name, "_from_");
+  if (!from || from - *name >= KV_MODE_TEXT) return;
+  snprintf(mode, KV_MODE_TEXT, "%.*s", (int)(from - *name), *name);
+  *name = from + strlen("_from_");
+}
+
+kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, char mode[KV_MODE_TEXT],
+                       kvino_error *err) {
+  const json_t *config = json_is_object(policy) ? json_object_get(policy, "config") : NULL;
+  const char *class = json_string_value(json_object_get(policy, "class_name"));
+  const char *name = json_string_value(config ? json_object_get(config, "name") : policy), *whole;
+  const char *quantized = json_string_value(json_object_get(config, "mode"));
   *compute = *variable = KVINO_F32;
-  if (object && !name)
+  snprintf(mode, KV_MODE_TEXT, "%s", quantized ? quantized : "");
+  if (quantized) name = json_string_value(json_object_get(config, "source_name"));
+  if (json_is_object(policy) && !name)
     return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file",
                    class ? class : "?");
   if (!name) return KVINO_OK;
+  whole = name;
+  if (!quantized) take_mode(&name, mode);
   if (!strncmp(name, "mixed_", 6))
     name += 6;
   else if (!kvino_dtype_from_name(name, variable, NULL)) {
@@ -95,8 +108,7 @@ kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *
     return KVINO_OK;
   }
   if (kvino_dtype_from_name(name, compute, NULL))
-    return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file",
-                   json_string_value(policy));
+    return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file", whole);
   return KVINO_OK;
 }
 

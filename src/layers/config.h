@@ -21,8 +21,10 @@ enum { KV_SNAKE_TEXT = 256 };
 void kv_snake_case(const char *name, char snake[KV_SNAKE_TEXT]);
 
 /* Compute and variable dtypes of a policy: a dtype's name, "mixed_float16", or the serialized policy; null is
- * float32. */
-kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, kvino_error *err);
+ * float32. mode: how it is quantized ("int4/128"), or "". */
+enum { KV_MODE_TEXT = 32 };
+kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, char mode[KV_MODE_TEXT],
+                       kvino_error *err);
 
 /* Fills layer->defaults and refuses fields that are unknown. */
 kvino_status kv_layer_fields(kv_layer *layer, kvino_error *err);

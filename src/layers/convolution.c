@@ -1,7 +1,7 @@
 /* Layers: convolution. */
 #include <string.h>
 
-#include "layers/layer.h"
+#include "layers/quantized.h"
 #include "ops/common.h"
 
 /* What each of them begins and ends with. */
@@ -35,7 +35,7 @@ static kv_value end(kv_invocation *c, kvino_tensor *y, const window *w) {
 
 kv_value kv_layer_conv(kv_invocation *c) {
   window w;
-  kvino_tensor *kernel = kv_weight(c, "kernel"), *x = begin(c, kernel, &w);
+  kvino_tensor *kernel = kv_adapted(c, "kernel", "lora_kernel_a", "lora_kernel_b"), *x = begin(c, kernel, &w);
   return x ? end(c, op_conv(c->s, x, kernel, w.strides, w.padding, w.format, w.dilation), &w) : KV_NOTHING;
 }
 

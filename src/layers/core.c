@@ -1,23 +1,23 @@
 /* Layers: core. */
 #include <string.h>
 
-#include "layers/layer.h"
+#include "layers/quantized.h"
 #include "ops/common.h"
 
 kv_value kv_layer_input(kv_invocation *c) { return c->n_args ? c->args[0] : KV_NOTHING; }
 
-/* What was learned by LoRA is part of the kernels in a file: Keras adds it when it saves. */
+/* What was learned by LoRA is part of the kernels of a .keras file, as Keras adds it when it saves; a .h5 file has it
+ * apart. */
 kv_value kv_layer_dense(kv_invocation *c) {
-  kvino_tensor *y = op_matmul(c->s, kv_arg(c, "inputs"), kv_weight(c, "kernel"));
-  y = kv_add_bias(c, y, kv_weight(c, "bias"), "channels_last");
+  kvino_tensor *y = kv_product(c, kv_arg(c, "inputs"), NULL);
+  y = kv_add_bias(c, y, kv_quantized_bias(c), "channels_last");
   return kv_of(kv_activate(c, "activation", y));
 }
 
 kv_value kv_layer_einsum_dense(kv_invocation *c) {
-  kvino_tensor *operands[] = {kv_arg(c, "inputs"), kv_weight(c, "kernel")}, *bias = kv_weight(c, "bias");
+  kvino_tensor *bias = kv_quantized_bias(c);
   const char *equation = kv_field_text(c, "equation");
-  if (!operands[0] || !operands[1] || !equation) return KV_NOTHING;
-  kvino_tensor *y = op_einsum(c->s, equation, (kvino_tensors){2, operands});
+  kvino_tensor *y = equation ? kv_product(c, kv_arg(c, "inputs"), equation) : NULL;
   if (bias) y = op_add(c->s, y, bias);
   return kv_of(kv_activate(c, "activation", y));
 }
@@ -56,22 +56,29 @@ kv_value kv_layer_embedding(kv_invocation *c) {
   if (!x) return KV_NOTHING;
   if (kv_field_flag(c, "mask_zero")) mask = op_not_equal(c->s, x, kv_like(c->s, x, 0));
   if (x->dtype != KVINO_I32 && x->dtype != KVINO_I64) x = kv_cast(c->s, x, KVINO_I32);
-  return kv_of_masked(op_take(c->s, kv_weight(c, "embeddings"), x, 0), mask);
+  return kv_of_masked(kv_embed(c, x), mask);
 }
 
-/* Features back to logits of the words, by the same table transposed or one of its own. */
-static kvino_tensor *logits(kv_invocation *c) {
+static kvino_tensor *by_table(kv_invocation *c, kvino_tensor *x) {
   kv_scope *s = c->s;
-  kvino_tensor *x = kv_arg(c, "inputs"), *kernel = kv_weight_raw(c, "reverse_embeddings");
+  kvino_tensor *kernel = kv_weight_raw(c, "reverse_embeddings");
   const char *dtype_name = kv_field_text(c, "reverse_dtype");
   kvino_dtype dtype;
-  if (!kernel) kernel = op_transpose(s, kv_weight_raw(c, "embeddings"), KVINO_NO_INTS);
+  if (!kernel)
+    kernel = op_transpose(s, kv_adapted(c, "embeddings", "lora_embeddings_a", "lora_embeddings_b"), KVINO_NO_INTS);
   if (dtype_name && x && kernel) {
     if (!kv_scope_ok(s, kvino_dtype_from_name(dtype_name, &dtype, s->err))) return NULL;
     x = kv_cast(s, x, dtype);
     kernel = kv_cast(s, kernel, dtype);
   }
-  kvino_tensor *y = op_matmul(s, x, kernel);
+  return op_matmul(s, x, kernel);
+}
+
+/* Features back to logits of the words, by the same table transposed or one of its own. */
+static kvino_tensor *logits(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs"), *y = kv_unembed(c, x);
+  if (!y) y = by_table(c, x);
   if (!y || json_is_null(kv_field(c, "logit_soft_cap"))) return y;
   kvino_tensor *cap = kv_like(s, y, kv_field_number(c, "logit_soft_cap"));
   return kv_multiply(s, kv_tanh(s, kv_divide(s, y, cap)), cap);

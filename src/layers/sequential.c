@@ -33,6 +33,7 @@ static bool read_shape(const json_t *shape, kv_model_input *in) {
 static bool read_input(kv_scope *s, const kv_layer *layer, kv_model_input *in) {
   static const char *const FIELDS[] = {"batch_shape", "batch_input_shape"};
   kvino_dtype variable;
+  char mode[KV_MODE_TEXT];
   for (int i = 0; i < 2; i++) {
     const json_t *shape = json_object_get(layer->config, FIELDS[i]);
     if (!json_is_array(shape) && !json_is_object(shape)) continue;
@@ -41,7 +42,7 @@ static bool read_input(kv_scope *s, const kv_layer *layer, kv_model_input *in) {
     if (!read_shape(shape, in))
       return kv_scope_fail(s, KVINO_IO, "layer '%s': '%s' is not a shape", layer->name, FIELDS[i]) != NULL;
     if (layer->kind->traits & KV_INPUT)
-      kv_scope_ok(s, kv_policy(json_object_get(layer->config, "dtype"), &in->dtype, &variable, s->err));
+      kv_scope_ok(s, kv_policy(json_object_get(layer->config, "dtype"), &in->dtype, &variable, mode, s->err));
     if (json_is_true(json_object_get(layer->config, "sparse")) ||
         json_is_true(json_object_get(layer->config, "ragged")))
       kv_scope_fail(s, KVINO_UNSUPPORTED, "layer '%s': sparse and ragged inputs are not supported", layer->name);

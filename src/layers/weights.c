@@ -17,8 +17,8 @@ static bool holds_one(const kv_layer *layer, const char *field) {
   bool negated = *field == '!';
   const char *equals = strchr(field, '=');
   snprintf(name, sizeof name, "%.*s", (int)(equals ? equals - field - negated : 63), field + negated);
-  const json_t *value = json_object_get(layer->config, name);
-  if (!value) value = json_object_get(layer->defaults, name);
+  const json_t *value = json_object_get(layer->defaults, name);
+  if (!value) value = json_object_get(layer->config, name);
   if (equals) return json_is_string(value) && !strcmp(json_string_value(value), equals + 1);
   bool is =
       value && !json_is_null(value) && !json_is_false(value) && !(json_is_integer(value) && !json_integer_value(value));
@@ -37,7 +37,8 @@ static bool holds(const kv_layer *layer, char *condition) {
 
 static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool trainable, kvino_error *err) {
   char name[128], *question;
-  snprintf(name, sizeof name, "%.*s", (int)n, text);
+  bool frozen = *text == '-';
+  snprintf(name, sizeof name, "%.*s", (int)n - frozen, text + frozen);
   if ((question = strchr(name, '?'))) {
     *question = 0;
     if (!holds(layer, question + 1)) return KVINO_OK;
@@ -47,7 +48,7 @@ static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool
   layer->weight = more;
   if (!(more[layer->n_weights].name = kv_strdup(name)))
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
-  more[layer->n_weights].trainable = trainable;
+  more[layer->n_weights].trainable = trainable && !frozen;
   more[layer->n_weights++].tensor = NULL;
   return KVINO_OK;
 }

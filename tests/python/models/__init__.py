@@ -1,5 +1,6 @@
 """Models that are saved by Keras and read in C, a file per family of layers: CASES maps a name to a function of the module
 `keras` that gives a model, or a model and a list of its inputs (otherwise these are drawn).
+A case's attribute `change` is called with `keras` and the model when its weights are drawn.
 OLD maps a name to one of CASES and a change of its last layer's configuration into what an older Keras writes.
 
 `python -m models` (with another backend of Keras's) reads lines "FAMILY FOLDER": it builds a family's models, with weights

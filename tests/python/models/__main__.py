@@ -55,11 +55,14 @@ def write(folder, name, case):
     model = case(keras)
     model, inputs = model if isinstance(model, tuple) else (model, None)
     draw_weights(model, rng)
+    if change := getattr(case, "change", None):
+        change(keras, model)
     inputs = [np.asarray(x) for x in inputs] if inputs else [draw_input(x, rng) for x in model.inputs]
     names = [x.name for x in model.inputs]
     given = dict(zip(names, inputs)) if isinstance(getattr(model, "_inputs_struct", None), dict) else inputs[0] if len(inputs) == 1 else inputs
     outputs = keras.tree.flatten(model(given, training=False))
-    model.save(folder / f"{name}.keras")
+    if getattr(case, "archive", True):
+        model.save(folder / f"{name}.keras")
     try:
         if getattr(case, "hdf5", True):
             model.save(folder / f"{name}.h5")
