@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/training.py [--rounds N] [--only name,...]
 
-Small models of each kind and ResNet50, the same weights and data for all; Adam, batches of 32 (ResNet50: 8). A turn is one call of fit
-over 10 batches (2). "agrees": the greatest difference of a weight from JAX's after the first turn.
+Small models of each kind and ResNet50, in float32 and mixed_bfloat16, the same weights and data for all; Adam, batches of 32
+(ResNet50: 8). A turn is one call of fit over 10 batches (2). "agrees": the greatest difference of a weight from JAX's after the first turn.
 
 The second table: train_on_batch and predict_on_batch of a small convolutional net in turns, 100 times, against both alone.
 """
@@ -25,6 +25,8 @@ name, folder = sys.argv[1:3]
 import keras
 from keras import layers as L
 keras.utils.set_random_seed(1)
+name, _, policy = name.partition(" ")
+keras.config.set_dtype_policy(policy or "float32")
 
 def mlp(x):
     return L.Dense(10)(L.Dense(256, "relu")(L.Dense(256, "relu")(x)))
@@ -77,7 +79,7 @@ for run in (train, predict):
 serve(lambda step: seconds(fit, 1) / batches if step == "fit" else seconds({"train": train, "predict": predict, "both": both}[step], 100))
 """
 
-MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer", "resnet50"]
+MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer", "resnet50", "resnet50 mixed_bfloat16"]
 ALTERNATING = "alternating"
 
 

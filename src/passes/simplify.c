@@ -177,8 +177,6 @@ static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const 
   case KV_Identity:
   case KV_StopGradient:
     return in[0];
-  case KV_Concat:
-    return node->n_in == 1 ? in[0] : NULL;
   case KV_Split:
     return node->attrs.split.num_splits == 1 ? in[0] : NULL;
   case KV_VariadicSplit:
@@ -190,6 +188,30 @@ static kvino_tensor *simplify_movement(const kv_node *node, kvino_tensor *const 
   default:
     return NULL;
   }
+}
+
+/* Whether operand k has no elements, and a fitting shape for certain: no run has to look at it. */
+static bool adds_nothing(const kv_node *node, kvino_tensor *const *in, uint32_t k) {
+  int axis = (int)node->attrs.axis.axis;
+  if (axis < 0) axis += node->out[0].rank;
+  if (in[k]->shape[axis]) return false;
+  for (uint32_t j = 0; j < node->n_in; j++)
+    for (int i = 0; i < in[j]->rank; i++)
+      if (i != axis && in[j]->shape[i] < 0) return false;
+  return true;
+}
+
+/* A Concat without what has no elements, as OpenVINO has no such arrays (rotary embeddings of all of a head). */
+static kvino_tensor *simplify_concat(kv_scope *s, const kv_node *node, kvino_tensor *const *in) {
+  if (node->n_in == 1) return in[0];
+  size_t n = 0;
+  for (uint32_t k = 0; k < node->n_in; k++) n += !adds_nothing(node, in, k);
+  if (!n || n == node->n_in) return NULL;
+  kvino_tensor **left = kv_scope_alloc(s, n, sizeof(kvino_tensor *));
+  n = 0;
+  for (uint32_t k = 0; left && k < node->n_in; k++)
+    if (!adds_nothing(node, in, k)) left[n++] = in[k];
+  return !left ? NULL : n == 1 ? left[0] : kv_concat(s, n, left, node->attrs.axis);
 }
 
 /* A reduction over no axis leaves every element by itself. */
@@ -294,6 +316,8 @@ static kvino_tensor *simplified(kv_scope *s, kv_rewriter *w, const kv_node *node
     return simplify_reshape(s, w, node, in);
   case KV_Convert:
     return simplify_convert(s, node, in);
+  case KV_Concat:
+    return simplify_concat(s, node, in);
   case KV_Broadcast:
   case KV_Slice:
     return simplify_whole(s, w, node, in);

@@ -81,6 +81,29 @@ def test_only_the_view_that_is_a_result_is_taken_apart():
     assert len(f.describe(u(1, 8, 8, 3)).splitlines()) == 1
 
 
+# ---- arrays without elements ----
+
+
+def turned(x, n):
+    """A rotary embedding of the first n of the last axis."""
+    half = K.split(x[..., :n], 2, -1)
+    return K.concatenate([half[0] - half[1], half[1] + half[0], x[..., n:]], -1)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("n", [4, 8])
+def test_parts_without_elements(n, dynamic):
+    same_as_eager(lambda x: turned(x * 2, n), u(2, 5, 8), dynamic=dynamic)
+    same_as_eager(lambda x: [K.concatenate([x[:, :0], x[:, 3:3]], 1), K.concatenate([x[:0], x, x[2:]], 0)], u(2, 5, 8), dynamic=dynamic)
+
+
+def test_parts_without_elements_cost_no_segment():
+    f = kvino.function(lambda x: turned(x * 2, 8), device="CPU")
+    assert len(f.describe(u(2, 5, 8)).splitlines()) == 1
+    with pytest.raises(ValueError, match="concatenat"):  # lengths that a run has to compare
+        kvino.function(lambda x, y: K.concatenate([x, y], 1), device="CPU", dynamic=True)(u(2, 3), u(3, 0))
+
+
 # ---- a reduction and a transpose ----
 
 REDUCTIONS = {
