@@ -399,11 +399,13 @@ static inline void run_kv_gemm_integers(const kv_gemm_table *k, cases *c) {
 static inline void run_kv_gemm_bytes(const kv_bytes_kernels *k, cases *c) {
   int64_t n = (int64_t)sqrt((double)c->n);
   const int8_t *a = (const int8_t *)c->operand[0];
-  for (int dots = 0; dots < 2; dots++)
+  for (int kind = 0; kind < 3; kind++)
     for (int turned = 0; turned < 2; turned++) {
       /* what does not know the instruction is compared by its other loops */
-      const kv_bytes_kernel *kernel = dots && k->has_dots && k->has_dots() ? &k->dots : &k->plain;
-      int64_t units = (n + kernel->unit - 1) / kernel->unit;
+      const kv_bytes_kernel *kernel = &k->plain;
+      if (kind == 1 && k->has_dots && k->has_dots()) kernel = &k->dots;
+      if (kind == 2 && k->has_tiles && k->has_tiles()) kernel = &k->tiles;
+      int64_t each = (int64_t)kernel->unit * kernel->multiple, units = (n + each - 1) / each * kernel->multiple;
       int32_t *room = calloc((size_t)(n * (units + 1)), sizeof *room), *start = room + n * units;
       for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++) {

@@ -12,7 +12,7 @@
 typedef struct kv_bytes_panel {
   int64_t rows, depth, columns;
   const int32_t *a;     /* the rows as units, zeros behind their ends */
-  int64_t a_step;       /* units of a row */
+  int64_t a_step;       /* units of a row, a multiple of the kernel's */
   const int32_t *start; /* by row: what its sums begin with */
   const int8_t *b;
   int64_t b_row, b_column; /* steps; one of them is 1 */
@@ -21,16 +21,18 @@ typedef struct kv_bytes_panel {
 } kv_bytes_panel;
 
 typedef struct kv_bytes_kernel {
-  int unit;    /* values of a unit: 4 bytes, or 2 int16_t */
-  int surplus; /* what b's values have been increased by when they are multiplied: a row's sums begin with minus that
-                  times the sum of the row */
+  int unit;     /* values of a unit: 4 bytes, or 2 int16_t */
+  int multiple; /* of so many units a row has */
+  int surplus;  /* what b's values have been increased by when they are multiplied: a row's sums begin with minus that
+                   times the sum of the row */
   void (*panel)(const kv_bytes_panel *p);
 } kv_bytes_kernel;
 
 typedef struct kv_bytes_kernels {
   kv_bytes_kernel plain; /* by 16-bit products, which all processors of the level have */
   kv_bytes_kernel dots;  /* by dot products of bytes (VNNI); panel is NULL where the level knows none */
-  bool (*has_dots)(void);
+  kv_bytes_kernel tiles; /* by products of tiles of bytes (AMX); the same */
+  bool (*has_dots)(void), (*has_tiles)(void);
 } kv_bytes_kernels;
 
 #endif

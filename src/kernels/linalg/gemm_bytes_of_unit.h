@@ -1,5 +1,5 @@
 /* The loops for one kind of unit; included once for each by gemm_bytes_body.c, which says what UNIT, DOT(sum, b, a),
- * NAMED(name), pack_rows and unit are. */
+ * NAMED(name), pack_rows and unit are, and BUFFER, the units that are packed at a time; without DOT, rows, too. */
 
 /* A block of the width of a vector in bytes, as units of its columns: buffer[unit][column]. */
 static inline void NAMED(pack)(const kv_bytes_panel *p, int64_t k, int64_t units, int64_t column, int64_t columns,
@@ -26,7 +26,7 @@ static inline void NAMED(pack)(const kv_bytes_panel *p, int64_t k, int64_t units
 static inline void NAMED(pack_columns)(const kv_bytes_panel *p, int64_t k, int64_t units, int64_t column,
                                        int64_t columns, int32_t *buffer) {
   const int8_t *b = p->b + k + column * p->b_column;
-  int64_t whole = (p->depth - k) / UNIT < units ? (p->depth - k) / UNIT : units;
+  int64_t left = p->depth > k ? p->depth - k : 0, whole = left / UNIT < units ? left / UNIT : units;
   for (int64_t c = 0; c < WIDTH; c++) {
     if (c >= columns) {
       for (int64_t u = 0; u < units; u++) buffer[u * WIDTH + c] = 0;
@@ -34,10 +34,12 @@ static inline void NAMED(pack_columns)(const kv_bytes_panel *p, int64_t k, int64
     }
     const int8_t *from = b + c * p->b_column;
     for (int64_t u = 0; u < whole; u++) buffer[u * WIDTH + c] = NAMED(unit)(from + u * UNIT, UNIT);
-    if (whole < units) buffer[whole * WIDTH + c] = NAMED(unit)(from + whole * UNIT, (int)(p->depth - k - whole * UNIT));
+    for (int64_t u = whole; u < units; u++)
+      buffer[u * WIDTH + c] = left > u * UNIT ? NAMED(unit)(from + u * UNIT, (int)(left - u * UNIT)) : 0;
   }
 }
 
+#ifdef DOT
 /* `rows` (at most ROWS) rows of a by a packed block. */
 static inline __attribute__((always_inline)) void
 NAMED(block)(int rows, int64_t units, const int32_t *a, int64_t a_step, const int32_t *b, int32_t *y, int64_t y_step) {
@@ -76,11 +78,14 @@ static inline void NAMED(rows)(const kv_bytes_panel *p, int64_t unit, int64_t un
   }
 }
 
+#endif
+
 static void NAMED(panel)(const kv_bytes_panel *p) {
   int32_t buffer[BUFFER] __attribute__((aligned(64)));
   int64_t blocks = (p->columns + WIDTH - 1) / WIDTH, most = BUFFER / (blocks * WIDTH), units = p->a_step;
   for (int64_t i = 0; i < p->rows; i++)
     for (int64_t c = 0; c < p->columns; c++) p->y[i * p->y_step + c] = p->start[i];
+  if (most < units) most -= most % MULTIPLE;
   for (int64_t u = 0; u < units; u += most) {
     int64_t n = units - u < most ? units - u : most;
     for (int64_t j = 0; j < blocks; j++) {
