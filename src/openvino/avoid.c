@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "openvino/float16.h"
 #include "passes/layout.h"
 #include "passes/rewrite.h"
 
@@ -127,9 +128,10 @@ static bool is_merged_with_layers(const kv_node *node) {
   return false;
 }
 
-static bool is_avoided(const kv_node *node) {
-  return node->n_in && (is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node) ||
-                        is_merged_with_layers(node));
+static bool is_avoided(const kv_node *node, bool widened) {
+  if (!node->n_in) return false;
+  return is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node) ||
+         is_merged_with_layers(node) || (!widened && kv_is_cut(node));
 }
 
 /* ---- what is written instead ---- */
@@ -208,9 +210,10 @@ static kvino_tensor *on_views_of_layers(kv_scope *s, const kv_node *node, kvino_
 }
 
 static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
-  (void)w;
+  const bool *widened = w->context;
   if (node->n_in <= 3 && is_merged_with_layers(node)) return kv_one(s, on_views_of_layers(s, node, in));
   if (!node->n_in || !kv_is_symbolic(in[0])) return KV_KEEP;
+  if (kv_is_cut(node)) return *widened ? KV_KEEP : kv_one(s, kv_round_bfloat16(s, in[0]));
   if (is_tile(node)) return kv_one(s, tiled(s, in[0], in[1]));
   if (is_sunk_abs(node)) return kv_one(s, abs_of_row(s, in[0]));
   if (is_turned_before(node)) return kv_one(s, reduced_then_squeezed(s, node, in));
@@ -218,12 +221,12 @@ static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node
   return KV_KEEP;
 }
 
-kvino_status kv_avoid(kv_graph **g, kvino_error *err) {
+kvino_status kv_avoid(kv_graph **g, bool widened, kvino_error *err) {
   kv_graph *avoided = NULL;
   bool any = false;
-  for (size_t i = 0; i < (*g)->n_nodes && !any; i++) any = is_avoided((*g)->node[i]);
+  for (size_t i = 0; i < (*g)->n_nodes && !any; i++) any = is_avoided((*g)->node[i], widened);
   if (!any) return KVINO_OK;
-  KV_TRY(kv_rewrite(*g, avoid_node, NULL, &avoided, err));
+  KV_TRY(kv_rewrite(*g, avoid_node, &widened, &avoided, err));
   kv_graph_release(*g);
   *g = avoided;
   return KVINO_OK;

@@ -164,14 +164,16 @@ static kvino_tensors guarded(kv_scope *s, kv_lowering *l, const kv_node *node, k
 kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, const kv_node *node,
                               kvino_tensor *const *in) {
   kv_graph *body[2] = {NULL, NULL}, *lowered[2] = {NULL, NULL};
-  kv_lowering inner[2] = {{.exactness = j->body[0], .weights = l->weights, .plain = l->plain, .notes = l->notes},
-                          {.exactness = j->body[1], .weights = l->weights, .plain = l->plain, .notes = l->notes}};
+  kv_lowering inner[2];
+  for (int i = 0; i < 2; i++)
+    inner[i] = (kv_lowering){
+        .exactness = j->body[i], .weights = l->weights, .widened = l->widened, .plain = l->plain, .notes = l->notes};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
   for (size_t i = 0; i < n && !s->status; i++) lower_body(s, l, body[i], &inner[i], &lowered[i]);
   bool guard = inner[0].guard || inner[1].guard;
   for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
-  for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], s->err));
+  for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], l->widened, s->err));
   if (!s->status) {
     kv_attrs attrs = node->attrs;
     if (body[1])

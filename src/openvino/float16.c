@@ -49,9 +49,10 @@ kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x) {
   return kv_convert(s, a, f16);
 }
 
-/* x of float32 rounded to what bfloat16 has, in the same way: 2^16, neighbours 2^-133 apart; what would overflow on the
- * way is made smaller before. */
-static kvino_tensor *round_bfloat16(kv_scope *s, kvino_tensor *x) {
+/* In the same way: 2^16, neighbours 2^-133 apart; what would overflow on the way is made smaller before. */
+kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x) {
+  const kv_convert_attrs bf16 = {.destination_type = KVINO_BF16};
+  x = kv_to(s, x, KVINO_F32);
   if (!x) return NULL;
   kvino_tensor *a = kv_abs(s, x), *one = kv_number(s, KVINO_F32, 1), *zero = kv_number(s, KVINO_F32, 0);
   kvino_tensor *large = kv_less(s, kv_number(s, KVINO_F32, 0x1p90), a);
@@ -62,12 +63,19 @@ static kvino_tensor *round_bfloat16(kv_scope *s, kvino_tensor *x) {
   a = kv_multiply(s, a, kv_select(s, large, kv_number(s, KVINO_F32, 0x1p32), one));
   a = kv_select(s, kv_less(s, x, zero), kv_negative(s, a), a);
   a = kv_select(s, kv_equal(s, x, zero), x, a);
-  return kv_select(s, kv_equal(s, x, x), a, kv_number(s, KVINO_F32, NAN)); /* others become 0 when they are cut */
+  a = kv_select(s, kv_equal(s, x, x), a, kv_number(s, KVINO_F32, NAN)); /* others become 0 when they are cut */
+  return kv_convert(s, a, bf16);
 }
 
-/* The plugin cuts the bits of integers off, and where dimensions are unknown those of floats. */
+bool kv_is_cut(const kv_node *node) {
+  if (node->prim->id != KV_Convert || node->out[0].dtype != KVINO_BF16 || node->in[0].node->constant) return false;
+  const kv_output *x = kv_edge_output(node->in[0]);
+  bool unknown = false;
+  for (int i = 0; i < x->rank; i++) unknown |= x->shape[i] < 0;
+  return x->dtype == KVINO_F32 ? unknown : kvino_dtype_size(x->dtype) > 1;
+}
+
 kvino_tensor *kv_to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype) {
   if (!x || (kvino_dtype)x->dtype == dtype) return x;
-  if (dtype == KVINO_BF16 && (x->dtype != KVINO_F32 || x->size < 0)) x = round_bfloat16(s, kv_to(s, x, KVINO_F32));
   return kv_convert(s, x, (kv_convert_attrs){.destination_type = dtype});
 }

@@ -12,7 +12,13 @@ void kv_float16_results(size_t n_nodes, kv_node *const *node, bool outer, bool *
 /* x of float16 rounded to float16, overflow to infinity with it. */
 kvino_tensor *kv_round_float16(kv_scope *s, kvino_tensor *x);
 
-/* x in this dtype, rounded once wherever OpenVINO would not. */
+/* x of any dtype in bfloat16, rounded. */
+kvino_tensor *kv_round_bfloat16(kv_scope *s, kvino_tensor *x);
+/* Whether the node is a conversion to bfloat16 that the plugin makes by cutting bits off: of integers, and where
+ * dimensions are unknown of floats. */
+bool kv_is_cut(const kv_node *node);
+
+/* x in this dtype. */
 kvino_tensor *kv_to(kv_scope *s, kvino_tensor *x, kvino_dtype dtype);
 
 #endif

@@ -150,10 +150,23 @@ static kvino_tensor *is_zero(kv_scope *s, kvino_tensor *x) {
   return x ? kv_equal(s, x, kv_int(s, (kvino_dtype)x->dtype, 0)) : NULL;
 }
 
+/* The end of a range of integers that is empty where its step leads away from it: the plugin takes the other way. */
+static kvino_tensor *end_of(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
+  const kv_interval *start = &c->in[0], *stop = &c->in[1], *step = &c->in[2];
+  if (!in[0] || kvino_dtype_is_float((kvino_dtype)in[0]->dtype)) return in[1];
+  bool may_rise = step->high >= 0, may_fall = step->low < 0;
+  if ((!may_fall && stop->low >= start->high) || (!may_rise && stop->high <= start->low)) return in[1];
+  kvino_tensor *up = may_rise ? kv_maximum(s, in[0], in[1]) : NULL,
+               *down = may_fall ? kv_minimum(s, in[0], in[1]) : NULL;
+  if (!may_rise || !may_fall) return may_rise ? up : down;
+  return kv_select(s, kv_less(s, in[2], kv_int(s, (kvino_dtype)in[2]->dtype, 0)), down, up);
+}
+
 kvino_tensors kv_sub_range(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
-  if (!may_stand_still(c)) return KV_KEEP;
-  kvino_tensor *step = kv_select(s, is_zero(s, in[2]), kv_int(s, (kvino_dtype)in[2]->dtype, 1), in[2]);
-  return kv_one(s, kv_range(s, in[0], in[1], step, c->node->attrs.output_type));
+  kvino_tensor *stop = end_of(s, c, in), *step = in[2];
+  if (may_stand_still(c)) step = kv_select(s, is_zero(s, step), kv_int(s, (kvino_dtype)in[2]->dtype, 1), step);
+  if (stop == in[1] && step == in[2]) return KV_KEEP;
+  return kv_one(s, kv_range(s, in[0], stop, step, c->node->attrs.output_type));
 }
 
 kvino_tensors kv_sub_require(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {

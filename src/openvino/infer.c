@@ -5,6 +5,7 @@
 #include "openvino/infer.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "openvino/call.h"
 #include "openvino/model_internal.h"
@@ -39,7 +40,7 @@ struct kv_ov_run {
   ov_request *request;
   unsigned generation;  /* of the model, when it was made */
   bool verified;        /* inputs and outputs were seen to be apart */
-  bool settled;         /* an inference was made */
+  uint64_t settled;     /* for which lengths of the inputs an inference was made; 0: none was */
   ov_callback callback; /* function NULL until it is set */
   void (*done)(void *context);
   void *context;
@@ -417,12 +418,17 @@ static kvino_status infer(kv_ov_run *run, bool started, kvino_error *err) {
   return status;
 }
 
-/* Trap: where an If gives unknown lengths, the first inference of a request may give memory that the plugin has not
- * written to (seen with 16-bit integers beside). The inferences after it are right, whatever their lengths. */
-static kvino_status settle(kv_ov_run *run, kvino_error *err) {
-  if (run->settled || !run->model->program.unsettled) return KVINO_OK;
+/* Trap: where an If gives unknown lengths, the first inference of a request with other lengths than the one before may
+ * give memory that the plugin has not written to (seen with 16-bit integers beside). The one after it is right. */
+static kvino_status settle(kv_ov_run *run, const kv_ov_input *inputs, kvino_error *err) {
+  uint64_t lengths = 1;
+  if (!run->model->program.unsettled) return KVINO_OK;
+  for (size_t i = 0; i < run->model->n_in; i++)
+    lengths = kv_mix_bytes(lengths, inputs[i].shape, (size_t)inputs[i].rank * sizeof *inputs[i].shape);
+  lengths |= !lengths;
+  if (run->settled == lengths) return KVINO_OK;
   KV_TRY(infer(run, false, err));
-  run->settled = true;
+  run->settled = lengths;
   return KVINO_OK;
 }
 
@@ -444,7 +450,7 @@ kvino_status kv_ov_infer(kv_ov_model *model, const kv_ov_input *inputs, size_t n
     KV_TRY(take(model, &run, err));
     kv_ov_enter();
     status = bind(run, inputs, outputs, err);
-    if (!status) status = settle(run, err);
+    if (!status) status = settle(run, inputs, err);
     if (!status) status = infer(run, false, err);
     kv_ov_leave();
     again = !status && !is_sound(run); /* another thread's inference failed meanwhile */
@@ -482,7 +488,7 @@ kvino_status kv_ov_start(kv_ov_model *model, const kv_ov_input *inputs, size_t n
   *out = run; /* before it starts: the callback may hand it to another thread that waits */
   kv_ov_enter();
   status = bind(run, inputs, outputs, err);
-  if (!status) status = settle(run, err);
+  if (!status) status = settle(run, inputs, err);
   if (!status) status = set_callback(run, done, context, err);
   if (!status)
     KV_OV_CALL(status, err, kv_ov.infer_request_start_async(run->request), "OpenVINO could not start the model");

@@ -203,7 +203,7 @@ static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *na
   if (!status && out->guarded) status = kv_graph_result(out->graph, g.lowering.guard, NULL, err);
   kvino_tensor_release(g.lowering.guard);
   kv_weights_clear(&weights);
-  if (!status) status = kv_avoid(&out->graph, err);
+  if (!status) status = kv_avoid(&out->graph, widened, err);
   return status;
 }
 
@@ -255,7 +255,7 @@ kvino_status kv_lower_plain(const kv_exactness *x, const kv_graph *g, kv_text *n
   kvino_status status = kv_rewrite(g, plain, &l, out, err);
   kv_weights_clear(&weights);
   if (status) return status;
-  status = kv_avoid(out, err);
+  status = kv_avoid(out, false, err);
   if (status) kv_graph_release(*out);
   return status;
 }

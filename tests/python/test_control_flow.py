@@ -445,3 +445,18 @@ def test_the_first_run_of_a_branch_of_unknown_length(dtype):
     for n in (5, 5, 3):
         y, _ = f(x[:n], x[:n].reshape(1, -1))
         np.testing.assert_array_equal(y, x[:n])
+
+
+def test_a_branch_of_other_lengths_than_in_the_run_before():
+    """A request's first inference with other lengths may give memory that nobody has written to."""
+    def f(x, y, condition, z):
+        chosen = core.cond(condition, lambda: z, lambda: kvino.ops.cast(kvino.ops.selu(false), "uint16"))
+        return y, chosen, kvino.ops.outer(x, false), condition
+
+    false, compiled = kvino.Tensor(np.zeros((1, 1, 1), "bool")), kvino.function(f, device="CPU", dynamic=True)
+    for n, m in ((1, 1), (3, 5), (2, 7), (1, 1), (40, 300)):
+        x, z = np.full((n, m + 1, 1), 4, "uint16"), (np.arange(n * m).reshape(n, m, 1) % 7 + 1).astype("uint16")
+        for condition in (True, False, True):
+            xs = (x, np.zeros_like(z), np.array(condition), z)
+            for got, want in zip(compiled(*xs), f(*map(kvino.Tensor, xs))):
+                np.testing.assert_array_equal(np.asarray(got), np.asarray(want), strict=True)

@@ -4,6 +4,7 @@ zeros are not compared: docs/exactness.md says which are kept."""
 
 import random
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -112,3 +113,20 @@ def test_pairs(last):
 def test_triples(seed, dynamic):
     r = random.Random(seed)
     assert not wrong([tuple(r.choice(list(NODES)) for _ in range(3)) for _ in range(40)], dynamic)
+
+
+@pytest.mark.parametrize("name, f", [
+    ("divide", lambda x: x / 6), ("reciprocal", lambda x: 6 / (x + 1)), ("rsqrt", lambda x: K.rsqrt(x)), ("max", lambda x: K.max(x, 1)),
+    ("cumsum", lambda x: K.cumsum(x, 1)), ("hard_sigmoid", lambda x: K.hard_sigmoid(x)), ("stack", lambda x: K.stack([x / 6, x])),
+    ("cast", lambda x: K.cast(K.cast(x * 100, "int32") + 515, "bfloat16")), ("sum", lambda x: K.sum(x / 3, 1)),
+])
+def test_bfloat16_of_unknown_lengths_beside_products(name, f):
+    """The hint rounds there: the arithmetic that rounds elsewhere would be made in bfloat16, and gives 0."""
+    x = (np.arange(30).reshape(2, 5, 3) % 7 / 4 + 0.25).astype(ml_dtypes.bfloat16)
+    kernel = kvino.Tensor(np.eye(3).astype(ml_dtypes.bfloat16))
+    for g in (lambda x: (f(x), x @ kernel), lambda x: (f(x @ kernel),)):
+        graph = kvino.Graph()
+        for y in g(graph.parameter((None, None, None), "bfloat16")):
+            graph.result(y)
+        for y, want in zip(graph.compile("CPU")(x), g(kvino.Tensor(x))):
+            np.testing.assert_allclose(np.asarray(y).astype("float32"), np.asarray(want).astype("float32"), rtol=2**-7)

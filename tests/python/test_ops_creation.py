@@ -221,3 +221,15 @@ def test_refusals():
         ops.arange(0, 5, 0)
     with pytest.raises(OverflowError):
         ops.full((2,), 300, dtype="uint8")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+def test_ranges_that_lead_away_from_their_end(dtype):
+    """Empty, whichever of the three is known only when the graph runs."""
+    number = lambda v: np.array(v, dtype)
+    for start, stop, step in ((3, 1, 1), (1, 3, -1), (3, -5, 2), (0, 0, 1), (0, -1, 3), (1, 6, 2), (6, 1, -2)):
+        want = np.arange(start, stop, step)
+        for f, v in ((lambda v: kvino.ops.arange(v, stop, step), start), (lambda v: kvino.ops.arange(start, v, step), stop),
+                     (lambda v: kvino.ops.arange(start, stop, v), step)):
+            for device in ("native", "CPU"):
+                np.testing.assert_array_equal(np.asarray(kvino.function(f, device=device)(number(v))), want)

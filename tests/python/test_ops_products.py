@@ -357,3 +357,14 @@ for dtype in ("complex64", "complex128", "float32", "float64"):
 
 def test_products_read_nothing_behind_their_operands():
     subprocess.run([sys.executable, "-c", BESIDE_A_WALL], check=True)
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_a_diagonal_of_unknown_lengths(device):
+    graph = kvino.Graph()
+    graph.result(kvino.ops.einsum("ii->i", [graph.parameter((None, 4), "uint8")]))
+    compiled = graph.compile(device)
+    for _ in range(2):
+        np.testing.assert_array_equal(np.asarray(compiled(np.arange(16, dtype="uint8").reshape(4, 4))[0]), [0, 5, 10, 15])
+        with pytest.raises(ValueError, match=r"collapsing index .*don't match \(1 != 4\)"):
+            compiled(np.ones((1, 4), "uint8"))

@@ -397,3 +397,17 @@ def test_average_refusals():
 def test_mean_of_nothing():
     assert np.isnan(np.asarray(kvino.ops.mean(np.zeros((0,), "float32"))))
     agree(kvino.ops.mean(np.zeros((2, 0), "float32"), axis=1), np.full(2, np.nan, "float32"))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_an_initial_value_of_what_turns_out_to_be_empty(device):
+    nan = float("nan")
+    for dtype, initial, axis, more in (("float32", -3, (0, 1), [[[-5, 7]]]), ("float32", 2, None, [[[nan, 7]]]), ("int64", 7, 0, [[[1, 9]]]),
+                                       ("bool", True, None, [[[False, False]]])):
+        for f in (kvino.ops.max, kvino.ops.min):
+            graph = kvino.Graph()
+            graph.result(f(graph.parameter((None, 1, None), dtype), axis=axis, initial=initial))
+            compiled = graph.compile(device)
+            for x in (np.zeros((0, 1, 2), dtype), np.array(more, dtype), np.zeros((0, 1, 3), dtype)):
+                want = f(kvino.Tensor(x), axis=axis, initial=initial)
+                np.testing.assert_array_equal(np.asarray(compiled(x)[0]), np.asarray(want), strict=True)

@@ -416,3 +416,15 @@ def test_covariance_of_a_row_that_turns_out_to_be_the_only_one(name, device):
         agree(f(x[:1]), getattr(np, name)(x[:1]).astype("float32"), rtol=1e-5)
         with pytest.raises(NotImplementedError, match="the number of rows must be known when the graph is built"):
             compiled(x[:1])
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_counts_of_what_turns_out_to_be_empty(device):
+    for f, shape, empty in ((kvino.ops.bincount, (None,), (0,)), (lambda x: kvino.ops.bincount(x, minlength=2), (None, None), (2, 0))):
+        graph = kvino.Graph()
+        graph.result(f(graph.parameter(shape, "int32")))
+        compiled = graph.compile(device)
+        for x in (np.zeros(empty, "int32"), np.ones(np.maximum(empty, 1), "int32"), np.zeros(empty, "int32")):
+            agree(compiled(x)[0], f(kvino.Tensor(x)))
+        with pytest.raises(ValueError, match="no negative elements"):
+            compiled(np.full(np.maximum(empty, 1), -1, "int32"))

@@ -71,6 +71,9 @@ static void take_diagonals(kv_scope *s, kv_term *t) {
     for (int j = i + 1; j < t->labels.n; j++) {
       if (t->labels.v[i] != t->labels.v[j] || !t->x) continue;
       bool known = t->x->shape[i] >= 0 && t->x->shape[j] >= 0;
+      kv_length length[] = {{t->x, i}, {t->x, j}};
+      t->x = kv_demand_lengths(s, KV_REFUSAL_diagonal, t->x, 1, &(kv_length_pair){length[0], length[1]}, 2, length);
+      if (!t->x) return;
       t->x = known ? op_diagonal(s, t->x, 0, i, j) : masked_diagonal(s, t->x, i, j);
       uint8_t label = t->labels.v[i];
       kv_labels rest = {0, {0}};

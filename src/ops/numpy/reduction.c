@@ -81,6 +81,25 @@ static bool empty_shape(kv_scope *s, const kvino_tensor *x, kvino_ints axis, boo
   return true;
 }
 
+/* x with `initial` once more along every axis that is reduced and of unknown length: none turns out to be empty then.
+ */
+static kvino_tensor *never_empty(kv_scope *s, kvino_tensor *x, kvino_ints axis, kvino_tensor *initial) {
+  int64_t axes[KVINO_MAX_RANK], more[KVINO_MAX_RANK] = {0};
+  bool unknown = false;
+  int n;
+  if (!x || !initial || x->size >= 0 || !kv_plain_ints(s, axis, KVINO_MAX_RANK, &n, axes)) return x;
+  for (int i = 0; i < x->rank && axis.n < 0; i++) axes[n++] = i;
+  for (int i = 0; i < n; i++) {
+    if (!kv_axis_ok(s, &axes[i], x->rank)) return NULL;
+    more[axes[i]] = x->shape[axes[i]] < 0;
+    unknown |= more[axes[i]];
+  }
+  if (!unknown) return x;
+  kvino_tensor *none = kv_vector(s, (size_t)x->rank, (int64_t[KVINO_MAX_RANK]){0});
+  return kv_pad(s, 4, (kvino_tensor *[]){x, none, kv_vector(s, (size_t)x->rank, more), initial},
+                (kv_pad_attrs){.pad_mode = "constant"});
+}
+
 /* Largest or smallest; bool through u8. */
 static kvino_tensor *extreme(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims, kvino_tensor *initial,
                              bool largest) {
@@ -90,12 +109,10 @@ static kvino_tensor *extreme(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool
   int rank;
   if (initial && empty_shape(s, x, axis, keepdims, &rank, shape))
     return kv_broadcast_shape(s, kv_cast(s, initial, dtype), kv_vector(s, (size_t)rank, shape));
-  x = kv_cast(s, x, work);
+  if (initial) initial = kv_cast(s, kv_cast(s, initial, dtype), work);
+  x = never_empty(s, kv_cast(s, x, work), axis, initial);
   kvino_tensor *y = largest ? REDUCE(reduce_max, s, x, axis, keepdims) : REDUCE(reduce_min, s, x, axis, keepdims);
-  if (initial) {
-    initial = kv_cast(s, kv_cast(s, initial, dtype), work);
-    y = largest ? kv_maximum(s, y, initial) : kv_minimum(s, y, initial);
-  }
+  if (initial) y = largest ? kv_maximum(s, y, initial) : kv_minimum(s, y, initial);
   return kv_cast(s, y, dtype);
 }
 

@@ -6,6 +6,13 @@
 
 static const kv_keep_dims_attrs keep = {.keep_dims = true}, drop = {.keep_dims = false};
 
+/* x as a row with this number behind, where x may turn out to be empty. */
+static kvino_tensor *never_empty(kv_scope *s, kvino_tensor *x, double number) {
+  if (!x || x->size >= 0) return x;
+  kvino_tensor *last = kv_flatten(s, kv_like(s, x, number));
+  return kv_concat(s, 2, (kvino_tensor *[]){kv_flatten(s, x), last}, (kv_axis_attrs){.axis = 0});
+}
+
 static kvino_tensor *largest_of(kv_scope *s, kvino_tensor *x) {
   return kv_reduce_max(s, x, kv_axes(s, KVINO_NO_INTS, x ? x->rank : 0), drop);
 }
@@ -67,9 +74,11 @@ kvino_tensor *op_bincount(kv_scope *s, kvino_tensor *x, kvino_tensor *weights, i
   bool wide = x->dtype == KVINO_U32 || kvino_dtype_size((kvino_dtype)x->dtype) == 8 || x->rank == 2;
   x = kv_cast(s, x, wide ? KVINO_I64 : KVINO_I32);
   if (!x) return NULL;
-  if (x->size)
-    length = kv_maximum(s, kv_add(s, kv_cast(s, largest_of(s, x), KVINO_I64), kv_int(s, KVINO_I64, 1)), least);
-  kvino_tensor *natural = x->size ? kv_greater_equal(s, least_of(s, x), kv_like(s, x, 0)) : NULL;
+  if (x->size) {
+    kvino_tensor *largest = largest_of(s, never_empty(s, x, -1));
+    length = kv_maximum(s, kv_add(s, kv_cast(s, largest, KVINO_I64), kv_int(s, KVINO_I64, 1)), least);
+  }
+  kvino_tensor *natural = x->size ? kv_greater_equal(s, least_of(s, never_empty(s, x, 0)), kv_like(s, x, 0)) : NULL;
   if (natural) x = kv_demand(s, KV_REFUSAL_negative_count, x, natural, 0, NULL);
   if (!x) return NULL;
   if (x->rank == 1) return kv_cast(s, count_places(s, x, weights, length), dtype);
