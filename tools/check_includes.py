@@ -13,13 +13,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-LAYERS = [["base"], ["tensor"], ["kernels"], ["vocabulary"], ["graph"], ["prim"], ["run"], ["passes"], ["ops", "openvino"], ["grad"], ["engine"], ["archive"], ["layers"], ["model"]]
+LAYERS = [["base"], ["tensor"], ["kernels"], ["vocabulary"], ["graph"], ["prim"], ["run"], ["passes"], ["ops", "openvino"], ["grad"], ["engine"], ["archive"], ["layers"], ["model"], ["trainer"]]
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 OUTSIDE = ["src/cli", "python"]
 
 # Libraries that one folder alone may know.
 ONLY_IN = {"openvino/c/": "src/openvino/", "sleef.h": "src/kernels/", "zip.h": ("src/tensor/", "src/archive/"), "dlfcn.h": "src/openvino/", "hdf5": "src/archive/",
-           "jansson.h": ("src/archive/", "src/layers/", "src/model/")}
+           "jansson.h": ("src/archive/", "src/layers/", "src/model/", "src/trainer/")}
 
 # Circles that there may be, with the reason.
 CIRCLES = {

@@ -12,6 +12,7 @@
 #include "kvino/info.h"
 #include "kvino/op.h"
 #include "kvino/model.h"
+#include "kvino/trainer.h"
 #include "kvino/ops.h"
 #include "kvino/profile.h"
 #include "kvino/index.h"

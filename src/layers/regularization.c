@@ -92,6 +92,7 @@ kv_value kv_layer_alpha_dropout(kv_invocation *c) {
 
 kv_value kv_layer_activity_regularization(kv_invocation *c) {
   kvino_tensor *x = kv_arg(c, "inputs");
-  if (c->training && x) kv_add_loss(c, kv_l1_l2(c->s, kv_field_number(c, "l1"), kv_field_number(c, "l2"), x));
+  if (c->training && x)
+    kv_add_activity_loss(c, kv_l1_l2(c->s, kv_field_number(c, "l1"), kv_field_number(c, "l2"), x), x);
   return kv_layer_identity(c);
 }

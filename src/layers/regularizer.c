@@ -64,13 +64,19 @@ const json_t *kv_weight_field(const kv_layer *layer, const char *name, const cha
   return json_is_null(value) ? NULL : value;
 }
 
+void kv_add_activity_loss(kv_invocation *c, kvino_tensor *loss, kvino_tensor *x) {
+  if (loss && x && x->rank)
+    loss = op_divide_no_nan(c->s, loss, kv_cast(c->s, kv_dimension(c->s, x, 0), kv_dtype_of(loss)));
+  if (loss) kv_add_loss(c, loss);
+}
+
 void kv_regularize_activity(kv_invocation *c, kv_value *out) {
   const json_t *regularizer = json_object_get(c->layer->config, "activity_regularizer");
   size_t n = 0;
   if (!regularizer || json_is_null(regularizer)) return;
   kv_value **leaf = kv_value_leaves(c->s, out, &n);
   for (size_t i = 0; i < n; i++) {
-    kvino_tensor *loss = kv_regularize(c->s, regularizer, leaf[i]->tensor);
-    if (loss) kv_add_loss(c, loss);
+    kvino_tensor *x = leaf[i]->tensor;
+    kv_add_activity_loss(c, kv_regularize(c->s, regularizer, x), x);
   }
 }

@@ -11,6 +11,8 @@ kvino_tensor *kv_l1_l2(kv_scope *s, double l1, double l2, kvino_tensor *x);
 /* The field of a layer's configuration ("_regularizer", "_constraint") that belongs to its weight `name`; NULL: none.
  */
 const json_t *kv_weight_field(const kv_layer *layer, const char *name, const char *ending);
+/* Adds to the loss what a regularizer gives for the layer's output x, as a mean over the batch. */
+void kv_add_activity_loss(kv_invocation *c, kvino_tensor *loss, kvino_tensor *x);
 /* Adds to the loss what the call's layer has as activity_regularizer. */
 void kv_regularize_activity(kv_invocation *c, kv_value *out);
 

@@ -1,6 +1,6 @@
 /* In place of the others of this folder where kvino is built without readers of files. */
 #include "base/error.h"
-#include "kvino/model.h"
+#include "kvino/trainer.h"
 
 static kvino_status absent(kvino_error *err) {
   return kv_fail(err, KVINO_UNSUPPORTED, "kvino was built without readers of model files (KVINO_FILES=OFF)");
@@ -70,6 +70,34 @@ kvino_status kvino_model_set_trainable(kvino_model *m, const char *layer, bool t
 }
 kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err) {
   (void)m, (void)path;
+  return absent(err);
+}
+kvino_status kvino_trainer_new(kvino_model *m, const kvino_trainer_options *options, kvino_trainer **out,
+                               kvino_error *err) {
+  (void)m, (void)options, (void)out;
+  return absent(err);
+}
+void kvino_trainer_release(kvino_trainer *t) { (void)t; }
+kvino_status kvino_trainer_step(kvino_trainer *t, size_t n_x, kvino_tensor *const *x, size_t n_y,
+                                kvino_tensor *const *y, size_t n_weights, kvino_tensor *const *sample_weight,
+                                double *loss, kvino_error *err) {
+  (void)t, (void)n_x, (void)x, (void)n_y, (void)y, (void)n_weights, (void)sample_weight, (void)loss;
+  return absent(err);
+}
+kvino_status kvino_trainer_evaluate(kvino_trainer *t, size_t n_x, kvino_tensor *const *x, size_t n_y,
+                                    kvino_tensor *const *y, size_t n_weights, kvino_tensor *const *sample_weight,
+                                    double *loss, kvino_error *err) {
+  (void)t, (void)n_x, (void)x, (void)n_y, (void)y, (void)n_weights, (void)sample_weight, (void)loss;
+  return absent(err);
+}
+kvino_status kvino_trainer_set_learning_rate(kvino_trainer *t, double rate, kvino_error *err) {
+  (void)t, (void)rate;
+  return absent(err);
+}
+double kvino_trainer_learning_rate(const kvino_trainer *t) { return (void)t, 0; }
+int64_t kvino_trainer_iterations(const kvino_trainer *t) { return (void)t, 0; }
+kvino_status kvino_trainer_save(kvino_trainer *t, const char *path, kvino_error *err) {
+  (void)t, (void)path;
   return absent(err);
 }
 size_t kvino_layer_class_count(void) { return 0; }

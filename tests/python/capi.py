@@ -360,3 +360,74 @@ class Model:
         finally:
             for t in tensors:
                 lib.kvino_tensor_release(t)
+
+
+class Loss(C.Structure):
+    _fields_ = [("name", C.c_char_p), ("n_settings", C.c_size_t), ("settings", C.POINTER(Property)), ("weight", C.c_double)]
+
+
+class TrainerOptions(C.Structure):
+    _fields_ = [("optimizer", C.c_char_p), ("n_settings", C.c_size_t), ("settings", C.POINTER(Property)), ("n_losses", C.c_size_t),
+                ("losses", C.POINTER(Loss)), ("n_layers", C.c_size_t), ("layers", C.POINTER(C.c_char_p)), ("seed", C.c_uint64)]
+
+
+lib.kvino_trainer_learning_rate.restype = C.c_double
+lib.kvino_trainer_iterations.restype = C.c_int64
+
+
+def settings(values):
+    pairs = [(name.encode(), value.encode() if isinstance(value, str) else repr(value).encode()) for name, value in values.items()]
+    return len(pairs), (Property * len(pairs))(*pairs)
+
+
+class Trainer:
+    """losses: a name, or (name, arguments), or (name, arguments, weight); or a list of these."""
+
+    def __init__(self, model, optimizer=None, losses=(), layers=(), seed=0, **arguments):
+        losses = [losses] if isinstance(losses, (str, tuple)) and losses else losses
+        given = [(x, {}, 0) if isinstance(x, str) else (*x, 0)[:3] for x in losses]
+        kept = [Loss(name.encode(), *settings(values), weight) for name, values, weight in given]
+        self.model, self.handle, error = model, C.c_void_p(), Error()
+        options = TrainerOptions(optimizer and optimizer.encode(), *settings(arguments), len(kept), (Loss * len(kept))(*kept), len(layers),
+                                 (C.c_char_p * len(layers))(*[name.encode() for name in layers]), seed)
+        check(lib.kvino_trainer_new(model.handle, C.byref(options), C.byref(self.handle), C.byref(error)), error)
+
+    def __del__(self):
+        if lib:
+            lib.kvino_trainer_release(self.handle)
+
+    def _run(self, function, x, y, weights):
+        lists = [[np.asanyarray(a) for a in (v if isinstance(v, (list, tuple)) else [v])] for v in (x, y, weights)]
+        tensors = [[wrap(a) for a in arrays] for arrays in lists]
+        loss, error, arguments = C.c_double(), Error(), []
+        for some in tensors:
+            arguments += [C.c_size_t(len(some)), (C.c_void_p * len(some))(*some)]
+        try:
+            check(function(self.handle, *arguments, C.byref(loss), C.byref(error)), error)
+        finally:
+            for t in [t for some in tensors for t in some]:
+                lib.kvino_tensor_release(t)
+        return loss.value
+
+    def step(self, x, y, weights=()):
+        return self._run(lib.kvino_trainer_step, x, y, weights)
+
+    def evaluate(self, x, y, weights=()):
+        return self._run(lib.kvino_trainer_evaluate, x, y, weights)
+
+    @property
+    def learning_rate(self):
+        return lib.kvino_trainer_learning_rate(self.handle)
+
+    @learning_rate.setter
+    def learning_rate(self, rate):
+        error = Error()
+        check(lib.kvino_trainer_set_learning_rate(self.handle, C.c_double(rate), C.byref(error)), error)
+
+    @property
+    def iterations(self):
+        return lib.kvino_trainer_iterations(self.handle)
+
+    def save(self, path):
+        error = Error()
+        check(lib.kvino_trainer_save(self.handle, os.fsencode(path), C.byref(error)), error)

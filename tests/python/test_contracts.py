@@ -111,6 +111,14 @@ def model():
     return out.value
 
 
+def trainer():
+    out = C.c_void_p()
+    loss, options = capi.Loss(b"mse"), capi.TrainerOptions(b"sgd")
+    options.n_losses, options.losses = 1, C.pointer(loss)
+    lib.kvino_trainer_new(C.c_void_p(model()), C.byref(options), C.byref(out), None)
+    return out.value
+
+
 OUT = object()  # a place for a result, which a failure leaves alone
 VALUES = {
     "kvino_error *": None, "size_t": lambda: C.c_size_t(1), "int": lambda: 1, "bool": lambda: True, "double": lambda: C.c_double(1),
@@ -127,6 +135,8 @@ VALUES = {
     "kvino_model *": lambda: C.c_void_p(model()), "const kvino_model *": lambda: C.c_void_p(model()),
     "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native"))),
     "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
+    "kvino_trainer *": lambda: C.c_void_p(trainer()), "const kvino_trainer *": lambda: C.c_void_p(trainer()), "kvino_trainer **": OUT,
+    "const kvino_trainer_options *": lambda: C.byref(keep(capi.TrainerOptions(b"sgd"))), "double *": OUT,
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None, "kvino_profile *": lambda: None,
     "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
