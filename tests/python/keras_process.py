@@ -87,9 +87,12 @@ def case_model(name):
         return rng.normal(size=shape).astype("float32")
 
     if name == "dense":
-        model = k.Sequential([k.Input((4,)), layers.Dense(8, "tanh", kernel_regularizer="l2", activity_regularizer=k.regularizers.L1(0.01)),
-                              layers.Dense(3)])
+        model = k.Sequential([k.Input((4,)), layers.Dense(8, "tanh", name="first", kernel_regularizer="l2", activity_regularizer=k.regularizers.L1(0.01)),
+                              layers.Dense(3, name="second")])
         return model, lambda: (real(6, 4), real(6, 3)), "mse"
+    if name == "dropout":
+        model = k.Sequential([k.Input((500,)), layers.Dropout(0.25), layers.Activation("linear")])
+        return model, lambda: (real(4, 500), real(4, 500)), "mse"
     if name == "conv":
         model = k.Sequential([k.Input((8, 8, 2)), layers.Conv2D(4, 3), layers.BatchNormalization(momentum=0.8), layers.ReLU(), layers.MaxPooling2D(),
                               layers.DepthwiseConv2D(3, padding="same"), layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")])
