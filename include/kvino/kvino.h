@@ -15,6 +15,7 @@
 #include "kvino/trainer.h"
 #include "kvino/ops.h"
 #include "kvino/profile.h"
+#include "kvino/strings.h"
 #include "kvino/index.h"
 
 #endif

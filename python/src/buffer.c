@@ -215,12 +215,17 @@ converted tensor_from_numpy(PyObject *o, unsigned flags, bool scalar, kvino_tens
   Py_buffer view;
   kvino_dtype dtype;
   bool swapped;
-  if (PyObject_GetBuffer(o, &view, PyBUF_RECORDS_RO)) return from_extended(o, flags, scalar, out);
+  if (PyObject_GetBuffer(o, &view, PyBUF_RECORDS_RO)) {
+    PyErr_Clear();
+    converted result = strings_from_numpy(o, out);
+    return result == NONE ? from_extended(o, flags, scalar, out) : result;
+  }
   /* datetime64 and timedelta64 scalars show 8 bytes. */
   if ((scalar && view.ndim) || !dtype_from_format(view.format, view.itemsize, &dtype, &swapped)) {
     PyBuffer_Release(&view);
-    refuse_numpy(o);
-    return FAILED;
+    converted result = strings_from_numpy(o, out);
+    if (result == NONE) refuse_numpy(o);
+    return result == NONE ? FAILED : result;
   }
   return from_view(&view, dtype, swapped, flags, out);
 }

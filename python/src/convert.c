@@ -166,6 +166,7 @@ void raise_no_conversion(PyObject *o) {
 /* ---- convert_to_tensor ---- */
 
 static converted convert_all(PyObject *o, unsigned flags, kvino_dtype dtype, kvino_tensor **out) {
+  if (PyUnicode_Check(o) || PyBytes_Check(o)) return strings_from_leaves(0, NULL, 1, &o, out);
   /* Numbers go straight to their dtype: int64 takes 2**40, and float64 all digits of 0.1. */
   if (dtype != KVINO_NO_DTYPE && (PyList_Check(o) || PyTuple_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o)))
     return tensor_from_sequence(o, flags, dtype, out);

@@ -120,6 +120,12 @@ converted tensor_from_object(PyObject *o, unsigned flags, kvino_tensor **out);
 converted tensor_from_number(PyObject *o, unsigned flags, kvino_tensor **out);
 /* A nested list or tuple; `dtype` may be KVINO_NO_DTYPE. */
 converted tensor_from_sequence(PyObject *o, unsigned flags, kvino_dtype dtype, kvino_tensor **out);
+/* str and bytes, n of them, as a tensor of dtype string; in place of others a TypeError. */
+converted strings_from_leaves(int rank, const int64_t *shape, size_t n, PyObject *const *leaf, kvino_tensor **out);
+/* An array of texts, or of objects that all are; NONE where they are not. */
+converted strings_from_numpy(PyObject *array, kvino_tensor **out);
+/* The array of objects with the elements of the (nested) list. */
+PyObject *strings_to_numpy(kvino_tensor *t, PyObject *list);
 /* NumPy's arrays and scalars. */
 converted tensor_from_numpy(PyObject *o, unsigned flags, bool scalar, kvino_tensor **out);
 /* Whatever else has the buffer protocol. */

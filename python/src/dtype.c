@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "kvino/strings.h"
 
 static PyObject *names[KVINO_DTYPE_COUNT];
 
@@ -177,6 +178,11 @@ PyObject *element_object(kvino_dtype dtype, const char *p) {
     double v[2];
     memcpy(v, p, sizeof v);
     return PyComplex_FromDoubles(v[0], v[1]);
+  }
+  case KVINO_STRING: {
+    kvino_string s;
+    memcpy(&s, p, sizeof s);
+    return PyBytes_FromStringAndSize(s.at, (Py_ssize_t)s.n);
   }
   default:
     PyErr_Format(PyExc_TypeError, "an element of dtype %s has no Python number", kvino_dtype_name(dtype));

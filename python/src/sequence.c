@@ -4,7 +4,7 @@
 #include "core.h"
 
 /* Kinds of leaves, by what they make of the whole. */
-enum { HAS_BOOL = 1, HAS_INT = 2, HAS_FLOAT = 4, HAS_COMPLEX = 8, HAS_OTHER = 16 };
+enum { HAS_BOOL = 1, HAS_INT = 2, HAS_FLOAT = 4, HAS_COMPLEX = 8, HAS_OTHER = 16, HAS_TEXT = 32 };
 
 typedef struct nest {
   int rank; /* -1: no leaf seen yet */
@@ -41,6 +41,7 @@ static unsigned kind(PyObject *o) {
   if (PyLong_CheckExact(o)) return HAS_INT;
   if (PyBool_Check(o)) return HAS_BOOL;
   if (PyComplex_CheckExact(o)) return HAS_COMPLEX;
+  if (PyUnicode_Check(o) || PyBytes_Check(o)) return HAS_TEXT;
   return HAS_OTHER;
 }
 
@@ -275,11 +276,40 @@ end:
   return ok ? DONE : FAILED;
 }
 
+/* ---- texts ---- */
+
+static int gather_leaves(PyObject *o, size_t *n, PyObject **leaf) {
+  if (!is_list(o)) return leaf[(*n)++] = Py_NewRef(o), 0;
+  Py_ssize_t size = length(o);
+  for (Py_ssize_t i = 0; i < size; i++) {
+    PyObject *part = item(o, i);
+    int status = part ? gather_leaves(part, n, leaf) : -1;
+    Py_XDECREF(part);
+    if (status) return -1;
+  }
+  return 0;
+}
+
+static converted from_texts(const nest *n, PyObject *o, kvino_dtype wanted, kvino_tensor **out) {
+  size_t count = 0;
+  kvino_tensor *t = NULL;
+  PyObject **leaf = PyMem_Malloc(((size_t)n->leaves + 1) * sizeof *leaf);
+  if (!leaf) return PyErr_NoMemory(), FAILED;
+  if (!gather_leaves(o, &count, leaf)) strings_from_leaves(n->rank, n->shape, count, leaf, &t);
+  for (size_t i = 0; i < count; i++) Py_DECREF(leaf[i]);
+  PyMem_Free(leaf);
+  if (!t) return FAILED;
+  *out = wanted == KVINO_NO_DTYPE ? kvino_tensor_retain(t) : tensor_cast(t, wanted);
+  tensor_release_here(t);
+  return *out ? DONE : FAILED;
+}
+
 converted tensor_from_sequence(PyObject *o, unsigned flags, kvino_dtype dtype, kvino_tensor **out) {
   nest n = {.rank = -1};
   int fixed = 0;
   if (scan(&n, o, 0, &fixed)) return FAILED;
   if (n.rank < 0) n.rank = fixed; /* no leaf: [] is (0,), [[], []] is (2, 0) */
   *out = NULL;
+  if (n.seen & HAS_TEXT || (dtype == KVINO_STRING && !(n.seen & HAS_OTHER))) return from_texts(&n, o, dtype, out);
   return n.seen & HAS_OTHER ? from_tensors(&n, o, flags, dtype, out) : from_numbers(&n, o, dtype, out);
 }

@@ -98,7 +98,7 @@ kvino_tensor *tensor_copy(kvino_tensor *t) {
   kvino_error err;
   kvino_tensor *row, *copy = NULL;
   if (kvino_tensor_contiguous(t, &row, &err)) return (kvino_tensor *)raise_error(&err);
-  if (row != t) return row;
+  if (row != t || kvino_tensor_dtype(t) == KVINO_STRING) return row; /* nobody else has the memory of strings */
   if (kvino_tensor_new(kvino_tensor_dtype(t), kvino_tensor_rank(t), kvino_tensor_shape(t), kvino_tensor_data(t), &copy,
                        &err))
     raise_error(&err);
@@ -445,6 +445,11 @@ static PyObject *extended_array(PyObject *o) {
 static PyObject *array_over(PyObject *o) {
   if (no_value(tensor_get(o), "a NumPy array")) return NULL;
   if (!numpy_module()) return NULL;
+  if (kvino_tensor_dtype(tensor_get(o)) == KVINO_STRING) {
+    PyObject *list = tolist(o, NULL), *texts = list ? strings_to_numpy(tensor_get(o), list) : NULL;
+    Py_XDECREF(list);
+    return texts;
+  }
   if (!dtype_format(kvino_tensor_dtype(tensor_get(o)))) return extended_array(o);
   return PyObject_CallMethodObjArgs(numpy_module(), str_asarray, o, NULL); /* through get_buffer */
 }
@@ -520,6 +525,10 @@ static PyObject *reduce(PyObject *o, PyObject *ignored) {
   kvino_tensor *t = tensor_get(o), *row;
   kvino_error err;
   if (no_value(t, "pickle")) return NULL;
+  if (kvino_tensor_dtype(t) == KVINO_STRING) {
+    PyObject *convert = import_attribute("kvino._core", "convert_to_tensor"), *list = convert ? array_over(o) : NULL;
+    return list ? Py_BuildValue("N(Ns)", convert, list, "string") : NULL;
+  }
   if (kvino_tensor_contiguous(t, &row, &err)) return raise_error(&err);
   PyObject *rebuild = import_attribute("kvino._core", "_rebuild"), *shape = get_shape(o, NULL);
   PyObject *bytes = PyBytes_FromStringAndSize(

@@ -31,4 +31,10 @@ int no_arguments(const command *self, int argc, char **argv);
 enum { TUPLE_TEXT = 24 * KVINO_MAX_RANK };
 int tuple(int n, const int64_t *values, char *text, size_t size);
 
+/* n texts as the tensor that an input of strings takes. */
+kvino_status texts_tensor(const kvino_port *port, size_t n, const char *const *texts, const size_t *lengths,
+                          kvino_tensor **out, kvino_error *err);
+/* The lines of a file; "-" is standard input. */
+kvino_status texts_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
+
 #endif

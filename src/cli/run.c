@@ -8,8 +8,9 @@
 
 typedef struct request {
   const char *model, *out, *device, *weights;
-  size_t n;
+  size_t n, n_texts;
   char **in;
+  const char **text; /* given by themselves, for the first input of strings */
 } request;
 
 static bool ends_with(const char *text, const char *end) {
@@ -32,20 +33,42 @@ static kvino_status from_archive(const kvino_model *model, const char *path, kvi
     if (!kvino_model_input(model, i, &port, err))
       for (size_t k = 0; k < list.n; k++)
         if (!strcmp(names[k], port.name)) at = k;
-    if (at < list.n) in->v[i] = kvino_tensor_retain(list.v[at]);
+    if (at < list.n && !in->v[i]) in->v[i] = kvino_tensor_retain(list.v[at]);
   }
   kvino_names_free(names, list.n);
   kvino_tensors_clear(&list);
   return KVINO_OK;
 }
 
+/* Of an array's file; lines of texts where the input takes strings. */
+static kvino_status from_file(const kvino_model *model, size_t i, const char *path, kvino_tensor **out,
+                              kvino_error *err) {
+  kvino_port port;
+  bool strings = !kvino_model_input(model, i, &port, err) && port.dtype == KVINO_STRING;
+  if (strings && !ends_with(path, ".npy")) return texts_read(&port, path, out, err);
+  return kvino_npy_read(strcmp(path, "-") ? path : "/dev/stdin", out, err);
+}
+
+/* The input that the texts of the command line are for. */
+static kvino_status from_texts(const kvino_model *model, const request *r, kvino_tensors *in, size_t *at,
+                               kvino_error *err) {
+  kvino_port port;
+  for (*at = 0; *at < kvino_model_input_count(model); ++*at)
+    if (!kvino_model_input(model, *at, &port, err) && port.dtype == KVINO_STRING)
+      return texts_tensor(&port, r->n_texts, r->text, NULL, &in->v[*at], err);
+  snprintf(err->text, sizeof err->text, "%s: no input of the model takes texts", r->model);
+  return KVINO_INVALID;
+}
+
 static kvino_status read_inputs(const kvino_model *model, const request *r, kvino_tensors *in, kvino_error *err) {
-  if (r->n == 1 && ends_with(r->in[0], ".npz")) return from_archive(model, r->in[0], in, err);
-  for (size_t i = 0; i < r->n; i++) {
-    kvino_status status = kvino_npy_read(strcmp(r->in[i], "-") ? r->in[i] : "/dev/stdin", &in->v[i], err);
-    if (status) return status;
+  size_t text = SIZE_MAX;
+  kvino_status status = r->n_texts ? from_texts(model, r, in, &text, err) : KVINO_OK;
+  if (r->n == 1 && ends_with(r->in[0], ".npz")) return status ? status : from_archive(model, r->in[0], in, err);
+  for (size_t i = 0, at = 0; i < r->n && !status; i++, at++) {
+    at += at == text;
+    status = from_file(model, at, r->in[i], &in->v[at], err);
   }
-  return KVINO_OK;
+  return status;
 }
 
 /* ---- outputs ---- */
@@ -89,12 +112,13 @@ static int work(const command *self, const request *r) {
   kvino_model_options options = {.device = r->device, .weights = r->weights};
   kvino_tensors in = {0, NULL}, out = {0, NULL};
   kvino_status status = kvino_model_load(r->model, &options, &model, &err);
-  in.n = kvino_model_input_count(model) > r->n ? kvino_model_input_count(model) : r->n;
+  size_t given = r->n + (r->n_texts != 0), wanted = kvino_model_input_count(model);
+  in.n = wanted > given ? wanted : given;
   in.v = calloc(in.n + 1, sizeof *in.v);
   if (!in.v) return fail(self, "out of memory");
   if (!status) status = read_inputs(model, r, &in, &err);
   bool archive = r->n == 1 && ends_with(r->in[0], ".npz");
-  if (!status) status = kvino_model_run(model, archive ? in.n : r->n, in.v, &out, &err);
+  if (!status) status = kvino_model_run(model, archive ? in.n : given, in.v, &out, &err);
   if (!status && r->out) status = write_outputs(model, r->out, &out, &err);
   if (!status && !r->out) print_outputs(model, &out);
   for (size_t i = 0; i < in.n; i++) kvino_tensor_release(in.v[i]);
@@ -105,13 +129,13 @@ static int work(const command *self, const request *r) {
 }
 
 static int run(const command *self, int argc, char **argv) {
-  static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                          {"device", required_argument, NULL, 'd'},
-                                          {"weights", required_argument, NULL, 'w'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-  request r = {0};
-  for (int c; (c = getopt_long(argc, argv, "o:d:w:h", options, NULL)) != -1;) {
+  static const struct option options[] = {
+      {"output", required_argument, NULL, 'o'},  {"device", required_argument, NULL, 'd'},
+      {"weights", required_argument, NULL, 'w'}, {"text", required_argument, NULL, 't'},
+      {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+  request r = {.text = calloc((size_t)argc, sizeof *r.text)};
+  if (!r.text) return fail(self, "out of memory");
+  for (int c; (c = getopt_long(argc, argv, "o:d:w:t:h", options, NULL)) != -1;) {
     switch (c) {
     case 'o':
       r.out = optarg;
@@ -122,6 +146,9 @@ static int run(const command *self, int argc, char **argv) {
     case 'w':
       r.weights = optarg;
       break;
+    case 't':
+      r.text[r.n_texts++] = optarg;
+      break;
     case 'h':
       return print_help(self);
     default:
@@ -129,16 +156,18 @@ static int run(const command *self, int argc, char **argv) {
     }
   }
   if (optind == argc) return misuse(self, "which model file?");
-  if (optind + 1 == argc) return misuse(self, "which inputs?");
+  if (optind + 1 == argc && !r.n_texts) return misuse(self, "which inputs?");
   r.model = argv[optind];
   r.in = argv + optind + 1;
   r.n = (size_t)(argc - optind - 1);
-  return work(self, &r);
+  int code = work(self, &r);
+  free(r.text);
+  return code;
 }
 
 const command run_command = {
     "run",
-    "MODEL IN.npy... [-o OUT.npy] [-d DEVICE] [-w WEIGHTS]",
+    "MODEL IN.npy... [-t TEXT]... [-o OUT.npy] [-d DEVICE] [-w WEIGHTS]",
     "Run a model file on arrays.",
     "\n"
     "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them. There is one IN.npy for each input, in "
@@ -147,7 +176,10 @@ const command run_command = {
     "Without\n"
     "-o, the names, dtypes and shapes of the outputs are printed.\n"
     "\n"
+    "An input of strings is an array of them, or a file with a text on each line; or the texts are given by -t.\n"
+    "\n"
     "Options:\n"
+    "  -t, --text TEXT      a text for the first input that takes strings; several make a batch\n"
     "  -o, --output OUT     write the output to OUT.npy, or all outputs by name to OUT.npz\n"
     "  -d, --device DEVICE  CPU (the default), GPU, NPU, AUTO, ... or native: kvino's own kernels\n"
     "  -w, --weights FILE   take the weights from another file: .weights.h5, .weights.json, .keras, .h5; MODEL may "

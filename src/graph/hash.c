@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "graph/graph.h"
+#include "kvino/strings.h"
 
 /* ---- attributes: graphs among them by their own hash ---- */
 
@@ -117,13 +118,25 @@ static void stream_elements(XXH3_state_t *state, const kvino_tensor *t, int axis
   for (int64_t i = 0; i < t->shape[axis]; i++) stream_elements(state, t, axis + 1, at + i * t->strides[axis]);
 }
 
+/* Lengths and bytes: the elements themselves say where these stand. */
+static void stream_strings(XXH3_state_t *state, const kvino_tensor *t, int axis, const char *at) {
+  const kvino_string *s = (const kvino_string *)at;
+  for (int64_t i = 0; axis < t->rank && i < t->shape[axis]; i++)
+    stream_strings(state, t, axis + 1, at + i * t->strides[axis]);
+  if (axis < t->rank) return;
+  XXH3_128bits_update(state, &s->n, sizeof s->n);
+  XXH3_128bits_update(state, s->at, s->n);
+}
+
 static XXH128_hash_t hash_contents(const kvino_tensor *t) {
+  bool strings = t->dtype == KVINO_STRING;
   if (!t->size) return XXH3_128bits(NULL, 0);
-  if (t->contiguous) return XXH3_128bits(t->data, (size_t)t->size * kvino_dtype_size((kvino_dtype)t->dtype));
+  if (t->contiguous && !strings)
+    return XXH3_128bits(t->data, (size_t)t->size * kvino_dtype_size((kvino_dtype)t->dtype));
   XXH3_state_t state; /* aligned by its type */
   XXH3_INITSTATE(&state);
   XXH3_128bits_reset(&state);
-  stream_elements(&state, t, 0, t->data);
+  (strings ? stream_strings : stream_elements)(&state, t, 0, t->data);
   return XXH3_128bits_digest(&state);
 }
 

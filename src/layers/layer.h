@@ -47,6 +47,7 @@ const kv_layer_kind *kv_layer_kind_get(size_t i);
 typedef struct kv_layer_weight {
   char *name; /* "kernel", "cell/kernel" */
   bool trainable;
+  bool named;           /* in the file under its name, not under a number */
   kvino_tensor *tensor; /* as in the file */
   size_t number;        /* in the model */
 } kv_layer_weight;
@@ -129,6 +130,9 @@ void *kv_layer_refuse(kv_invocation *c, const char *format, ...) __attribute__((
 
 /* A weight that has the lengths of some axes of x (or of the last of them), in their order, shaped to go with x. */
 kvino_tensor *kv_along(kv_invocation *c, kvino_tensor *weight, const kvino_tensor *x, kvino_ints axes);
+/* Categories (integers; what is out of range is none) as output_mode says: "int", "one_hot", "multi_hot", "count". */
+kvino_tensor *kv_encode_categories(kv_invocation *c, kvino_tensor *x, const char *mode, int64_t depth,
+                                   kvino_dtype dtype, kvino_tensor *weights);
 /* x divided by its length along the axes, or by epsilon where that is more. */
 kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon);
 

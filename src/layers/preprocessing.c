@@ -76,10 +76,9 @@ kv_value kv_layer_augmentation(kv_invocation *c) {
 
 /* ---- categories ---- */
 
-static kvino_tensor *encode(kv_invocation *c, kvino_tensor *x, int64_t depth, kvino_dtype dtype,
-                            kvino_tensor *weights) {
+kvino_tensor *kv_encode_categories(kv_invocation *c, kvino_tensor *x, const char *mode, int64_t depth,
+                                   kvino_dtype dtype, kvino_tensor *weights) {
   kv_scope *s = c->s;
-  const char *mode = kv_field_text(c, "output_mode");
   kv_only_default(c, "sparse");
   if (!x || !mode) return NULL;
   if (!strcmp(mode, "int")) return kv_cast(s, x, dtype);
@@ -99,7 +98,9 @@ static kvino_tensor *encode(kv_invocation *c, kvino_tensor *x, int64_t depth, kv
 kv_value kv_layer_category_encoding(kv_invocation *c) {
   kvino_tensor *weights = kv_maybe_arg(c, "count_weights");
   if (weights) weights = kv_cast(c->s, weights, c->layer->compute);
-  return kv_of(encode(c, kv_arg(c, "inputs"), kv_field_integer(c, "num_tokens"), c->layer->compute, weights));
+  const char *mode = kv_field_text(c, "output_mode");
+  int64_t n = kv_field_integer(c, "num_tokens");
+  return kv_of(kv_encode_categories(c, kv_arg(c, "inputs"), mode, n, c->layer->compute, weights));
 }
 
 kv_value kv_layer_discretization(kv_invocation *c) {
@@ -108,5 +109,5 @@ kv_value kv_layer_discretization(kv_invocation *c) {
   if (!edges) return kv_layer_refuse(c, "it has no bin_boundaries"), KV_NOTHING;
   if (!x || !mode) return KV_NOTHING;
   kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I32;
-  return kv_of(encode(c, op_digitize(c->s, x, edges), edges->shape[0] + 1, dtype, NULL));
+  return kv_of(kv_encode_categories(c, op_digitize(c->s, x, edges), mode, edges->shape[0] + 1, dtype, NULL));
 }

@@ -37,8 +37,8 @@ static bool holds(const kv_layer *layer, char *condition) {
 
 static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool trainable, kvino_error *err) {
   char name[128], *question;
-  bool frozen = *text == '-';
-  snprintf(name, sizeof name, "%.*s", (int)n - frozen, text + frozen);
+  bool frozen = *text == '-', named = *text == '@', marked = frozen || named;
+  snprintf(name, sizeof name, "%.*s", (int)n - marked, text + marked);
   if ((question = strchr(name, '?'))) {
     *question = 0;
     if (!holds(layer, question + 1)) return KVINO_OK;
@@ -48,6 +48,7 @@ static kvino_status add_weight(kv_layer *layer, const char *text, size_t n, bool
   layer->weight = more;
   if (!(more[layer->n_weights].name = kv_strdup(name)))
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
+  more[layer->n_weights].named = named;
   more[layer->n_weights].trainable = trainable && !frozen;
   more[layer->n_weights++].tensor = NULL;
   return KVINO_OK;
@@ -147,7 +148,10 @@ static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvi
       return kv_fail(err, KVINO_IO,
                      "%s: layer '%s' (%s) expected %zu variables, but received %zu variables during loading (%s)",
                      file->name, layer->name, layer->class_name, all, found, group);
-    snprintf(path, sizeof path, "%s/%zu", group, number);
+    if (layer->weight[i].named)
+      snprintf(path, sizeof path, "%s/%.30s", group, name);
+    else
+      snprintf(path, sizeof path, "%s/%zu", group, number);
     KV_TRY(kv_weights_read(&file->weights, path, &layer->weight[i].tensor, err));
   }
   for (size_t i = 0; i < layer->n_children; i++) KV_TRY(bind_by_path(layer->child[i], file, err));
@@ -280,8 +284,13 @@ static kvino_status write_own(const kv_layer *layer, const kv_layer *all, kv_wri
     size_t number = 0;
     for (size_t k = 0; k < i; k++)
       number += attribute(all->weight[k].name) == n && !strncmp(all->weight[k].name, name, (size_t)n);
-    snprintf(path, sizeof path, "%s%s%.*s%svars/%zu", layer->path, n && *layer->path ? "/" : "", n, name,
-             n || *layer->path ? "/" : "", number);
+    int end = snprintf(path, sizeof path, "%s%s%.*s%svars/", layer->path, n && *layer->path ? "/" : "", n, name,
+                       n || *layer->path ? "/" : "");
+    if (end > GROUP_TEXT - 32) return kv_fail(err, KVINO_IO, "layer '%s': a path that is too long", layer->name);
+    if (all->weight[i].named)
+      snprintf(path + end, 32, "%.30s", name);
+    else
+      snprintf(path + end, 32, "%zu", number);
     kvino_tensor *value = value_of(layer, name);
     if (!value) return kv_fail(err, KVINO_IO, "layer '%s' has no weight '%s'", layer->name, name);
     KV_TRY(write(context, path, value, err));

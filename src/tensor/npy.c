@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "tensor/npy_strings.h"
 
 /* ---- reading ---- */
 
@@ -76,7 +77,7 @@ static void swap_bytes(char *data, size_t bytes, size_t word) {
  * before anything is allocated, so that a small file cannot ask for a large tensor. */
 static kvino_status check_size(const kv_source *s, const kv_npy_header *h, int64_t start, size_t *out,
                                kvino_error *err) {
-  int64_t bytes = (int64_t)kvino_dtype_size(h->dtype);
+  int64_t bytes = (int64_t)h->width;
   bool empty = false, overflow = false;
   for (int i = 0; i < h->rank; i++) {
     empty |= h->shape[i] == 0;
@@ -111,6 +112,18 @@ static kvino_status expect_end(const kv_source *s, kvino_error *err) {
   return got ? kv_fail(err, KVINO_IO, "%s: more bytes follow the array", s->name) : KVINO_OK;
 }
 
+/* The strings that bytes are, in their place. */
+static kvino_status take_strings(const kv_npy_header *h, const int64_t *shape, const char *name, kvino_tensor **t,
+                                 kvino_error *err) {
+  kvino_tensor *bytes = *t;
+  size_t n = 1;
+  *t = NULL;
+  for (int i = 0; i < h->rank; i++) n *= (size_t)shape[i];
+  kvino_status status = kv_npy_strings_read(h, shape, bytes->data, n, name, t, err);
+  kvino_tensor_release(bytes);
+  return status;
+}
+
 kvino_status kv_npy_load(const kv_source *s, kvino_tensor **out, kvino_error *err) {
   kv_npy_header h;
   int64_t start = 0;
@@ -120,10 +133,17 @@ kvino_status kv_npy_load(const kv_source *s, kvino_tensor **out, kvino_error *er
   int64_t reversed[KVINO_MAX_RANK];
   for (int i = 0; i < h.rank; i++) reversed[i] = h.shape[h.rank - 1 - i];
   kvino_tensor *t = NULL;
-  KV_TRY(kv_tensor_empty(h.dtype, h.rank, h.fortran ? reversed : h.shape, &t, err));
+  const int64_t *shape = h.fortran ? reversed : h.shape;
+  bool strings = h.dtype == KVINO_STRING;
+  if (strings)
+    KV_TRY(kv_tensor_empty(KVINO_U8, 1, (int64_t[]){(int64_t)bytes}, &t, err));
+  else
+    KV_TRY(kv_tensor_empty(h.dtype, h.rank, shape, &t, err));
   kvino_status status = read_exactly(s, t->data, bytes, err);
+  if (strings && !status) status = take_strings(&h, shape, s->name, &t, err);
   if (!status) status = expect_end(s, err);
-  if (!status && h.swapped) swap_bytes(t->data, bytes, kvino_dtype_size(h.dtype) >> kvino_dtype_is_complex(h.dtype));
+  if (!status && h.swapped && !strings)
+    swap_bytes(t->data, bytes, kvino_dtype_size(h.dtype) >> kvino_dtype_is_complex(h.dtype));
   if (!status && h.fortran && h.rank > 1) {
     kvino_tensor *view = NULL;
     status = reverse_axes(t, &view, err);
@@ -202,6 +222,11 @@ kvino_status kv_npy_image_make(const kvino_tensor *t, kv_npy_image *image, kvino
   if (kvino_tensor_is_symbolic(t)) return kv_fail(err, KVINO_TYPE, "a symbolic tensor has no data to write");
   kv_npy_header h = {.dtype = (kvino_dtype)t->dtype, .rank = t->rank};
   if (t->rank) memcpy(h.shape, t->shape, t->rank * sizeof *t->shape);
+  if (h.dtype == KVINO_STRING) {
+    KV_TRY(kv_npy_strings_write((kvino_tensor *)(uintptr_t)t, &h, &image->data, err));
+    image->data_bytes = (size_t)image->data->size;
+    return kv_npy_header_write(&h, image->header, &image->header_bytes, err);
+  }
   KV_TRY(kv_npy_header_write(&h, image->header, &image->header_bytes, err)); /* refuses before anything is copied */
   KV_TRY(one_piece((kvino_tensor *)(uintptr_t)t, &image->data, &h.fortran, err));
   image->data_bytes = (size_t)t->size * kvino_dtype_size(h.dtype);

@@ -94,6 +94,19 @@ static kvino_status read_shape(cursor *c, kv_npy_header *h) {
   return h->rank == 1 && !comma ? broken(c, "'shape' must be a tuple") : KVINO_OK;
 }
 
+/* "U5", "S5". */
+static bool read_strings(const char *code, kv_npy_header *h) {
+  int64_t n = 0;
+  const char *at = code + 1;
+  if (*code != 'U' && *code != 'S') return false;
+  for (; *at >= '0' && *at <= '9' && n < INT32_MAX; at++) n = 10 * n + (*at - '0');
+  if (*at || at == code + 1 || n >= INT32_MAX) return false;
+  h->dtype = KVINO_STRING;
+  h->unit = *code == 'U' ? 4 : 1;
+  h->width = (size_t)n * h->unit;
+  return true;
+}
+
 static kvino_status read_descr(cursor *c, kv_npy_header *h) {
   char text[32];
   skip_blanks(c);
@@ -105,10 +118,13 @@ static kvino_status read_descr(cursor *c, kv_npy_header *h) {
   if (*code == 'O')
     return kv_fail(c->err, KVINO_TYPE, "%s: the array holds pickled Python objects, which kvino does not load",
                    c->name);
+  bool foreign = text[0] == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '>' : '<');
+  if (read_strings(code, h)) return h->swapped = foreign, KVINO_OK;
   for (int i = 0; i < CODES; i++) {
     if (strcmp(code, codes[i].code)) continue;
     h->dtype = codes[i].dtype;
-    h->swapped = text[0] == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '>' : '<') && kvino_dtype_size(h->dtype) > 1;
+    h->width = kvino_dtype_size(h->dtype);
+    h->swapped = foreign && h->width > 1;
     return KVINO_OK;
   }
   return kv_fail(c->err, KVINO_TYPE, "%s: kvino has no dtype for the type string '%s'", c->name, text);
@@ -164,15 +180,18 @@ kvino_status kv_npy_header_parse(const char *text, size_t n, int version, const 
 
 kvino_status kv_npy_header_write(const kv_npy_header *h, char text[KV_NPY_WRITTEN_MAX], size_t *n, kvino_error *err) {
   int code = 0;
+  char strings[24];
+  bool is_strings = h->dtype == KVINO_STRING;
   while (code < CODES && codes[code].dtype != h->dtype) code++;
-  if (code == CODES)
+  if (code == CODES && !is_strings)
     return kv_fail(err, KVINO_TYPE, "the .npy format has no type string for dtype %s: convert the tensor first",
                    kvino_dtype_name(h->dtype));
+  snprintf(strings, sizeof strings, "U%zu", h->width / 4);
   char order = kvino_dtype_size(h->dtype) == 1 ? '|' : __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
   const size_t start = KV_NPY_PREFIX + 2;
   size_t at = start;
-  at += (size_t)sprintf(text + at, "{'descr': '%c%s', 'fortran_order': %s, 'shape': (", order, codes[code].code,
-                        h->fortran ? "True" : "False");
+  at += (size_t)sprintf(text + at, "{'descr': '%c%s', 'fortran_order': %s, 'shape': (", order,
+                        is_strings ? strings : codes[code].code, h->fortran ? "True" : "False");
   for (int i = 0; i < h->rank; i++) at += (size_t)sprintf(text + at, "%s%lld", i ? ", " : "", (long long)h->shape[i]);
   at += (size_t)sprintf(text + at, "%s), }", h->rank == 1 ? "," : "");
   while ((at + 1) % 64) text[at++] = ' ';

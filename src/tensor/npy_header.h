@@ -13,6 +13,8 @@ enum {
 
 typedef struct kv_npy_header {
   kvino_dtype dtype;
+  size_t width; /* bytes of an element */
+  size_t unit;  /* of strings: 4 bytes (UTF-32) or 1 */
   bool swapped; /* the elements are not in this machine's byte order */
   bool fortran;
   int rank;

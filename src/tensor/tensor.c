@@ -7,6 +7,7 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "kvino/strings.h"
 
 /* Data up to this many bytes stands in the tensor's own allocation. */
 static const size_t INLINE_BYTES = 32 << 10;
@@ -80,6 +81,8 @@ static kvino_status no_memory(kvino_error *err, kvino_dtype dtype, int rank, con
 
 kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, kvino_tensor **out, kvino_error *err) {
   int64_t size;
+  /* Its elements would point to bytes that nobody holds: kv_strings_empty. */
+  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "this cannot be computed of dtype string");
   KV_TRY(measure(dtype, rank, shape, false, &size, err));
   size_t bytes = (size_t)size * kvino_dtype_size(dtype);
   bool inside = bytes <= INLINE_BYTES;
@@ -95,7 +98,6 @@ kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, 
       return no_memory(err, dtype, rank, shape);
     }
   }
-  if (dtype == KVINO_STRING) memset(t->data, 0, bytes);
   set_c_strides(t);
   *out = t;
   return KVINO_OK;
@@ -104,7 +106,7 @@ kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, 
 kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape, const void *data, kvino_tensor **out,
                               kvino_error *err) {
   KV_NOT_NULL(err, out);
-  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_UNSUPPORTED, "tensors of dtype string are not supported yet");
+  if (dtype == KVINO_STRING) return kv_fail(err, KVINO_TYPE, "tensors of dtype string are made by kvino_strings_new");
   kvino_tensor *t = NULL;
   KV_TRY(kv_tensor_empty(dtype, rank, shape, &t, err));
   if (data && t->size) memcpy(t->data, data, (size_t)t->size * kvino_dtype_size(dtype));
@@ -158,6 +160,37 @@ kvino_status kvino_tensor_wrap(kvino_dtype dtype, int rank, const int64_t *shape
   }
   *out = t;
   return KVINO_OK;
+}
+
+/* ---- strings ---- */
+
+/* The memory of a tensor of strings: this record, the tensors that it holds, the elements, bytes. */
+typedef struct owner {
+  size_t n;
+  kvino_tensor *held[];
+} owner;
+
+static void release_strings(void *context) {
+  owner *o = context;
+  for (size_t i = 0; i < o->n; i++) kvino_tensor_release(o->held[i]);
+  kv_free(o);
+}
+
+kvino_status kv_strings_empty(int rank, const int64_t *shape, size_t n, kvino_tensor *const *from, size_t bytes,
+                              char **own, kvino_tensor **out, kvino_error *err) {
+  size_t size = sizeof(kvino_string), all = sizeof(owner) + n * sizeof(kvino_tensor *);
+  bool fits = true;
+  for (int i = 0; i < rank; i++) fits &= shape[i] >= 0 && !__builtin_mul_overflow(size, (size_t)shape[i], &size);
+  fits = fits && !__builtin_add_overflow(all, size, &all) && !__builtin_add_overflow(all, bytes, &all);
+  owner *o = fits ? kv_malloc(all) : NULL;
+  if (!o) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for %zu bytes of strings", bytes);
+  o->n = 0;
+  for (size_t i = 0; i < n; i++)
+    if (from[i]->dtype == KVINO_STRING) o->held[o->n++] = kvino_tensor_retain(from[i]->base ? from[i]->base : from[i]);
+  char *elements = (char *)&o->held[n];
+  memset(elements, 0, size);
+  if (own) *own = elements + size;
+  return kvino_tensor_wrap(KVINO_STRING, rank, shape, NULL, elements, release_strings, o, out, err);
 }
 
 kvino_status kv_tensor_view(kvino_tensor *t, kvino_dtype dtype, int rank, const int64_t *shape, const int64_t *strides,
@@ -275,7 +308,10 @@ kvino_status kvino_tensor_contiguous(kvino_tensor *t, kvino_tensor **out, kvino_
     return KVINO_OK;
   }
   kvino_tensor *copy;
-  KV_TRY(kv_tensor_empty((kvino_dtype)t->dtype, t->rank, t->shape, &copy, err));
+  if (t->dtype == KVINO_STRING)
+    KV_TRY(kv_strings_empty(t->rank, t->shape, 1, &t, 0, NULL, &copy, err));
+  else
+    KV_TRY(kv_tensor_empty((kvino_dtype)t->dtype, t->rank, t->shape, &copy, err));
   copy->weak = t->weak;
   kv_tensor_copy_to(t, copy->data);
   *out = copy;

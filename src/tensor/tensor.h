@@ -36,6 +36,11 @@ static inline bool kv_is_watched(const kvino_tensor *t) { return t->node && t->b
 /* A new contiguous tensor, elements undefined. */
 kvino_status kv_tensor_empty(kvino_dtype dtype, int rank, const int64_t *shape, kvino_tensor **out, kvino_error *err);
 
+/* A new contiguous tensor of empty strings. Elements (kvino_string) point to bytes that stand elsewhere: among the
+ * `bytes` bytes of its own (*own; may be NULL where 0), or in those of the n tensors `from` (those which are strings),
+ * which it holds, so that its elements may be theirs, or parts of them. */
+kvino_status kv_strings_empty(int rank, const int64_t *shape, size_t n, kvino_tensor *const *from, size_t bytes,
+                              char **own, kvino_tensor **out, kvino_error *err);
 /* A tensor over a block that came from kv_block_new(bytes); takes the block, also on failure. Contiguous. */
 kvino_status kv_tensor_adopt(kvino_dtype dtype, int rank, const int64_t *shape, void *block, size_t bytes,
                              kvino_tensor **out, kvino_error *err);

@@ -47,7 +47,10 @@ kvino_status kv_call_outputs(kv_call *c, size_t n) {
 }
 
 kvino_status kv_call_alloc(kv_call *c, size_t i) {
-  return kv_tensor_empty(c->spec[i].dtype, c->spec[i].rank, c->spec[i].shape, &c->out[i], c->err);
+  const kv_spec *spec = &c->spec[i];
+  if (spec->dtype == KVINO_STRING)
+    return kv_strings_empty(spec->rank, spec->shape, c->n_in, c->in, 0, NULL, &c->out[i], c->err);
+  return kv_tensor_empty(spec->dtype, spec->rank, spec->shape, &c->out[i], c->err);
 }
 
 /* Whether the memory of t is a block that nobody else has. */

@@ -18,6 +18,11 @@ def dtype(name):
     return np.dtype(EXTENDED.get(name, name))
 
 
+def name_of(number):
+    """Of a kvino_dtype; the last one is that of strings, which most of what is here has nothing to do with."""
+    return (NAMES + ["string"])[number]
+
+
 class Error(C.Structure):
     _fields_ = [("status", C.c_int), ("text", C.c_char * 1024)]
 
@@ -62,6 +67,8 @@ def check(status, error):
 def wrap(array):
     """A tensor over the array's memory, whatever its strides. The array must outlive it."""
     array = np.asanyarray(array)
+    if array.dtype.kind in "USO":
+        return strings(array)
     out, error = C.c_void_p(), Error()
     shape = (C.c_int64 * array.ndim)(*array.shape)
     strides = (C.c_int64 * array.ndim)(*array.strides)
@@ -80,6 +87,16 @@ def copy(array):
     return out
 
 
+def strings(array):
+    """A tensor of the array's str or bytes."""
+    leaves = [x.encode("utf-8", "surrogatepass") if isinstance(x, str) else x for x in array.ravel().tolist()]
+    out, error, n = C.c_void_p(), Error(), len(leaves)
+    shape, lengths = (C.c_int64 * array.ndim)(*array.shape), (C.c_size_t * n)(*map(len, leaves))
+    texts = (C.c_char_p * n)(*leaves)
+    check(lib.kvino_strings_new(array.ndim, shape, texts, lengths, C.byref(out), C.byref(error)), error)
+    return out
+
+
 def unwrap(t):
     """A NumPy copy of a concrete tensor."""
     t = C.c_void_p(t) if not isinstance(t, C.c_void_p) else t
@@ -87,7 +104,14 @@ def unwrap(t):
     check(lib.kvino_tensor_contiguous(t, C.byref(c), C.byref(error)), error)
     rank = lib.kvino_tensor_rank(c)
     shape = (C.c_int64 * rank).from_address(lib.kvino_tensor_shape(c)) if rank else ()
-    kind = dtype(NAMES[lib.kvino_tensor_dtype(c)])
+    name = name_of(lib.kvino_tensor_dtype(c))
+    if name == "string":
+        n = int(np.prod(tuple(shape), dtype=np.int64))
+        pairs = (C.c_uint64 * (2 * n)).from_address(lib.kvino_tensor_data(c)) if n else ()
+        values = np.array([C.string_at(pairs[2 * i], pairs[2 * i + 1]).decode() for i in range(n)], "U").reshape(tuple(shape))
+        lib.kvino_tensor_release(c)
+        return values
+    kind = dtype(name)
     n = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
     data = C.string_at(lib.kvino_tensor_data(c), n) if n else b""
     lib.kvino_tensor_release(c)
@@ -268,7 +292,7 @@ class Port(C.Structure):
 
     def value(self):
         shape = tuple(None if n < 0 else n for n in self.shape[: self.rank])
-        return self.name.decode(), NAMES[self.dtype], shape
+        return self.name.decode(), name_of(self.dtype), shape
 
 
 class ModelOptions(C.Structure):

@@ -192,7 +192,8 @@ def test_every_operator_is_measured(measured):
     import kvino
 
     assert set(measured) == {n for n in dir(kvino.ops) if not n.startswith("_")}
-    assert not {name for name, (n, _) in measured.items() if not n}
+    texts = importlib.import_module("test_ops_strings").OPS  # what they take depends on the texts, not on their number
+    assert {name for name, (n, _) in measured.items() if not n} == texts
 
 
 def test_everything_late():

@@ -19,5 +19,10 @@ def cases(family):
     return importlib.import_module(f"models.{family}").CASES
 
 
+def backend(family):
+    """Keras's backend that saves them."""
+    return getattr(importlib.import_module(f"models.{family}"), "BACKEND", "numpy")
+
+
 def old(family):
     return getattr(importlib.import_module(f"models.{family}"), "OLD", {})

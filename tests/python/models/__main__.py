@@ -41,11 +41,19 @@ def draw_weights(model, rng):
 
 def draw_input(x, rng):
     shape = [n or 3 for n in x.shape]
+    if x.dtype == "string":
+        return rng.choice(["a", "b", "see", "The cat, the DOG!", "", "Ä ö"], shape)
     if x.dtype.startswith(("int", "uint")):
         return rng.integers(0, 5, shape).astype(x.dtype)
     if x.dtype == "bool":
         return rng.random(shape) < 0.5
     return rng.uniform(-1, 1, shape).astype(x.dtype)
+
+
+def plain(y):
+    """An array; strings, which TensorFlow has as objects, as NumPy's."""
+    y = np.asarray(y)
+    return np.array([text.decode() for text in y.ravel()], "U").reshape(y.shape) if y.dtype == object else y
 
 
 def write(folder, name, case):
@@ -60,6 +68,7 @@ def write(folder, name, case):
     inputs = [np.asarray(x) for x in inputs] if inputs else [draw_input(x, rng) for x in model.inputs]
     names = [x.name for x in model.inputs]
     given = dict(zip(names, inputs)) if isinstance(getattr(model, "_inputs_struct", None), dict) else inputs[0] if len(inputs) == 1 else inputs
+    given = keras.tree.map_structure(keras.ops.convert_to_tensor, given)
     outputs = keras.tree.flatten(model(given, training=False))
     if getattr(case, "archive", True):
         model.save(folder / f"{name}.keras")
@@ -75,7 +84,7 @@ def write(folder, name, case):
     config = keras.saving.serialize_keras_object(model)
     np.savez(folder / f"{name}.npz", classes=sorted(classes(config)),
              policies=sorted({layer.dtype_policy.name for layer in model.layers}), **{f"x{i}": x for i, x in enumerate(inputs)},
-             **{f"y{i}": np.asarray(y) for i, y in enumerate(outputs)})
+             **{f"y{i}": plain(y) for i, y in enumerate(outputs)})
 
 
 def write_old(folder, name, case, change):
