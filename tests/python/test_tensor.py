@@ -74,15 +74,15 @@ def test_memory_that_is_not_aligned():
     same_bits(kvino.Tensor(a, copy=False), a)
 
 
-@pytest.mark.parametrize("bad", [np.array(["a"]), np.array([object()]), np.array(["2020"], "M8[D]"), np.zeros(2, "i4,f4"),
-                                 np.longdouble(1), np.zeros(3, np.longdouble), np.datetime64(3, "D"), np.str_("x"),
+@pytest.mark.parametrize("bad", [np.array([object()]), np.array(["2020"], "M8[D]"), np.zeros(2, "i4,f4"),
+                                 np.longdouble(1), np.zeros(3, np.longdouble), np.datetime64(3, "D"),
                                  np.zeros(3, ml_dtypes.float8_e4m3b11fnuz)], ids=lambda x: f"{x.dtype}-{x.ndim}d")
 def test_dtypes_that_are_refused(bad):
-    with pytest.raises(TypeError, match="dtype|numpy.str_"):
+    with pytest.raises(TypeError, match="dtype"):
         kvino.Tensor(bad)
 
 
-@pytest.mark.parametrize("bad", ["text", b"bytes", None, object(), {1: 2}, {1}, lambda: 0, [None], ["a"], [1, "a"], int])
+@pytest.mark.parametrize("bad", [None, object(), {1: 2}, {1}, lambda: 0, [None], [1, "a"], int])
 def test_objects_that_are_refused(bad):
     with pytest.raises(TypeError):
         kvino.Tensor(bad)
@@ -550,7 +550,7 @@ def everything(a, b, lists):
     kvino.ops.add(x1=a, x2=b), kvino.ops.split(t, 2, axis=0), kvino.ops.reshape(b, newshape=(-1,)), kvino.ops.nonzero(t)
     kvino.ops.concatenate([t, a], axis=0), memoryview(t)
     for bad in [lambda: t + "x", lambda: t[99], lambda: kvino.ops.add(a), lambda: kvino.ops.add(a, x3=1), lambda: t + np.ones(7),
-                lambda: kvino.Tensor([[1], [2, 3]]), lambda: kvino.ops.reshape(t, (7, "x")), lambda: kvino.Tensor(np.array(["a"])),
+                lambda: kvino.Tensor([[1], [2, 3]]), lambda: kvino.ops.reshape(t, (7, "x")), lambda: kvino.Tensor(np.array([object()])),
                 lambda: t[0.5], lambda: kvino.ops.concatenate([t, object()]), lambda: float(t), lambda: kvino.Tensor([1], "foo")]:
         try:
             bad()
