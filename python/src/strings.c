@@ -49,10 +49,9 @@ static int holds_texts(PyObject *array) {
   return is;
 }
 
-converted strings_from_numpy(PyObject *array, kvino_tensor **out) {
+/* NONE: other objects, which are not ours to convert. */
+static converted from_array(PyObject *array, kvino_tensor **out) {
   int64_t shape[KVINO_MAX_RANK];
-  int is = holds_texts(array);
-  if (is <= 0) return is ? FAILED : NONE;
   PyObject *dims = PyObject_GetAttrString(array, "shape"), *flat = PyObject_CallMethod(array, "ravel", NULL);
   PyObject *list = flat ? PyObject_CallMethod(flat, "tolist", NULL) : NULL;
   Py_ssize_t rank = dims ? PyTuple_Size(dims) : -1, n = list ? PyList_Size(list) : -1;
@@ -61,7 +60,7 @@ converted strings_from_numpy(PyObject *array, kvino_tensor **out) {
   for (Py_ssize_t k = 0; leaf && k < rank; k++) shape[k] = PyLong_AsLongLong(PyTuple_GetItem(dims, k));
   for (Py_ssize_t i = 0; leaf && i < n; i++) {
     leaf[i] = PyList_GetItem(list, i);
-    if (!PyUnicode_Check(leaf[i]) && !PyBytes_Check(leaf[i])) n = -1; /* other objects: not ours to convert */
+    if (!PyUnicode_Check(leaf[i]) && !PyBytes_Check(leaf[i])) n = -1;
   }
   if (leaf && n >= 0) result = strings_from_leaves((int)rank, shape, (size_t)n, leaf, out);
   if (!leaf && !PyErr_Occurred()) PyErr_NoMemory();
@@ -69,6 +68,15 @@ converted strings_from_numpy(PyObject *array, kvino_tensor **out) {
   Py_XDECREF(list);
   Py_XDECREF(flat);
   Py_XDECREF(dims);
+  return result;
+}
+
+converted strings_from_numpy(PyObject *array, kvino_tensor **out) {
+  if (!numpy_module()) return FAILED;
+  PyObject *plain = PyObject_CallMethod(numpy_module(), "asarray", "O", array); /* of a subclass, or a scalar */
+  int is = plain ? holds_texts(plain) : -1;
+  converted result = is < 0 ? FAILED : is ? from_array(plain, out) : NONE;
+  Py_XDECREF(plain);
   return result;
 }
 

@@ -7,19 +7,6 @@
 
 /* ---- output modes ---- */
 
-/* How often each of 0 ... depth - 1 is in each row (of a vector: in all of it); -1 is passed over. Of one-hot rows, as
- * in Keras, a vocabulary of thousands would make thousands of numbers of every word. */
-static kvino_tensor *counts(kv_scope *s, kvino_tensor *x, int64_t depth) {
-  kvino_tensor *width = kv_int(s, KVINO_I64, depth), *zero = kv_int(s, KVINO_I64, 0), *one = kv_int(s, KVINO_I64, 1);
-  if (!x) return NULL;
-  if (x->rank == 1) return kv_bin_count(s, x, width);
-  kvino_tensor *rows = kv_dimension(s, x, 0), *total = kv_multiply(s, rows, width);
-  kvino_tensor *row = kv_range(s, zero, rows, one, (kv_output_type_attrs){.output_type = KVINO_I64});
-  kvino_tensor *at = kv_add(s, x, kv_unsqueeze(s, kv_multiply(s, row, width), KV_VECTOR(s, 1)));
-  at = kv_select(s, kv_less(s, x, zero), kv_int(s, KVINO_I64, -1), at);
-  return kv_reshape_to(s, kv_bin_count(s, kv_flatten(s, at), total), 2, (int64_t[]){-1, depth});
-}
-
 /* Indices (-1: none) as output_mode says. */
 static kvino_tensor *encode(kv_invocation *c, kvino_tensor *x, const char *mode, int64_t depth, kvino_dtype dtype) {
   kv_scope *s = c->s;
@@ -29,8 +16,7 @@ static kvino_tensor *encode(kv_invocation *c, kvino_tensor *x, const char *mode,
   bool counted = !strcmp(mode, "count") || !strcmp(mode, "tf_idf"), hot = !strcmp(mode, "multi_hot");
   if ((!counted && !hot) || x->rank > 2)
     return kv_encode_categories(c, x, counted ? "count" : mode, depth, dtype, NULL);
-  if (!x->rank) x = kv_unsqueeze(s, x, KV_VECTOR(s, 0));
-  kvino_tensor *n = counts(s, x, depth);
+  kvino_tensor *n = op_category_counts(s, x, depth);
   return n ? kv_cast(s, hot ? kv_truth(s, n) : n, dtype) : NULL;
 }
 

@@ -156,8 +156,8 @@ static void test_refused_types(void **state) {
   (void)state;
   refuse_header(HEADER("'|O'", "False", "(1,)"), KVINO_TYPE, "pickled");
   refuse_header(HEADER("[('a', '<f4'), ('b', '<i4')]", "False", "(1,)"), KVINO_TYPE, "structured");
-  static const char *const unknown[] = {"'|S'", "'<U2x'", "'<U99999999999'", "'<M8[ns]'", "'<m8'", "'<f16'", "'<c32'",
-                                        "'<V1'", "'<f1'", "'|V8'",     "'<i3'", "'<b2'",  "''"};
+  static const char *const unknown[] = {"'|S'",  "'<U2x'", "'<U99999999999'", "'<M8[ns]'", "'<m8'", "'<f16'", "'<c32'",
+                                        "'<V1'", "'<f1'",  "'|V8'",           "'<i3'",     "'<b2'", "''"};
   for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
     char header[200];
     snprintf(header, sizeof header, "{'descr': %s, 'fortran_order': False, 'shape': (1,), }", unknown[i]);

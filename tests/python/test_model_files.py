@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -101,6 +102,31 @@ def test_every_layer_of_keras_is_read_or_has_a_reason():
     names = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, KERAS_BACKEND="numpy"), capture_output=True, text=True, check=True)
     known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
     assert set(names.stdout.split()) - known == set(NOT_READ)
+
+
+@pytest.mark.parametrize("name", models.cases("text"))
+def test_texts_in_keras(saved, name):
+    """The same models in Keras with kvino: traced, with their texts as inputs of the graph."""
+    import kvino  # isort: skip: makes Keras use it
+    import keras
+
+    data = np.load(saved("text") / f"{name}.npz")
+    model = keras.saving.load_model(saved("text") / f"{name}.keras")
+    inputs = [data[f"x{i}"] for i in range(len(model.inputs))]
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="kvino: .* runs eagerly")
+        traced = model.predict(inputs, verbose=0)
+    called = model(inputs)
+    assert isinstance(keras.tree.flatten(called)[0], kvino.Tensor)
+    for outputs in (traced, called):
+        for i, y in enumerate(keras.tree.flatten(outputs)):
+            got, wanted = np.asarray(y), data[f"y{i}"]
+            if wanted.dtype.kind == "U":
+                assert np.vectorize(bytes.decode)(got).tolist() == wanted.tolist()
+            else:
+                assert got.dtype == wanted.dtype
+                np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_every_layer_has_a_case(saved):

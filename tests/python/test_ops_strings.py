@@ -10,7 +10,7 @@ import capi
 import kvino
 from kvino import _core
 
-OPS = {"string_standardize", "string_split", "string_lookup", "hash_buckets", "hashed_cross"}  # test_ops_table.py asks for them
+OPS = {"string_standardize", "string_split", "string_lookup", "hash_buckets", "hashed_cross", "category_counts"}  # test_ops_table.py asks for them
 ops = kvino.ops
 TEXTS = [["Hello, World!", "  a\tb\n c "], ["", "Ä-Ö x_y"]]
 
@@ -160,3 +160,15 @@ def test_strings_are_no_segment_of_openvino():
     graph.result(ops.multiply(ops.cast(ops.string_lookup(ops.string_standardize(x), ["a", "b"]), "float32"), 2))
     f = graph.compile("CPU")
     assert f(tensor([["A"], ["c"], ["B"]]))[0].tolist() == [[0], [-2], [2]]
+
+
+def test_counts():
+    x = np.array([[0, 2, 2, -1], [5, 9, 0, 0]])
+    y = natively_and_compiled(lambda x: ops.category_counts(x, 6), x)
+    assert y.dtype == "int32" and y.tolist() == [[1, 0, 2, 0, 0, 0], [2, 0, 0, 0, 0, 1]]
+    assert ops.category_counts(x[0], 3).tolist() == [1, 0, 2] and ops.category_counts(x[:, :0], 2).tolist() == [[0, 0]] * 2
+    assert ops.category_counts(x[:0], 2).shape == (0, 2) and ops.category_counts(np.int64(1), 2).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="positive"):
+        ops.category_counts(x, 0)
+    with pytest.raises(TypeError, match="integers"):
+        ops.category_counts([1.5], 2)

@@ -77,7 +77,7 @@ OWN = {
     "argwhere", "column_stack", "compute_homography_matrix", "copysign", "cov", "flatnonzero", "float_power", "gammainc", "gather_nd",
     "gru_sequence", "lgamma", "lstm_sequence", "matrix_power", "rnn_sequence", "shape_tensor", "sparse_align", "sparse_axes",
     "sparse_check", "sparse_coalesce", "sparse_from_dense", "sparse_matmul", "sparse_reshape",
-    "hash_buckets", "hashed_cross", "string_lookup", "string_split", "string_standardize",
+    "category_counts", "hash_buckets", "hashed_cross", "string_lookup", "string_split", "string_standardize",
 }
 # Parameters of Keras's that an operator has not.
 NOT_KEPT = {

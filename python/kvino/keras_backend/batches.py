@@ -9,6 +9,9 @@ from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDat
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from keras.src.trainers.epoch_iterator import EpochIterator
 
+from kvino.keras_backend.strings import Texts
+from kvino.keras_backend.strings import as_data
+from kvino.keras_backend.strings import as_tensors
 from kvino.keras_backend.tensors import convert_to_tensor
 from kvino.sparse import SparseTensor
 from kvino.sparse import is_foreign
@@ -52,12 +55,17 @@ class SparseRows(array_slicing.Sliceable):
 def train_validation_split(arrays, validation_split):
     """Keras's, which takes SciPy's matrices as they are."""
     arrays = tree.map_structure(lambda x: x.tocsr() if isinstance(x, SparseTensor) and x.ndim == 2 else x, arrays)
-    return array_slicing.train_validation_split(arrays, validation_split)
+    return array_slicing.train_validation_split(as_data(arrays), validation_split)
 
 
 class Batches(EpochIterator):
     def _get_iterator(self):
         adapter = self.data_adapter
+        if isinstance(adapter, ArrayDataAdapter) and not any(isinstance(x, Texts) for x in tree.flatten(adapter._inputs)):
+            return self._get_batches(adapter)
+        return map(as_tensors, self._get_batches(adapter))
+
+    def _get_batches(self, adapter):
         if isinstance(adapter, ArrayDataAdapter) and any(map(is_sparse, tree.flatten(adapter._inputs))):
             return self._of_arrays(adapter)
         if isinstance(adapter, GeneratorDataAdapter):

@@ -24,6 +24,8 @@ from kvino.keras_backend.core import convert_to_numpy
 from kvino.keras_backend.core import convert_to_tensor
 from kvino.keras_backend.derivatives import is_inexact
 from kvino.keras_backend.steps import StepFunction
+from kvino.keras_backend.strings import as_data
+from kvino.keras_backend.strings import as_tensors
 
 # Keras 3.15 calls the base class Trainer, Keras 3.16 BaseTrainer.
 _Base = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
@@ -161,6 +163,7 @@ class OpenVINOTrainer(_Base):
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         """A model that cannot be traced is built by computing a batch."""
+        data_batch = as_tensors(data_batch)
         try:
             super()._symbolic_build(iterator=iterator, data_batch=data_batch)
         except RuntimeError:
@@ -175,7 +178,7 @@ class OpenVINOTrainer(_Base):
 
     def _kvino_iterator(self, x, y=None, sample_weight=None, batch_size=None, steps=None, **options):
         return Batches(
-            x=x,
+            x=as_data(x),
             y=y,
             sample_weight=sample_weight,
             batch_size=batch_size,

@@ -39,3 +39,22 @@ kvino_tensor *op_hash_buckets(kv_scope *s, kvino_tensor *x, int64_t num_bins, kv
 kvino_tensor *op_hashed_cross(kv_scope *s, kvino_tensors inputs, int64_t num_bins) {
   return kv_hashed_cross(s, inputs.n, inputs.v, (kv_hash_attrs){.bins = num_bins});
 }
+
+/* Of one-hot rows, as Keras has it, a vocabulary of thousands would make thousands of numbers of every word. */
+kvino_tensor *op_category_counts(kv_scope *s, kvino_tensor *x, int64_t depth) {
+  kvino_tensor *width = kv_int(s, KVINO_I64, depth), *zero = kv_int(s, KVINO_I64, 0), *one = kv_int(s, KVINO_I64, 1);
+  if (!x) return NULL;
+  if (depth < 1) return kv_scope_fail(s, KVINO_INVALID, "depth must be positive, found %lld", (long long)depth);
+  if (x->rank > 2) return kv_scope_fail(s, KVINO_INVALID, "x has one or two dimensions, not %d", x->rank);
+  if (!kvino_dtype_is_integer((kvino_dtype)x->dtype))
+    return kv_scope_fail(s, KVINO_TYPE, "categories are integers, not %s", kvino_dtype_name((kvino_dtype)x->dtype));
+  x = kv_cast(s, x, KVINO_I64);
+  if (x && x->rank < 2) return kv_bin_count(s, kv_flatten(s, x), width);
+  if (!x) return NULL;
+  kvino_tensor *rows = kv_dimension(s, x, 0), *total = kv_multiply(s, rows, width);
+  kvino_tensor *row = kv_range(s, zero, rows, one, (kv_output_type_attrs){.output_type = KVINO_I64});
+  kvino_tensor *at = kv_add(s, x, kv_unsqueeze(s, kv_multiply(s, row, width), KV_VECTOR(s, 1)));
+  kvino_tensor *outside = kv_logical_or(s, kv_less(s, x, zero), kv_greater_equal(s, x, width));
+  at = kv_select(s, outside, kv_int(s, KVINO_I64, -1), at);
+  return kv_reshape_to(s, kv_bin_count(s, kv_flatten(s, at), total), 2, (int64_t[]){-1, depth});
+}
