@@ -99,3 +99,13 @@ def test_errors(name):
     shapes, words = ERRORS[name]
     with pytest.raises(ValueError, match=words):
         kvino.ops.dot_product_attention(*(np.zeros(s, "f") for s in shapes))
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_attention_of_no_heads_of_unknown_lengths(device):
+    graph = kvino.Graph()
+    graph.result(kvino.ops.dot_product_attention(*(graph.parameter((None,) * 4, "float32") for _ in range(3))))
+    compiled = graph.compile(device)
+    for query, key in (((1, 2, 4, 4), (1, 3, 2, 4)), ((0, 2, 0, 4), (0, 4, 0, 4)), ((1, 2, 0, 4), (1, 4, 0, 4)), ((1, 2, 2, 4), (1, 4, 1, 4))):
+        q, k = np.ones(query, "float32"), np.ones(key, "float32")
+        np.testing.assert_allclose(np.asarray(compiled(q, k, k)[0]), np.asarray(kvino.ops.dot_product_attention(q, k, k)), strict=True)

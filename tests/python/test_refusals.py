@@ -328,3 +328,13 @@ def test_a_check_belongs_to_its_value(device):
     assert used(i(1, 2)).shape == ()
     with pytest.raises(ValueError, match="no negative elements"):
         used(i(-1, 2))
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 2, 1), (1, 1, 1, 3), (0, 1, 2, 1), (1, 1, 0, 1)])
+def test_a_convolution_of_no_channels_is_refused(kernel):
+    """There is no number of groups for them."""
+    for dtype in ("float32", "float64", "float16"):
+        with pytest.raises(ValueError):
+            kvino.ops.conv(np.ones((1, 3, 3, 0), dtype), np.ones(kernel, dtype))
+    with pytest.raises(ValueError):
+        kvino.function(kvino.ops.conv, dynamic=True)(np.ones((1, 3, 3, 0), "float32"), np.ones(kernel, "float32"))

@@ -51,6 +51,7 @@ static kvino_tensor *regroup(kv_scope *s, kvino_tensor *x, const heads *h) {
   kvino_tensor *dims = kv_dims(s, x), *was = kv_cut(s, dims, 0, 1, 2), *per = kv_cut(s, dims, 0, 2, 3);
   kvino_tensor *now = h->n < 0 ? h->later : KV_VECTOR(s, h->n), *all = kv_multiply(s, was, per);
   kvino_tensor *each = kv_floor_divide(s, all, kv_maximum(s, now, KV_VECTOR(s, 1)));
+  each = kv_select(s, kv_equal(s, now, KV_VECTOR(s, 0)), per, each); /* no heads: as many rows as there were */
   kvino_tensor *part[] = {kv_cut(s, dims, 0, 0, 1), now, each, kv_cut(s, dims, 0, 3, 4)};
   return kv_reshape(s, x, kv_concat(s, 4, part, (kv_axis_attrs){.axis = 0}), (kv_reshape_attrs){.special_zero = false});
 }

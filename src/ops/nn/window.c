@@ -132,7 +132,7 @@ kvino_tensor *op_conv(kv_scope *s, kvino_tensor *inputs, kvino_tensor *kernel, k
                          "the kernel's numbers of channels must be known and positive, not %lld and %lld",
                          (long long)in, (long long)out);
   if (channels < 0) channels = in; /* one group: other numbers are refused at run time */
-  if (channels % in)
+  if (!channels || channels % in)
     return kv_scope_fail(
         s, KVINO_INVALID,
         "The number of input channels must be evenly divisible by kernel's in_channels. Received input "
