@@ -221,8 +221,33 @@ static kvino_tensor *simplify_reduction(const kv_node *node, kvino_tensor *const
   return in[0]->dtype == node->out[0].dtype && kv_all_known(in[1], &n, axes) && !n ? in[0] : NULL;
 }
 
+static bool all_are(const kvino_tensor *t, int64_t wanted) {
+  for (int64_t i = 0; t && i < t->size; i++)
+    if (kv_tensor_get_int(t, i) != wanted) return false;
+  return t != NULL;
+}
+
+/* Whether a Slice reverses whole axes, in the words of flip. */
+static bool is_flip(const kv_node *node) {
+  return node->n_in == 5 && all_are(node->in[1].node->constant, INT64_MAX) &&
+         all_are(node->in[2].node->constant, INT64_MIN) && all_are(node->in[3].node->constant, -1);
+}
+
+/* What was flipped twice along the same axes, as by the second layer of a Bidirectional; NULL. */
+static kvino_tensor *flipped_back(kv_scope *s, const kv_node *node, const kvino_tensor *x) {
+  const kv_node *before = kv_made_by(x, KV_Slice);
+  if (!before || !is_flip(node) || !is_flip(before)) return NULL;
+  const kvino_tensor *a = node->in[4].node->constant, *b = before->in[4].node->constant;
+  if (!a || !b || a->size != b->size) return NULL;
+  for (int64_t i = 0; i < a->size; i++)
+    if (kv_tensor_get_int(a, i) != kv_tensor_get_int(b, i)) return NULL;
+  return kv_operand(s, before, 0);
+}
+
 /* A Broadcast to, or a Slice by steps of 1 of, the whole. */
 static kvino_tensor *simplify_whole(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
+  kvino_tensor *x = node->prim->id == KV_Slice ? flipped_back(s, node, in[0]) : NULL;
+  if (x || s->status) return x;
   if (node->prim->id == KV_Slice && !all_equal_to(in[3], 1)) return NULL;
   kvino_tensors v = kv_clone(s, w->out, node, in);
   if (!v.v || !v.v[0]) return NULL;

@@ -279,6 +279,21 @@ def test_evaluate_counts_the_losses_that_fit_counts(build):
     np.testing.assert_allclose(history["loss"][0], loss, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_regularizers_of_the_layers_inside_of_wrappers_count(kind):
+    x = np.random.default_rng(4).normal(size=(6, 4, 3)).astype("float32")
+    layer = layers.Bidirectional(getattr(layers, kind)(2, return_sequences=True, activity_regularizer="l1"))
+    model = compiled(keras.Sequential([keras.Input((4, 3)), layer]), rate=0.0)
+    y = np.asarray(model(x))
+    # Keras gives SimpleRNN's regularizer to the wrapper alone, or to neither: what fit counts is what the call says.
+    expected = sum(float(v) for v in model.losses)
+    assert len(model.losses) == 2 or kind == "SimpleRNN"
+    if kind != "SimpleRNN":
+        np.testing.assert_allclose(expected, 0.01 * np.abs(y).sum() / len(x), rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(model.train_on_batch(x, y), expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("loss", ["huber", "log_cosh"])
 def test_losses_that_subtract_the_target_from_two_layers(loss):
     """OpenVINO crashes on such a graph where its weights are constants."""

@@ -104,6 +104,18 @@ def test_parts_without_elements_cost_no_segment():
         kvino.function(lambda x, y: K.concatenate([x, y], 1), device="CPU", dynamic=True)(u(2, 3), u(3, 0))
 
 
+# ---- flips ----
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("first, second, slices", [(1, 1, 0), ((0, 2), (0, 2), 0), (1, 0, 2), ((0, 1), 1, 2)])
+def test_flipped_twice(first, second, slices, dynamic):
+    f = lambda x: K.abs(K.flip(K.flip(x * 2, first), second))  # noqa: E731
+    same_as_eager(f, u(2, 5, 3), dynamic=dynamic)
+    nodes = kvino.function(f, device="CPU", dynamic=dynamic).describe(u(2, 5, 3))
+    assert ("Slice x2" in nodes) == (slices == 2) and ("Slice" in nodes) == (slices > 0)
+
+
 # ---- a reduction and a transpose ----
 
 REDUCTIONS = {

@@ -269,57 +269,9 @@ def gru(
     return _result(sequence, states, go_backwards)
 
 
-def _both(op, forward, backward, **options):
-    (y, *states), (z, *last) = op(*forward, **options), op(*backward, reverse=True, **options)
-    return _result(y, states, False), _result(z, last, False)
+def bidirectional_lstm(*args, **kwargs):
+    """Keras's Bidirectional then calls its two layers, with what belongs to their calls: regularizers of activities, hooks."""
+    raise NotImplementedError("kvino: each direction is computed by its layer")
 
 
-def bidirectional_lstm(
-    inputs,
-    fwd_initial_state_h,
-    fwd_initial_state_c,
-    bwd_initial_state_h,
-    bwd_initial_state_c,
-    mask,
-    fwd_kernel,
-    fwd_recurrent_kernel,
-    fwd_bias,
-    bwd_kernel,
-    bwd_recurrent_kernel,
-    bwd_bias,
-    activation,
-    recurrent_activation,
-    return_sequences=False,
-    unroll=False,
-):
-    """Both directions; the outputs of both are in the order of time."""
-    _check(mask, activation, recurrent_activation)
-    op = _table["lstm_sequence"]
-    forward = _tensors(inputs, fwd_initial_state_h, fwd_initial_state_c, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
-    backward = _tensors(inputs, bwd_initial_state_h, bwd_initial_state_c, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
-    return _both(op, forward, backward)
-
-
-def bidirectional_gru(
-    inputs,
-    fwd_initial_state,
-    bwd_initial_state,
-    mask,
-    fwd_kernel,
-    fwd_recurrent_kernel,
-    fwd_bias,
-    bwd_kernel,
-    bwd_recurrent_kernel,
-    bwd_bias,
-    activation,
-    recurrent_activation,
-    return_sequences=False,
-    unroll=False,
-    reset_after=True,
-):
-    """Both directions; the outputs of both are in the order of time."""
-    _check(mask, activation, recurrent_activation)
-    op = _table["gru_sequence"]
-    forward = _tensors(inputs, fwd_initial_state, fwd_kernel, fwd_recurrent_kernel, fwd_bias)
-    backward = _tensors(inputs, bwd_initial_state, bwd_kernel, bwd_recurrent_kernel, bwd_bias)
-    return _both(op, forward, backward, reset_after=reset_after)
+bidirectional_gru = bidirectional_lstm
