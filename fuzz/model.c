@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "kvino/model.h"
+#include "kvino/strings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,6 +13,12 @@ static kvino_tensor *zeros(const kvino_port *port) {
   for (int i = 0; i < port->rank; i++) {
     shape[i] = port->shape[i] < 0 ? 1 : port->shape[i];
     if (shape[i] > 1024 || (n *= shape[i]) > 1 << 16) return NULL;
+  }
+  if (port->dtype == KVINO_STRING) {
+    const char **texts = calloc(n ? (size_t)n : 1, sizeof *texts); /* empty ones */
+    if (texts) kvino_strings_new(port->rank, shape, texts, NULL, &t, NULL);
+    free(texts);
+    return t;
   }
   void *values = calloc(n ? (size_t)n : 1, kvino_dtype_size(port->dtype));
   if (values) kvino_tensor_new(port->dtype, port->rank, shape, values, &t, NULL);

@@ -104,6 +104,10 @@ static const example examples[KV_PRIM_COUNT] = {
     [KV_ScatterNDUpdate] = {{X(4), AT(0, 4, 2, 1), X(2)}, {.scatter_nd = {.reduction = "min"}}},
     [KV_Require] = {{X(3), {CONDITION, 0, {0}, 0, 0}}, NO_ATTRIBUTES},
     [KV_SegmentMax] = {{X(4, 2), AT(-1, 4, 4), AXIS(3)}, {.segment = {.fill_mode = "lowest"}}},
+    [KV_HashBuckets] = {{X(7)}, {.hash = {.bins = 5}}},
+    [KV_HashedCross] = {{X(4), X(4)}, {.hash = {.bins = 7}}},
+    [KV_HashTable] = {{AT(-(1LL << 40), 1LL << 40, 5)}, NO_ATTRIBUTES},
+    [KV_Lookup] = {{AT(0, 9, 4), AXES(5), AXES(-1, -1)}, NO_ATTRIBUTES}, /* a table in which every slot is free */
     [KV_OneHot] = {{AT(0, 3, 4), AXIS(3), ONES, ONES}, {.one_hot = {.axis = -1}}},
     [KV_Eye] = {{AXIS(3), AXIS(4), AXIS(1)}, {.output_type = {.output_type = KVINO_I32}}},
     [KV_Range] = {{AT(-9, 9), AT(-99, 99), AXIS(3)}, {.output_type = {.output_type = KVINO_I8}}},
