@@ -69,7 +69,9 @@ KVINO_API kvino_status kvino_profile_text(const kvino_profile *p, char **text, k
 KVINO_API kvino_status kvino_profile_html(const kvino_profile *p, char **text, kvino_error *err);
 
 /* What should be said to the user, in words, or NULL: that an operation on kvino's own kernels takes more than a tenth
- * of the model's time. The first runs are measured for that; it is given once. Belongs to the executable. */
+ * of the model's time, for which the first runs are measured; or, of the first such executable of the process, that the
+ * processor has AMX, the model is mostly products of float32, and bf16 would be faster. It is given once. Belongs to
+ * the executable. */
 KVINO_API const char *kvino_executable_advice(kvino_executable *e);
 /* Whether that is looked for, which it is unless told otherwise: of a step of training nobody chooses the operations of
  * the derivatives. To be said before the first run; NULL is allowed. */

@@ -7,6 +7,7 @@
 
 static const char *const names[KV_ISA_COUNT] = {"scalar", "avx2", "avx512"};
 static kv_isa chosen;
+static unsigned tiles;
 static char name[64] = "unknown";
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -32,6 +33,12 @@ static kv_isa best(void) {
   return KV_ISA_AVX512;
 }
 
+static unsigned tiles_of(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24)) return 0;
+  return (d & 1u << 25 ? KV_TILES_OF_INT8 : 0) | (d & 1u << 22 ? KV_TILES_OF_BF16 : 0);
+}
+
 static void read_name(void) {
   unsigned words[12];
   if ((unsigned)__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
@@ -45,6 +52,7 @@ static void read_name(void) {
 }
 #else
 static kv_isa best(void) { return KV_ISA_SCALAR; }
+static unsigned tiles_of(void) { return 0; }
 static void read_name(void) {}
 #endif
 
@@ -53,7 +61,13 @@ static void detect(void) {
   const char *wanted = getenv("KVINO_ISA");
   for (int isa = 0; wanted && isa < (int)chosen; isa++)
     if (!strcmp(wanted, names[isa])) chosen = (kv_isa)isa;
+  tiles = chosen == KV_ISA_AVX512 ? tiles_of() : 0;
   read_name();
+}
+
+unsigned kv_cpu_tiles(void) {
+  pthread_once(&once, detect);
+  return tiles;
 }
 
 kv_isa kv_cpu_isa(void) {

@@ -13,6 +13,10 @@ typedef enum kv_isa {
 
 kv_isa kv_cpu_isa(void);             /* the level in use */
 const char *kv_isa_name(kv_isa isa); /* "scalar", "avx2", "avx512" */
+/* Products of tiles (AMX): what the processor has, at the level avx512; whether the system lets a process use it is
+ * another question. */
+enum { KV_TILES_OF_INT8 = 1, KV_TILES_OF_BF16 = 2 };
+unsigned kv_cpu_tiles(void); /* a sum of these */
 /* The processor's marketing name; "unknown" where it cannot be read. Static. */
 const char *kv_cpu_name(void);
 

@@ -7,8 +7,18 @@
 /* The first runs pay for memory and caches. A model of less than a millisecond is nobody's worry. */
 enum { FIRST_MEASURED = 2, LEAST_MICROSECONDS = 1000 };
 
+static void say_precision(kv_advice *a) {
+  static atomic_bool said;
+  if (atomic_exchange(&said, true)) return;
+  atomic_store(&a->given,
+               "kvino: this model computes in float32, and most of it are products, which this processor "
+               "(AMX) computes several times as fast in bfloat16: KVINO_PRECISION=bf16, or "
+               "kvino.config.precision = \"bf16\" in Python, asks for it; \"f32\" says that float32 is meant");
+}
+
 bool kv_advice_due(kvino_executable *e) {
   kv_advice *a = &e->advice;
+  if (a->wanted && a->slow_precision && !atomic_load_explicit(&a->runs, memory_order_relaxed)) say_precision(a);
   if (!a->wanted || atomic_load_explicit(&a->runs, memory_order_relaxed) > FIRST_MEASURED + KV_MEASURED) return false;
   unsigned run = atomic_fetch_add(&a->runs, 1);
   return run >= FIRST_MEASURED && run < FIRST_MEASURED + KV_MEASURED;

@@ -1,4 +1,5 @@
-/* Whether native nodes cost so much that the user should know: found out in a few early runs, then never again. */
+/* What the user should know: that native nodes cost much, found out in a few early runs, then never again; and, once
+ * for a process, that a model is mostly products of float32 where the processor multiplies bfloat16 much faster. */
 #ifndef KVINO_ENGINE_ADVICE_H
 #define KVINO_ENGINE_ADVICE_H
 

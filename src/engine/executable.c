@@ -252,6 +252,7 @@ static kvino_status build(kvino_executable *e, const kv_graph *g, kv_ov_config *
   if (!status) status = kv_plan_new(&e->plan, e->graph, e->partition->n, e->partition->segment, err);
   e->all_native = !asked;
   e->advice.wanted = asked && !status && e->partition->n;
+  if (e->advice.wanted) e->advice.slow_precision = kv_is_slow_precision(e->graph, asked);
   return status;
 }
 

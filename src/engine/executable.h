@@ -50,7 +50,8 @@ typedef struct kv_measured {
 
 enum { KV_MEASURED = 3 };
 typedef struct kv_advice {
-  bool wanted; /* some of it is native although that was not asked for */
+  bool wanted;         /* some of it is native although that was not asked for */
+  bool slow_precision; /* nobody asked for float32, and bfloat16 would be several times as fast */
   atomic_uint runs, measured;
   kv_measured run[KV_MEASURED];
   char *text;

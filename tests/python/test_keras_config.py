@@ -3,6 +3,8 @@
 import os
 import pathlib
 import re
+import subprocess
+import sys
 
 os.environ.setdefault("KERAS_BACKEND", "kvino")
 
@@ -44,6 +46,36 @@ def test_predict():
         assert not np.array_equal(m.predict(X, verbose=0), rounded)
     finally:
         kvino.config.precision = None
+
+
+LARGE = """
+import sys, warnings
+import numpy as np, kvino, keras
+if sys.argv[1] != "none":
+    kvino.config.precision = sys.argv[1]
+small = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+large = keras.Sequential([keras.Input((2048,)), keras.layers.Dense(2048), keras.layers.Dense(2048)])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    small.predict_on_batch(np.ones((1, 64), "float32"))
+    print(sum("bfloat16" in str(w.message) for w in caught))
+    for rows in (64, 128):
+        large.predict_on_batch(np.ones((rows, 2048), "float32"))
+    print(sum("KVINO_PRECISION=bf16" in str(w.message) for w in caught))
+"""
+
+
+@pytest.mark.parametrize("precision", ["none", "f32", "bf16"])
+def test_a_line_says_once_that_there_is_bf16(precision):
+    """Where the processor has AMX, the model is mostly products, and nobody has said a precision."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    if precision == "bf16" and "amx_bf16" not in flags and "avx512_bf16" not in flags:
+        pytest.skip("the processor does not compute in bf16")
+    environment = {k: v for k, v in os.environ.items() if k != "KVINO_PRECISION"}
+    done = subprocess.run([sys.executable, "-c", LARGE, precision], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = precision == "none" and "amx_bf16" in flags and os.environ.get("KVINO_ISA", "avx512") == "avx512"
+    assert done.stdout.split() == ["0", "1" if said else "0"]
 
 
 def test_evaluate():

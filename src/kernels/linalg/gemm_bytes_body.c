@@ -2,6 +2,7 @@
  * of ROWS rows by four registers of sums stays in registers meanwhile. */
 #include <string.h>
 
+#include "base/cpu.h"
 #include "kernels/level.h"
 #include "kernels/linalg/gemm_bytes_kernels.h"
 
@@ -212,8 +213,7 @@ static inline int32_t tiles_unit(const int8_t *v, int n) { return (int32_t)unit_
 /* Linux gives tiles to a process that asks for them (Documentation/arch/x86/xstate.rst). */
 static bool has_tiles(void) {
   enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
-         !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+  return kv_cpu_tiles() & KV_TILES_OF_INT8 && !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
 }
 #pragma GCC pop_options
 #define TILES tiles_panel
