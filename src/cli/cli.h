@@ -2,6 +2,8 @@
 #ifndef KVINO_CLI_CLI_H
 #define KVINO_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "kvino/kvino.h"
 
 enum { DONE = 0, FAILED = 1, MISUSED = 2 };
@@ -14,7 +16,8 @@ typedef struct command {
   int (*run)(const struct command *self, int argc, char **argv);
 } command;
 
-extern const command devices_command, info_command, nonzero_command, run_command, show_command;
+extern const command bench_command, convert_command, devices_command, info_command, nonzero_command, profile_command,
+    run_command, show_command, verify_command;
 
 /* "kvino nonzero: <text>" on standard error. Returns FAILED. */
 int fail(const command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -36,5 +39,30 @@ kvino_status texts_tensor(const kvino_port *port, size_t n, const char *const *t
                           kvino_tensor **out, kvino_error *err);
 /* The lines of a file; "-" is standard input. */
 kvino_status texts_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
+
+bool ends_with(const char *text, const char *end);
+/* A text as JSON has it, in quotes. */
+void put_json(FILE *to, const char *text);
+
+/* What the command line gives for a model's inputs. */
+typedef struct given_inputs {
+  size_t n, n_texts;
+  char *const *paths;       /* one file for each, in their order ("-": standard input), or one .npz with all of them, by
+                               the inputs' names or in its order */
+  const char *const *texts; /* given by themselves, for the first input of strings */
+} given_inputs;
+/* in->n: as many as were given. Free with drop_inputs, whatever this returns. */
+kvino_status read_inputs(const kvino_model *model, const given_inputs *given, kvino_tensors *in, kvino_error *err);
+/* The same with numbers that are drawn, from 0 to 1 (integers: 0). shapes: "[1,224,224,3]", "x[1,8],y[1]", or NULL: the
+ * model's, unknown lengths 1; batch: of the first axis, unless 0. */
+kvino_status draw_inputs(const kvino_model *model, const char *shapes, int64_t batch, kvino_tensors *in,
+                         kvino_error *err);
+void drop_inputs(kvino_tensors *in);
+/* Fills *err as the library does. */
+kvino_status tell(kvino_error *err, kvino_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* What each layer takes: the table, or with `html` a page in that file. */
+kvino_status print_profile(kvino_model *model, const char *device, const kvino_tensors *in, size_t runs,
+                           const char *html, kvino_error *err);
 
 #endif

@@ -9,8 +9,9 @@
 
 #include "cli.h"
 
-static const command *const commands[] = {&run_command, &show_command, &devices_command, &nonzero_command,
-                                          &info_command};
+static const command *const commands[] = {&run_command,     &show_command,    &bench_command,
+                                          &profile_command, &convert_command, &verify_command,
+                                          &devices_command, &nonzero_command, &info_command};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 int fail(const command *self, const char *format, ...) {

@@ -13,64 +13,6 @@ typedef struct request {
   const char **text; /* given by themselves, for the first input of strings */
 } request;
 
-static bool ends_with(const char *text, const char *end) {
-  size_t n = strlen(text), m = strlen(end);
-  return n >= m && !strcmp(text + n - m, end);
-}
-
-/* ---- inputs ---- */
-
-/* Of an archive: by the inputs' names where it has those, else in its order. */
-static kvino_status from_archive(const kvino_model *model, const char *path, kvino_tensors *in, kvino_error *err) {
-  char **names = NULL;
-  kvino_tensors list = {0, NULL};
-  kvino_status status = kvino_npz_read(path, &names, &list, err);
-  if (status) return status;
-  size_t n = kvino_model_input_count(model);
-  for (size_t i = 0; i < n && i < in->n; i++) {
-    kvino_port port;
-    size_t at = i;
-    if (!kvino_model_input(model, i, &port, err))
-      for (size_t k = 0; k < list.n; k++)
-        if (!strcmp(names[k], port.name)) at = k;
-    if (at < list.n && !in->v[i]) in->v[i] = kvino_tensor_retain(list.v[at]);
-  }
-  kvino_names_free(names, list.n);
-  kvino_tensors_clear(&list);
-  return KVINO_OK;
-}
-
-/* Of an array's file; lines of texts where the input takes strings. */
-static kvino_status from_file(const kvino_model *model, size_t i, const char *path, kvino_tensor **out,
-                              kvino_error *err) {
-  kvino_port port;
-  bool strings = !kvino_model_input(model, i, &port, err) && port.dtype == KVINO_STRING;
-  if (strings && !ends_with(path, ".npy")) return texts_read(&port, path, out, err);
-  return kvino_npy_read(strcmp(path, "-") ? path : "/dev/stdin", out, err);
-}
-
-/* The input that the texts of the command line are for. */
-static kvino_status from_texts(const kvino_model *model, const request *r, kvino_tensors *in, size_t *at,
-                               kvino_error *err) {
-  kvino_port port;
-  for (*at = 0; *at < kvino_model_input_count(model); ++*at)
-    if (!kvino_model_input(model, *at, &port, err) && port.dtype == KVINO_STRING)
-      return texts_tensor(&port, r->n_texts, r->text, NULL, &in->v[*at], err);
-  snprintf(err->text, sizeof err->text, "%s: no input of the model takes texts", r->model);
-  return KVINO_INVALID;
-}
-
-static kvino_status read_inputs(const kvino_model *model, const request *r, kvino_tensors *in, kvino_error *err) {
-  size_t text = SIZE_MAX;
-  kvino_status status = r->n_texts ? from_texts(model, r, in, &text, err) : KVINO_OK;
-  if (r->n == 1 && ends_with(r->in[0], ".npz")) return status ? status : from_archive(model, r->in[0], in, err);
-  for (size_t i = 0, at = 0; i < r->n && !status; i++, at++) {
-    at += at == text;
-    status = from_file(model, at, r->in[i], &in->v[at], err);
-  }
-  return status;
-}
-
 /* ---- outputs ---- */
 
 static void print_outputs(const kvino_model *model, const kvino_tensors *out) {
@@ -112,17 +54,12 @@ static int work(const command *self, const request *r) {
   kvino_model_options options = {.device = r->device, .weights = r->weights};
   kvino_tensors in = {0, NULL}, out = {0, NULL};
   kvino_status status = kvino_model_load(r->model, &options, &model, &err);
-  size_t given = r->n + (r->n_texts != 0), wanted = kvino_model_input_count(model);
-  in.n = wanted > given ? wanted : given;
-  in.v = calloc(in.n + 1, sizeof *in.v);
-  if (!in.v) return fail(self, "out of memory");
-  if (!status) status = read_inputs(model, r, &in, &err);
-  bool archive = r->n == 1 && ends_with(r->in[0], ".npz");
-  if (!status) status = kvino_model_run(model, archive ? in.n : given, in.v, &out, &err);
+  given_inputs given = {r->n, r->n_texts, r->in, r->text};
+  if (!status) status = read_inputs(model, &given, &in, &err);
+  if (!status) status = kvino_model_run(model, in.n, in.v, &out, &err);
   if (!status && r->out) status = write_outputs(model, r->out, &out, &err);
   if (!status && !r->out) print_outputs(model, &out);
-  for (size_t i = 0; i < in.n; i++) kvino_tensor_release(in.v[i]);
-  free(in.v);
+  drop_inputs(&in);
   kvino_tensors_clear(&out);
   kvino_model_release(model);
   return status ? fail(self, "%s", err.text) : DONE;

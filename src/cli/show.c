@@ -4,17 +4,82 @@
 
 #include "cli.h"
 
+/* ---- JSON ---- */
+
+static void put_port(const kvino_port *port, bool first) {
+  printf("%s{\"name\": ", first ? "" : ", ");
+  put_json(stdout, port->name);
+  printf(", \"dtype\": \"%s\", \"shape\": [", kvino_dtype_name(port->dtype));
+  for (int i = 0; i < port->rank; i++) {
+    printf("%s", i ? ", " : "");
+    if (port->shape[i] < 0)
+      printf("null");
+    else
+      printf("%lld", (long long)port->shape[i]);
+  }
+  printf("]}");
+}
+
+static kvino_status put_weights(const kvino_model *model, size_t layer, size_t n, kvino_error *err) {
+  for (size_t i = 0; i < n; i++) {
+    kvino_tensor *t = NULL;
+    kvino_port port = {0};
+    kvino_status status = kvino_model_weight(model, layer, i, &port.name, &t, err);
+    if (status) return status;
+    port.dtype = kvino_tensor_dtype(t);
+    port.rank = kvino_tensor_rank(t);
+    port.shape = kvino_tensor_shape(t);
+    put_port(&port, !i);
+    kvino_tensor_release(t);
+  }
+  return KVINO_OK;
+}
+
+static kvino_status put_model(const kvino_model *model, kvino_error *err) {
+  kvino_status status = KVINO_OK;
+  kvino_port port;
+  kvino_layer layer;
+  printf("{\"inputs\": [");
+  for (size_t i = 0; !status && i < kvino_model_input_count(model); i++)
+    if (!(status = kvino_model_input(model, i, &port, err))) put_port(&port, !i);
+  printf("], \"outputs\": [");
+  for (size_t i = 0; !status && i < kvino_model_output_count(model); i++)
+    if (!(status = kvino_model_output(model, i, &port, err))) put_port(&port, !i);
+  printf("], \"layers\": [");
+  for (size_t i = 0; !status && i < kvino_model_layer_count(model); i++) {
+    if ((status = kvino_model_layer(model, i, &layer, err))) break;
+    printf("%s\n  {\"name\": ", i ? "," : "");
+    put_json(stdout, layer.name);
+    printf(", \"class_name\": ");
+    put_json(stdout, layer.class_name);
+    printf(", \"path\": ");
+    put_json(stdout, layer.path);
+    printf(", \"trainable\": %s, \"weights\": [", layer.trainable ? "true" : "false");
+    status = put_weights(model, i, layer.n_weights, err);
+    printf("]}");
+  }
+  printf("]}\n");
+  return status;
+}
+
+/* ---- the command ---- */
+
 static int run(const command *self, int argc, char **argv) {
-  static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-  for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-    return c == 'h' ? print_help(self) : misuse(self, NULL);
+  static const struct option options[] = {
+      {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  bool json = false;
+  for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    if (c != 'j') return c == 'h' ? print_help(self) : misuse(self, NULL);
+    json = true;
+  }
   if (optind + 1 != argc) return misuse(self, "which model file?");
   kvino_model *model = NULL;
   kvino_error err;
   char *text = NULL;
   kvino_status status = kvino_model_load(argv[optind], NULL, &model, &err);
-  if (!status) status = kvino_model_summary(model, &text, &err);
-  if (!status) fputs(text, stdout);
+  if (!status && json) status = put_model(model, &err);
+  if (!status && !json) status = kvino_model_summary(model, &text, &err);
+  if (!status && !json) fputs(text, stdout);
   kvino_text_free(text);
   kvino_model_release(model);
   return status ? fail(self, "%s", err.text) : DONE;
@@ -22,12 +87,13 @@ static int run(const command *self, int argc, char **argv) {
 
 const command show_command = {
     "show",
-    "MODEL",
+    "MODEL [--json]",
     "Show a model file's inputs, outputs, layers and weights.",
     "\n"
     "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them.\n"
     "\n"
     "Options:\n"
+    "      --json  for programs: inputs, outputs, layers and their weights\n"
     "  -h, --help  this text\n",
     run,
 };

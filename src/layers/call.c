@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "kvino/profile.h"
 #include "layers/config.h"
 #include "layers/regularizer.h"
 #include "ops/common.h"
@@ -280,6 +281,15 @@ static void name_error(kv_invocation *c) {
   kv_fail(c->s->err, c->s->status, "layer '%s' (%s): %s", c->layer->name, c->layer->class_name, text);
 }
 
+/* What it records is known by the layer's name to profiles; the model itself (no layer of another) has none. */
+static kv_value call_in_scope(kv_invocation *c, bool named) {
+  if (!named) return c->layer->kind->call(c);
+  if (!kv_scope_ok(c->s, kvino_scope_begin(c->layer->name, c->s->err))) return KV_NOTHING;
+  kv_value out = c->layer->kind->call(c);
+  kvino_scope_end();
+  return out;
+}
+
 kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const kv_value *args, size_t n_named,
                        const char *const *names, const kv_value *named, const kv_invocation *outer) {
   if (s->status) return KV_NOTHING;
@@ -298,7 +308,7 @@ kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const 
   if (c.depth > KV_MOST_DEPTH)
     kv_scope_fail(s, KVINO_IO, "layers inside of layers, more than %d deep", KV_MOST_DEPTH);
   else if ((traits & (KV_MODEL | KV_ANY_ARGUMENTS)) || check_arguments(&c))
-    out = layer->kind->call(&c);
+    out = call_in_scope(&c, outer != NULL);
   if (c.training && !s->status) kv_regularize_activity(&c, &out);
   if (s->status) {
     if (!(traits & KV_MODEL)) name_error(&c);

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import io
+import json
 import os
 import pathlib
 import re
@@ -27,9 +28,9 @@ def test_version_and_help():
     for arguments in (["--help"], ["-h"], ["help"]):
         code, out, err = kvino(*arguments)
         assert (code, err) == (0, "") and out.startswith("Usage: kvino COMMAND")
-        for command in ("devices", "nonzero", "info"):
+        for command in ("run", "show", "bench", "profile", "convert", "verify", "devices", "nonzero", "info"):
             assert f"\n  {command} " in out
-    for command in ("devices", "nonzero", "info"):
+    for command in ("run", "show", "bench", "profile", "convert", "verify", "devices", "nonzero", "info"):
         for arguments in ([command, "--help"], [command, "-h"], ["help", command]):
             code, out, err = kvino(*arguments)
             assert (code, err) == (0, "") and out.startswith(f"Usage: kvino {command}")
@@ -188,6 +189,63 @@ def test_show():
     code, out, err = kvino("show", MODELS / "unknown.keras")
     assert (code, out) == (1, "") and "'l' (Lambda), 'n' (Nowhere)" in err
     assert kvino("show")[0] == 2
+
+
+def test_show_as_json():
+    code, out, err = kvino("show", MODELS / "mlp.keras", "--json")
+    shown = json.loads(out)
+    assert (code, err) == (0, "") and shown["inputs"] == [{"name": "x", "dtype": "float32", "shape": [None, 2]}]
+    layer = next(layer for layer in shown["layers"] if layer["name"] == "dense")
+    assert layer["class_name"] == "Dense" and [w["shape"] for w in layer["weights"]] == [[2, 2], [2]]
+
+
+def test_bench(tmp_path):
+    figures, page = tmp_path / "figures.json", tmp_path / "page.html"
+    code, out, err = kvino("bench", "-m", MODELS / "mlp.keras", "-d", "native", "-niter", 7, "-nireq", 2, "-shape", "x[3,2]", "-json_stats", figures,
+                           "-html", page, "-pc")
+    assert (code, err) == (0, "") and re.search(r"Count: +7 runs", out) and "dense" in out
+    results = json.loads(figures.read_text())["execution_results"]
+    latency = results["latency_ms"]
+    assert results["iterations_num"] == 7 and latency["min"] <= latency["median"] <= latency["p99"] <= latency["max"]
+    assert abs(results["throughput_fps"] - 3 * 7 / results["execution_time_ms"] * 1e3) < 1
+    assert page.read_text().count("<rect") == 20
+    assert kvino("bench", MODELS / "mlp.keras", "-d", "native", "-t", "0.05", "-b", 4)[0] == 0
+    for wrong in (["-niter", "0"], ["-nireq", "x"], ["-b"]):
+        assert kvino("bench", MODELS / "mlp.keras", *wrong)[0] == 2
+    code, out, err = kvino("bench", MODELS / "mlp.keras", "-d", "native", "-shape", "y[1,2]")
+    assert code == 1 and "input 'x'" in err
+
+
+def test_profile(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((2, 2), "float32"))
+    for given in ([], [tmp_path / "x.npy"], ["--shape", "[5,2]"]):
+        code, out, err = kvino("profile", MODELS / "mlp.keras", *given, "-d", "native", "-n", 2)
+        assert (code, err) == (0, "") and "dense" in out
+    assert kvino("profile", MODELS / "mlp.keras", "-d", "native", "--html", tmp_path / "p.html")[0] == 0
+    assert "dense" in (tmp_path / "p.html").read_text()
+
+
+def test_convert(tmp_path):
+    assert kvino("convert", MODELS / "mlp.keras", "-o", tmp_path / "m.xml", "--compress_to_fp16")[0] == 0
+    assert "<net" in (tmp_path / "m.xml").read_text() and (tmp_path / "m.bin").stat().st_size < 24
+    assert kvino("convert", MODELS / "old.h5", "-o", tmp_path / "new.keras")[0] == 0
+    assert kvino("show", tmp_path / "new.keras")[1].splitlines()[1:] == kvino("show", MODELS / "old.h5")[1].splitlines()[1:]
+    assert kvino("convert", MODELS / "mlp.keras")[0] == 2 and kvino("convert", MODELS / "mlp.keras", "-o", "x.keras", "--compress_to_fp16")[0] == 2
+
+
+def test_verify(tmp_path):
+    x = np.array([[1, 2], [-3, 0.5]], "float32")
+    np.savez(tmp_path / "x.npz", x=x)
+    kvino("run", MODELS / "mlp.keras", tmp_path / "x.npz", "-d", "native", "-o", tmp_path / "y.npz")
+    y = np.load(tmp_path / "y.npz")["dense"]
+    verify = ["verify", MODELS / "mlp.keras", tmp_path / "x.npz", tmp_path / "y.npz", "-d", "native"]
+    assert kvino(*verify) == (0, "same      dense: 0\n", "")
+    np.savez(tmp_path / "y.npz", dense=y + np.float32(0.5))
+    code, out, err = kvino(*verify)
+    assert (code, err) == (1, "") and "different dense: 0.5" in out and "  same      dense: 0" in out
+    assert kvino(*verify, "-t", "0.6")[0] == 0
+    np.savez(tmp_path / "y.npz", dense=y[:1])
+    assert "different dense: inf" in kvino(*verify)[1]
 
 
 def test_run(tmp_path):

@@ -101,7 +101,7 @@ def test_every_layer_of_keras_is_read_or_has_a_reason():
             "if isinstance(c, type) and issubclass(c, keras.layers.Layer)}))")
     names = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, KERAS_BACKEND="numpy"), capture_output=True, text=True, check=True)
     known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
-    assert set(names.stdout.split()) - known == set(NOT_READ)
+    assert set(names.stdout.split()) - known - set(NOT_READ) == set()
 
 
 @pytest.mark.parametrize("name", models.cases("text"))

@@ -291,11 +291,11 @@ static void scan_row_32(const char *p, char *q, int64_t n, uint32_t sum) {
   for (; i + 4 <= n; i += 4) {
     words32 v;
     memcpy(&v, p + 4 * i, sizeof v);
-    v += __builtin_shuffle(v, zero, (words32){4, 0, 1, 2});
-    v += __builtin_shuffle(v, zero, (words32){4, 4, 0, 1});
+    v += __builtin_shufflevector(v, zero, 4, 0, 1, 2);
+    v += __builtin_shufflevector(v, zero, 4, 4, 0, 1);
     v += so_far;
     memcpy(q + 4 * i, &v, sizeof v);
-    so_far = __builtin_shuffle(v, (words32){3, 3, 3, 3});
+    so_far = __builtin_shufflevector(v, v, 3, 3, 3, 3);
   }
   for (sum = so_far[0]; i < n; i++) {
     uint32_t v;
@@ -313,14 +313,14 @@ static void scan_row_64(const char *p, char *q, int64_t n, uint64_t sum) {
     words64 v, w;
     memcpy(&v, p + 8 * i, sizeof v);
     memcpy(&w, p + 8 * i + 16, sizeof w);
-    v += __builtin_shuffle(v, zero, (words64){2, 0});
-    w += __builtin_shuffle(w, zero, (words64){2, 0});
-    w += __builtin_shuffle(v, (words64){1, 1});
+    v += __builtin_shufflevector(v, zero, 2, 0);
+    w += __builtin_shufflevector(w, zero, 2, 0);
+    w += __builtin_shufflevector(v, v, 1, 1);
     v += so_far;
     w += so_far;
     memcpy(q + 8 * i, &v, sizeof v);
     memcpy(q + 8 * i + 16, &w, sizeof w);
-    so_far = __builtin_shuffle(w, (words64){1, 1});
+    so_far = __builtin_shufflevector(w, w, 1, 1);
   }
   for (sum = so_far[0]; i < n; i++) {
     uint64_t v;
