@@ -27,7 +27,8 @@ import numpy as np
 import capi
 
 PACKAGES = ["crema==0.2.0", "deeplc==2.2.38", "mhcnuggets==2.4.1", "mmsplice==2.4.0", "nakdimon==0.1.2", "sleepecg==0.6.0"]
-REFUSED = ("holds weights alone", "these layers cannot be read from a file")  # weights without a model; layers of the package's own
+# Weights without a model; layers, and functions without names, that are the package's own.
+REFUSED = ("holds weights alone", "these layers cannot be read from a file", "activation '<lambda>' is not one of Keras's")
 MOST = 40  # files of a package that are tried
 TOLERANCE = 1e-4
 
