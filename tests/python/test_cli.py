@@ -36,6 +36,19 @@ def test_version_and_help():
             assert (code, err) == (0, "") and out.startswith(f"Usage: kvino {command}")
 
 
+SHELL = pathlib.Path(__file__).resolve().parents[2] / "src" / "cli" / "shell"
+
+
+def test_the_manual_and_bash_know_every_command():
+    commands = re.findall(r"^  ([a-z]+) ", kvino("--help")[1].split("Options:")[0], re.M)
+    assert re.findall(r"^\.TP\n\.B ([a-z]+)$", (SHELL / "kvino.1").read_text(), re.M) == commands
+    script = f'PATH={pathlib.Path(COMMAND).parent}:$PATH; source {SHELL}/kvino.bash\n'
+    script += 'complete_it() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kvino; echo "${COMPREPLY[@]}"; }\n'
+    script += 'complete_it kvino ""; complete_it kvino bench -nit; complete_it kvino run --o'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [" ".join(commands), "-niter", "--output"] and not done.stderr
+
+
 @pytest.mark.parametrize("arguments, words", [
     ([], "Usage: kvino COMMAND"),
     (["frobnicate"], "kvino: there is no command 'frobnicate'"),
