@@ -13,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 
-PYTHON = pathlib.Path(__file__).parent / "python"
-sys.path.insert(0, str(PYTHON))
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "python"))
 
 import numpy as np
 
 import capi
 import models
 
+PYTHON = pathlib.Path(__file__).parent / "python"
 HEAD = """# Layers read in C
 
 Printed by `tests/layers_page.py` from the models of `tests/python/models`, which Keras saves and its NumPy backend runs. *Models*: how many hold the layer.

@@ -19,13 +19,13 @@ import zipfile
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "python"))
-warnings.simplefilter("ignore")
 
 import keras
 import numpy as np
 
 import capi
 
+warnings.simplefilter("ignore")
 PACKAGES = ["crema==0.2.0", "deeplc==2.2.38", "mhcnuggets==2.4.1", "mmsplice==2.4.0", "nakdimon==0.1.2", "sleepecg==0.6.0"]
 # Weights without a model; layers, and functions without names, that are the package's own.
 REFUSED = ("holds weights alone", "these layers cannot be read from a file", "activation '<lambda>' is not one of Keras's")
