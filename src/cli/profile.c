@@ -69,7 +69,7 @@ static int run(const command *self, int argc, char **argv) {
   kvino_model_options choice = {.device = device};
   kvino_status status = kvino_model_load(argv[optind], &choice, &model, &err);
   if (!status)
-    status = given ? read_inputs(model, (size_t)given, argv + optind + 1, &in, &err)
+    status = given ? read_inputs(model, &(given_inputs){.n = (size_t)given, .paths = argv + optind + 1}, &in, &err)
                    : draw_inputs(model, shape, 0, &in, &err);
   if (!status) status = print_profile(model, device, &in, (size_t)runs, html, &err);
   drop_inputs(&in);

@@ -129,7 +129,7 @@ static int work(const command *self, const request *q) {
   bool same = false;
   kvino_status status = kvino_model_load(q->model, &options, &model, &err);
   if (!status) status = kvino_npz_read(q->expected, &s.names, &s.list, &err);
-  if (!status) status = read_inputs(model, 1, (char *[]){(char *)q->inputs}, &in, &err);
+  if (!status) status = read_inputs(model, &(given_inputs){.n = 1, .paths = (char *[]){(char *)q->inputs}}, &in, &err);
   if (!status) status = kvino_model_run(model, in.n, in.v, &out, &err);
   if (!status) status = compare(q, model, &out, &s, &same, &err);
   if (!status && !same) status = show_layers(q, model, &in, &err);
