@@ -1,9 +1,9 @@
-"""docs/layers.md: which layers are read from files in C, and how near to Keras's NumPy backend their results are.
+"""A page of the layers that are read from files in C, and how near to Keras's NumPy backend their results are.
 
-KVINO_LIBRARY=build/release/libkvino.so .venv/bin/python tests/layers_page.py > docs/layers.md
+KVINO_LIBRARY=build/release/libkvino.so .venv/bin/python tests/layers_page.py > layers.md
 
 Every model of tests/python/models is saved by Keras and run; a row has the largest difference, relative to the model's largest
-value, in any model that holds the layer. tests/python/test_model_files.py fails when a layer has no row.
+value, in any model that holds the layer.
 """
 
 import collections

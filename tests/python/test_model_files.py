@@ -91,7 +91,6 @@ NOT_READ = {
     "AutoContrast": "preprocessing of images for training", "ContrastLimitedAdaptiveHistogramEqualization": "preprocessing of images for training",
     "Equalization": "preprocessing of images for training", "Solarization": "preprocessing of images for training",
     "MaxNumBoundingBoxes": "boxes, which no Functional model has", "Pipeline": "layers that are not built when it is called on data",
-    "Hashing": "text", "HashedCrossing": "text", "IntegerLookup": "text", "StringLookup": "text", "TextVectorization": "text",
     "MelSpectrogram": "not written yet", "STFTSpectrogram": "not written yet",
 }
 
