@@ -4,7 +4,8 @@
 #   make test     every test                                                make format  clang-format and ruff
 #   make build    .venv with kvino in it                                    make lint    the checks alone
 #   make fuzz     a minute of fuzzing per target (clang)                    make clean   removes build/ and .venv*/
-#   make wheel    dist/kvino-*.whl, which needs nothing of the system
+#   make wheel    dist/kvino-*.whl, which needs nothing of the system       make docs     the site, in build/site
+#   make test-matrix   clang, other kernels, static and bare libraries, other Pythons, OpenVINO 2025, Keras 3.16
 #   make fuzz-graphs   a minute of random graphs (SECONDS_EACH=...; FUZZ="--seed 7 --operators conv")
 
 SHELL := /bin/bash
@@ -29,7 +30,7 @@ export VIRTUAL_ENV := $(VENV)
 NATIVE_SOURCES := $(shell find include src python cmake tests/c fuzz -type f -not -name '*.pyc' -not -path '*/corpus/*') \
                   CMakeLists.txt CMakePresets.json pyproject.toml
 
-.PHONY: setup venv build wheel test-wheel run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz fuzz-graphs clean
+.PHONY: setup venv build wheel test-wheel docs test-matrix run test test-c test-asan test-python test-nightly test-openvino-2025 bench peers format lint fuzz fuzz-graphs clean
 .PHONY: $(STAMPS)/system
 
 # ---- set-up ----
@@ -55,8 +56,8 @@ $(STAMPS)/venv: requirements/base.txt | $(STAMPS)/tools
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt
 	touch $@
 
-$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt requirements/hub.txt | $(STAMPS)/venv
-	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/keras-suite.txt
+$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt requirements/examples.txt requirements/docs.txt requirements/hub.txt | $(STAMPS)/venv
+	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/keras-suite.txt -r requirements/examples.txt -r requirements/docs.txt
 	$(VENV)/bin/python $(PIP) --no-deps -r requirements/hub.txt
 	touch $@
 
@@ -168,6 +169,15 @@ wheel: $(STAMPS)/system $(STAMPS)/tools requirements/wheel.txt
 
 test-wheel: wheel
 	$(VENV)/bin/python tools/check_wheel.py
+
+# Other builds than the one of `make test`, and other versions of what it uses.
+test-matrix: $(STAMPS)/build $(STAMPS)/venv-test
+	$(VENV)/bin/python tools/test_matrix.py $(ROWS)
+
+docs: build requirements/docs.txt
+	$(VENV)/bin/python $(PIP) -r requirements/docs.txt
+	$(VENV)/bin/python -m mkdocs build --quiet
+	echo "build/site/index.html"
 
 bench: build peers $(STAMPS)/tests-c
 	$(VENV)/bin/python bench/run.py

@@ -3,11 +3,19 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# Who links a static library links what it needs, too.
+if(NOT BUILD_SHARED_LIBS)
+  string(CONCAT KVINO_FIND_LIBRARIES "include(CMakeFindDependencyMacro)\nfind_dependency(Threads)\n"
+                                     "find_dependency(PkgConfig)\n${KVINO_FIND_MODULES}")
+  list(JOIN KVINO_MODULES " " pc_requires)
+  set(pc_libs "${hdf5_hl} -lm -pthread -l${CMAKE_DL_LIBS}")
+endif()
+
 function(install_library libdir includedir component)
   configure_package_config_file(cmake/kvinoConfig.cmake.in ${component}/kvinoConfig.cmake
                                 INSTALL_DESTINATION ${libdir}/cmake/kvino)
   install(TARGETS kvino EXPORT kvino_${component} LIBRARY DESTINATION ${libdir} NAMELINK_COMPONENT kvino_links
-          COMPONENT ${component} ${ARGN} INCLUDES DESTINATION ${includedir})
+          COMPONENT ${component} ${ARGN} ARCHIVE DESTINATION ${libdir} COMPONENT ${component} ${ARGN} INCLUDES DESTINATION ${includedir})
   install(EXPORT kvino_${component} NAMESPACE kvino:: FILE kvinoTargets.cmake DESTINATION ${libdir}/cmake/kvino
           COMPONENT ${component} ${ARGN})
   install(DIRECTORY include/kvino DESTINATION ${includedir} COMPONENT ${component} ${ARGN}

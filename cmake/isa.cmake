@@ -24,7 +24,11 @@ function(kvino_add_levels objects)
     target_compile_options(${target} PRIVATE ${KVINO_OPTIONS} ${${level}_flags})
     target_compile_definitions(${target} PRIVATE KV_LEVEL=${level} KV_LEVEL_BYTES=${${level}_bytes}
                                $<TARGET_PROPERTY:${objects},INTERFACE_COMPILE_DEFINITIONS>)
-    target_link_libraries(${target} PRIVATE PkgConfig::sleef)
+    if(KVINO_SLEEF)
+      target_link_libraries(${target} PRIVATE PkgConfig::sleef)
+    endif()
     target_sources(${objects} INTERFACE $<TARGET_OBJECTS:${target}>) # they go where the other objects go
+    list(APPEND KVINO_LEVEL_OBJECTS $<TARGET_OBJECTS:${target}>)
   endforeach()
+  set(KVINO_LEVEL_OBJECTS ${KVINO_LEVEL_OBJECTS} PARENT_SCOPE)
 endfunction()

@@ -154,7 +154,7 @@ static void run_range(void *context, size_t begin, size_t end) {
 }
 
 kvino_status kv_matrices_run(kv_call *c, kv_matrices *s, double cost) {
-  KV_TRY(kv_blas_ready(c->err));
+  KV_TRY(kv_lapack_ready(c->err));
   s->call = c;
   s->first_wrong = UINT64_MAX;
   s->rank = c->spec[0].rank - s->core[0];

@@ -3,7 +3,7 @@
 #include "kernels/elementwise/elementwise_tables.h"
 #include "kernels/level.h"
 
-#if KV_LEVEL_BYTES == 16
+#if KV_LEVEL_BYTES == 16 || defined KV_NO_SLEEF
 kv_sleef_table KV_AT_LEVEL(kv_loops_sleef) = {{NULL}}; /* elementwise_math.c has the functions */
 #else
 #include <math.h>

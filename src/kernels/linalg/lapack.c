@@ -49,6 +49,8 @@ static int kind(kvino_dtype dtype) {
   return dtype == KVINO_F32 ? 0 : dtype == KVINO_F64 ? 1 : dtype == KVINO_C64 ? 2 : 3;
 }
 
+kvino_status kv_lapack_ready(kvino_error *err) { return kv_blas_ready(err); }
+
 static int leading(int rows) { return rows > 1 ? rows : 1; }
 static int least(int a, int b) { return a < b ? a : b; }
 static int most(int a, int b) { return a > b ? a : b; }

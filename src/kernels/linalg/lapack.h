@@ -6,7 +6,11 @@
 #ifndef KVINO_KERNELS_LINALG_LAPACK_H
 #define KVINO_KERNELS_LINALG_LAPACK_H
 
+#include "kvino/common.h"
 #include "kvino/dtype.h"
+
+/* Before anything of the following computes. Where kvino was built without LAPACK: KVINO_UNSUPPORTED. */
+kvino_status kv_lapack_ready(kvino_error *err);
 
 /* Working memory of a call: numbers of the dtype, of its real dtype, and integers. */
 typedef struct kv_lapack_space {
