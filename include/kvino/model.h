@@ -76,7 +76,8 @@ KVINO_API kvino_status kvino_model_load(const char *path, const kvino_model_opti
 KVINO_API kvino_status kvino_model_parse(const void *bytes, size_t length, const char *name,
                                          const kvino_model_options *options, kvino_model **out, kvino_error *err);
 KVINO_API kvino_model *kvino_model_retain(kvino_model *m); /* m itself; NULL is allowed */
-KVINO_API void kvino_model_release(kvino_model *m);        /* NULL is allowed */
+/* NULL is allowed. The last one waits for what was submitted, unless a `done` calls it. */
+KVINO_API void kvino_model_release(kvino_model *m);
 
 /* NULL has none. */
 KVINO_API size_t kvino_model_input_count(const kvino_model *m);
@@ -89,6 +90,19 @@ KVINO_API kvino_status kvino_model_output(const kvino_model *m, size_t i, kvino_
  * combination of shapes needs is compiled then; a few are kept. Errors name the input. */
 KVINO_API kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                        kvino_error *err);
+/* The same, the results copied into memory of the caller's: output i to data[i], which has room for bytes[i], in C
+ * order. Errors: KVINO_INVALID where one does not fit; then nothing is written. */
+KVINO_API kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const *in, size_t n_out,
+                                            void *const *data, const size_t *bytes, kvino_error *err);
+/* The same later, in a thread of the library's: inputs are retained, and done(context, ...) is called there once, with
+ * the results or the error, both borrowed. Any number of runs may be on their way; they end in any order. `done` may be
+ * NULL. Errors of the run go to `done`; here only what prevents that (NULL, KVINO_NO_MEMORY). */
+KVINO_API kvino_status kvino_model_submit(kvino_model *m, size_t n, kvino_tensor *const *in,
+                                          void (*done)(void *context, kvino_status status, const kvino_error *err,
+                                                       const kvino_tensors *out),
+                                          void *context, kvino_error *err);
+/* Waits until nothing that was submitted is on its way; not from inside of `done`. NULL is allowed. */
+KVINO_API void kvino_model_wait(kvino_model *m);
 /* The model's layers called on tensors as an operator is: computed now, or recorded where one is symbolic. So a model
  * is part of a graph of one's own, and has derivatives there (kvino/gradient.h). */
 KVINO_API kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,

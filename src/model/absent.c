@@ -33,6 +33,19 @@ kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, 
   (void)m, (void)n, (void)in, (void)out;
   return absent(err);
 }
+kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const *in, size_t n_out, void *const *data,
+                                  const size_t *bytes, kvino_error *err) {
+  (void)m, (void)n, (void)in, (void)n_out, (void)data, (void)bytes;
+  return absent(err);
+}
+kvino_status kvino_model_submit(kvino_model *m, size_t n, kvino_tensor *const *in,
+                                void (*done)(void *context, kvino_status status, const kvino_error *err,
+                                             const kvino_tensors *out),
+                                void *context, kvino_error *err) {
+  (void)m, (void)n, (void)in, (void)done, (void)context;
+  return absent(err);
+}
+void kvino_model_wait(kvino_model *m) { (void)m; }
 kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   (void)m, (void)n, (void)in, (void)out;
   return absent(err);

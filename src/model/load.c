@@ -120,6 +120,8 @@ static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_op
   atomic_init(&m->refs, 1);
   pthread_mutex_init(&m->lock, NULL);
   pthread_rwlock_init(&m->weights, NULL);
+  pthread_mutex_init(&m->queue, NULL);
+  pthread_cond_init(&m->idle, NULL);
   kvino_status status = take_options(m, options, err);
   if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
   if (!status && options) status = kv_choose_outputs(m->file.config, options->n_outputs, options->outputs, err);
@@ -167,6 +169,10 @@ kvino_model *kvino_model_retain(kvino_model *m) {
 
 void kvino_model_release(kvino_model *m) {
   if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1) return;
+  if (kv_model_end(m)) kv_model_free(m);
+}
+
+void kv_model_free(kvino_model *m) {
   kv_model_forget(m);
   for (size_t i = 0; i < m->n_out; i++) kv_free(m->out_names[i]);
   for (size_t i = 0; i < m->n_properties; i++) {
@@ -187,6 +193,8 @@ void kvino_model_release(kvino_model *m) {
   for (size_t i = 0; i < m->n_source; i++) kv_bytes_release(m->source[i]);
   kv_free(m->source);
   pthread_rwlock_destroy(&m->weights);
+  pthread_cond_destroy(&m->idle);
+  pthread_mutex_destroy(&m->queue);
   pthread_mutex_destroy(&m->lock);
   kv_free(m);
 }

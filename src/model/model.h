@@ -16,6 +16,8 @@ typedef struct kv_compiled {
   kvino_executable *executable;
 } kv_compiled;
 
+typedef struct kv_job kv_job; /* submit.c */
+
 struct kvino_model {
   _Atomic uint32_t refs;
   kv_model_file file; /* its configuration; the weights' file is closed */
@@ -39,7 +41,16 @@ struct kvino_model {
   uint64_t changes; /* of weights by their user, of what can be trained */
   kv_compiled compiled[KV_KEPT_SHAPES];
   kvino_executable *any_shape; /* where there are more than those */
+  pthread_mutex_t queue;       /* of what follows: runs that were submitted */
+  pthread_cond_t idle;
+  kv_job *first, *last;
+  size_t n_threads;
+  bool abandoned; /* released by one of its threads */
 };
+
+/* Before the model is freed: waits for what was submitted. False where a thread of its own asks: that frees it. */
+bool kv_model_end(kvino_model *m);
+void kv_model_free(kvino_model *m);
 
 /* The layers' results for these tensors, concrete or symbolic, in a scope: of predict, or of `training`. */
 kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training);

@@ -514,6 +514,75 @@ static void test_allocations_that_fail(void **state) {
   free(b.at);
 }
 
+/* ---- submitted runs, memory of the caller's ---- */
+
+typedef struct counted {
+  pthread_mutex_t lock;
+  int good, bad;
+  kvino_model *release; /* by the last one */
+} counted;
+
+static void count(void *context, kvino_status status, const kvino_error *err, const kvino_tensors *out) {
+  counted *c = context;
+  pthread_mutex_lock(&c->lock);
+  if (status)
+    c->bad += err->status == KVINO_INVALID && *err->text;
+  else
+    c->good += out->n == 1 && kvino_tensor_size(out->v[0]) == 2;
+  bool last = c->release && c->good + c->bad == 8;
+  pthread_mutex_unlock(&c->lock);
+  if (last) kvino_model_release(c->release);
+}
+
+static void test_submitted_runs(void **state) {
+  (void)state;
+  kvino_tensor *x = NULL, *wrong = NULL;
+  counted c = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  OK(kvino_tensor_new(KVINO_F32, 2, (int64_t[]){1, 2}, (float[]){1, 2}, &x, ERR));
+  OK(kvino_tensor_new(KVINO_F32, 2, (int64_t[]){1, 3}, (float[]){1, 2, 3}, &wrong, ERR));
+  kvino_model *m = load("mlp.keras");
+  for (int i = 0; i < 200; i++) OK(kvino_model_submit(m, 1, i % 10 ? &x : &wrong, count, &c, ERR));
+  kvino_model_wait(m);
+  assert_int_equal(c.good, 180);
+  assert_int_equal(c.bad, 20);
+  OK(kvino_model_submit(m, 1, &x, NULL, NULL, ERR));
+  for (int i = 0; i < 50; i++) OK(kvino_model_submit(m, 1, &x, count, &c, ERR));
+  kvino_model_release(m); /* waits */
+  assert_int_equal(c.good, 230);
+  c = (counted){.lock = PTHREAD_MUTEX_INITIALIZER, .release = load("mlp.keras")}; /* released by a callback */
+  for (int i = 0; i < 8; i++) OK(kvino_model_submit(c.release, 1, &x, count, &c, ERR));
+  for (int i = 0; i < 10000; i++) {
+    pthread_mutex_lock(&c.lock);
+    int n = c.good;
+    pthread_mutex_unlock(&c.lock);
+    if (n == 8) break;
+    usleep(1000);
+  }
+  assert_int_equal(c.good, 8);
+  usleep(50000); /* the thread frees the model */
+  kvino_tensor_release(x);
+  kvino_tensor_release(wrong);
+}
+
+static void test_memory_of_the_caller(void **state) {
+  (void)state;
+  kvino_tensor *x = NULL;
+  kvino_tensors out = {0, NULL};
+  float y[2] = {7, 7};
+  kvino_error err = {0};
+  kvino_model *m = load("mlp.keras");
+  OK(kvino_tensor_new(KVINO_F32, 2, (int64_t[]){1, 2}, (float[]){1, 2}, &x, ERR));
+  assert_int_equal(kvino_model_run_into(m, 1, &x, 1, (void *[]){y}, (size_t[]){4}, &err), KVINO_INVALID);
+  assert_true(y[0] == 7 && y[1] == 7);
+  assert_int_equal(kvino_model_run_into(m, 1, &x, 2, (void *[]){y, y}, (size_t[]){8, 8}, &err), KVINO_INVALID);
+  OK(kvino_model_run_into(m, 1, &x, 1, (void *[]){y}, (size_t[]){8}, ERR));
+  OK(kvino_model_run(m, 1, &x, &out, ERR));
+  assert_memory_equal(y, kvino_tensor_data(out.v[0]), 8);
+  kvino_tensors_clear(&out);
+  kvino_tensor_release(x);
+  kvino_model_release(m);
+}
+
 /* The same of writing: the file is there in full or not at all. */
 static void test_saves_that_fail(void **state) {
   (void)state;
@@ -556,6 +625,8 @@ int main(void) {
       cmocka_unit_test(test_children_that_nobody_waits_for),
       cmocka_unit_test(test_allocations_that_fail),
       cmocka_unit_test(test_saves_that_fail),
+      cmocka_unit_test(test_submitted_runs),
+      cmocka_unit_test(test_memory_of_the_caller),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,4 +1,4 @@
-"""The programs of examples/c: compiled as their heads say, and what they print and write."""
+"""The programs of examples/c and examples/cpp: compiled as their heads say, and what they print and write."""
 
 import importlib.util
 import pathlib
@@ -21,8 +21,9 @@ def program(tmp_path_factory):
     folder, library = tmp_path_factory.mktemp("examples"), pathlib.Path(capi.lib._name).resolve()
     np.save(folder / "x.npy", X)
 
-    def build(name):
-        subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", ROOT / f"examples/c/{name}.c", f"-I{ROOT / 'include'}", library,
+    def build(name, language="c"):
+        compiler = ["cc", "-std=c11"] if language == "c" else ["g++", "-std=c++17", "-pedantic"]
+        subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", ROOT / f"examples/{language}/{name}.{language}", f"-I{ROOT / 'include'}", library,
                         f"-Wl,-rpath,{library.parent}", "-lpthread", "-o", folder / name], check=True)
 
         def run(*arguments):  # with nothing of Python's: where OpenVINO's C library is, that is all
@@ -74,3 +75,19 @@ def test_fine_tune(program):
     assert not np.array_equal(before.get_weight("dense", "kernel"), after.get_weight("dense", "kernel"))
     code, out, err = program("fine_tune")(MODEL, "x.npy", "y.npy", "nowhere", 1, "x.keras")
     assert code == 1 and "No such layer: nowhere" in err
+
+
+def test_classify_in_cpp(program):
+    scores = capi.Model(MODEL, "native")(X)
+    code, out, err = program("classify", "cpp")(MODEL, "x.npy")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [f"image {i}: class {row.argmax()}" for i, row in enumerate(scores)]
+    code, out, err = program("classify", "cpp")("nowhere.keras", "x.npy")
+    assert code == 1 and err.startswith("nowhere.keras")
+
+
+def test_submit_in_cpp(program):
+    assert program("submit", "cpp")(MODEL, "x.npy", 100) == (0, "100 runs, 0 failed\n", "")
+    np.save(program.folder / "wrong.npy", X[:, :1])
+    code, out, err = program("submit", "cpp")(MODEL, "wrong.npy", 3)
+    assert code == 1 and out == "0 runs, 3 failed\n" and err.count("must have the shape") == 3
