@@ -27,7 +27,7 @@ extern "C" {
 
 #define KVINO_CAT_(a, b) a##b
 #define KVINO_CAT(a, b) KVINO_CAT_(a, b)
-#define KVINO_COUNT(...) KVINO_COUNT_(__VA_ARGS__, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+#define KVINO_COUNT(...) KVINO_COUNT_(__VA_ARGS__, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define KVINO_COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, N, ...) N
 #define KVINO_TYPES_1(a) KVINO_T_##a
 #define KVINO_TYPES_2(a, ...) KVINO_T_##a, KVINO_TYPES_1(__VA_ARGS__)
