@@ -138,7 +138,7 @@ VALUES = {
     "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
     "kvino_trainer *": lambda: C.c_void_p(trainer()), "const kvino_trainer *": lambda: C.c_void_p(trainer()), "kvino_trainer **": OUT,
     "const kvino_trainer_options *": lambda: C.byref(keep(capi.TrainerOptions(b"sgd"))), "double *": OUT,
-    "void *const *": tensors, "const size_t *": lambda: keep((C.c_size_t * 4)()),
+    "void *const *": tensors,
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None, "kvino_profile *": lambda: None,
     "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,
