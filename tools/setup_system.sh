@@ -1,10 +1,10 @@
 #!/bin/bash
 # Installs the Debian packages that kvino is built with, those that are missing only. Asks nothing.
-#   tools/setup_system.sh [PYTHON]
+#   tools/setup_system.sh [PYTHON [PACKAGE...]]      # packages besides those of every build
 set -euo pipefail
 python=${1:-python3}
 
-wanted=(gcc cmake ninja-build pkg-config libzip-dev libhdf5-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev libcmocka-dev binutils)
+wanted=(gcc cmake ninja-build pkg-config libzip-dev libhdf5-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev libcmocka-dev binutils "${@:2}")
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
   echo "kvino needs Python 3.11 or later; '$python' is not. Say which: make PYTHON=python3.12" >&2
