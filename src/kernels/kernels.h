@@ -16,6 +16,7 @@
 #include "kernels/reduce/normalize_kernels.h"
 #include "kernels/reduce/reduce_kernels.h"
 #include "kernels/signal/fft.h"
+#include "kernels/sparse/rows.h"
 #include "kernels/window/conv_filters_kernels.h"
 #include "kernels/window/pool_back_kernels.h"
 #include "kernels/window/taps.h"

@@ -446,6 +446,23 @@ static inline void run_kv_narrow(const kv_narrow_table *k, cases *c) {
       }
 }
 
+static inline void run_kv_sparse_rows(const kv_sparse_rows_table *k, cases *c) {
+  int64_t *splits = (int64_t *)c->work;
+  int32_t *columns = (int32_t *)(splits + 9);
+  for (int64_t width = 1; c->n >= 64 && width <= c->n / 8 && width <= 70; width += 23) {
+    for (int r = 0; r < 9; r++) splits[r] = r * r / 2; /* some rows without entries */
+    for (int e = 0; e < 32; e++) columns[2 * e] = (5 * e) % 8;
+    (*k)[KV_SPARSE_F32](width, 0, 8, splits, columns, c->f32[0], c->f32[1], c->y);
+    record(c, KVINO_F32, 8 * width, c->y, 1e-5);
+    (*k)[KV_SPARSE_F64](width, 0, 8, splits, columns, c->f64[0], c->f64[1], c->y);
+    record(c, KVINO_F64, 8 * width, c->y, 1e-13);
+    (*k)[KV_SPARSE_32](width, 0, 8, splits, columns, c->operand[0], c->operand[1], c->y);
+    record(c, KVINO_I32, 8 * width, c->y, 0);
+    (*k)[KV_SPARSE_64](width, 0, 8, splits, columns, c->operand[0], c->operand[1], c->y);
+    record(c, KVINO_I64, 8 * width, c->y, 0);
+  }
+}
+
 static inline void run_kv_fft_pass(kv_fft_pass_loop *k, cases *c) {
   static const int64_t radices[] = {2, 3, 4, 5, 7, 31};
   for (int i = 0; i < 6; i++)

@@ -196,7 +196,42 @@ kvino_tensor *op_sparse_reshape(kv_scope *s, kvino_tensor *indices, kvino_ints s
   return kv_cast(s, kv_floor_mod(s, far, kv_maximum(s, lengths, one)), kv_dtype_of(indices));
 }
 
-/* The rows of x that the columns of the entries meet, times the values, added up in the rows of the entries. */
+/* The same of complex numbers, which the primitive does not take. */
+static kvino_tensor *complex_matmul(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_tensor *x,
+                                    kvino_tensor *rows) {
+  kvino_tensor *terms = kv_gather_nd(s, x, kv_cut(s, indices, 1, 1, 2), (kv_gather_attrs){.batch_dims = 0});
+  terms = kv_multiply(s, terms, kv_unsqueeze(s, values, KV_VECTOR(s, 1)));
+  kvino_tensor *at = kv_squeeze(s, kv_cut(s, indices, 1, 0, 1), KV_VECTOR(s, 1));
+  return add_rows(s, terms, at, rows);
+}
+
+/* A stack of matrices is one whose blocks on the diagonal they are. */
+static kvino_tensor *flat_indices(kv_scope *s, kvino_tensor *indices, kvino_ints shape) {
+  int64_t rank = shape.n;
+  if (rank == 2) return indices;
+  int64_t axis[KVINO_MAX_RANK];
+  kvino_tensor *flat[2];
+  for (int side = 0; side < 2; side++) {
+    int64_t length[KVINO_MAX_RANK];
+    kvino_tensor *symbolic[KVINO_MAX_RANK];
+    for (int64_t i = 0; i < rank - 1; i++) {
+      axis[i] = i == rank - 2 ? i + side : i;
+      length[i] = shape.v[axis[i]];
+      symbolic[i] = shape.symbolic ? shape.symbolic[axis[i]] : NULL;
+    }
+    kvino_tensor *some = op_sparse_axes(s, indices, (kvino_ints){rank - 1, axis, NULL, true});
+    kvino_tensor *places = places_of(s, some, lengths_of(s, some, (kvino_ints){rank - 1, length, symbolic, true}));
+    flat[side] = kv_unsqueeze(s, places, KV_VECTOR(s, 1));
+  }
+  return kv_concat(s, 2, flat, (kv_axis_attrs){.axis = 1});
+}
+
+/* The dtype that the primitive computes in. */
+static kvino_dtype product_dtype(kvino_dtype dtype) {
+  if (kv_is_inexact(dtype)) return kv_work_dtype(dtype);
+  return kvino_dtype_size(dtype) < 4 ? KVINO_I32 : dtype;
+}
+
 kvino_tensor *op_sparse_matmul(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_ints shape,
                                kvino_tensor *x) {
   indices = as_rows(s, indices);
@@ -216,22 +251,22 @@ kvino_tensor *op_sparse_matmul(kv_scope *s, kvino_tensor *indices, kvino_tensor 
                            "from %lld)",
                            (long long)(i == rank - 2 ? 0 : i), (long long)x->shape[i], (long long)length);
   }
-  kvino_dtype dtype = kv_result_type(s, 2, (kvino_tensor *[]){values, x}), work = kv_work_dtype(dtype);
-  if (dtype == KVINO_BOOL) work = KVINO_U8;
+  kvino_dtype dtype = kv_result_type(s, 2, (kvino_tensor *[]){values, x}), work = product_dtype(dtype);
   values = kv_cast(s, values, work);
   x = kv_cast(s, x, work);
-  int64_t batch[KVINO_MAX_RANK];
-  for (int64_t i = 0; i < rank; i++) batch[i] = i;
-  batch[rank - 2] = rank - 1;
-  kvino_tensor *met = op_sparse_axes(s, indices, (kvino_ints){rank - 1, batch, NULL, true});
-  kvino_tensor *to = kv_cut(s, indices, 1, 0, rank - 1);
-  kvino_tensor *terms = kv_gather_nd(s, x, met, (kv_gather_attrs){.batch_dims = 0});
-  terms = kv_multiply(s, terms, kv_unsqueeze(s, values, KV_VECTOR(s, 1)));
   shape.n = rank - 1;
-  kvino_tensor *size =
-      kv_concat(s, 2, (kvino_tensor *[]){kv_ints_operand(s, shape), kv_cut(s, kv_dims(s, x), 0, rank - 1, rank)},
-                (kv_axis_attrs){.axis = 0});
-  kvino_tensor *zeros = kv_broadcast_shape(s, kv_like(s, x, 0), size);
-  kv_scatter_nd_attrs how = {.reduction = dtype == KVINO_BOOL ? "max" : "sum"};
-  return kv_cast(s, kv_scatter_nd_update(s, zeros, to, terms, how), dtype);
+  kvino_tensor *leading = kv_ints_operand(s, shape), *last = kv_cut(s, kv_dims(s, x), 0, rank - 1, rank);
+  kvino_tensor *size = kv_concat(s, 2, (kvino_tensor *[]){leading, last}, (kv_axis_attrs){.axis = 0});
+  kvino_tensor *rows_of_all = kv_reduce_prod(s, leading, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = false});
+  shape.n = rank;
+  indices = flat_indices(s, indices, shape);
+  if (rank > 2) {
+    kv_reshape_attrs plain = {.special_zero = false};
+    x = kv_reshape(s, x, kv_concat(s, 2, (kvino_tensor *[]){KV_VECTOR(s, -1), last}, (kv_axis_attrs){.axis = 0}),
+                   plain);
+  }
+  kvino_tensor *y = kvino_dtype_is_complex(work) ? complex_matmul(s, indices, values, x, rows_of_all)
+                                                 : kv_sparse_mat_mul(s, indices, values, x, rows_of_all);
+  if (rank > 2) y = kv_reshape(s, y, size, (kv_reshape_attrs){.special_zero = false});
+  return kv_cast(s, y, dtype);
 }
