@@ -129,7 +129,6 @@ static const example examples[KV_PRIM_COUNT] = {
     [KV_UnpackInt4] = {{X(3, 2)}, {.unpack = {.axis = 0, .length = 5}}},
     [KV_MatMulInteger] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
     [KV_MatMul] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
-    [KV_MatMulInteger] = {{X(2, 3), X(3, 2)}, NO_ATTRIBUTES},
 };
 
 /* ---- drawing ---- */
