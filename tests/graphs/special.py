@@ -540,6 +540,14 @@ def _(g):
     return (x, where), {"axis": axis}
 
 
+@arguments("sparse_matmul")
+def _(g):
+    x = g.of(g.float(), (g.r.randint(2, 4), g.r.randint(1, 3)))
+    shape, n = (g.r.randint(2, 4), g.shape(x)[0]), g.r.randint(0, 5)
+    places = g.new(g.r.choice(["int32", "int64"]), (n, 2), low=0, high=1)
+    return (places, g.of(g.dtype(x), (n,)), shape, x), {}
+
+
 @arguments("take_along_axis")
 def _(g):
     x = g.any(ranks=range(1, 4))

@@ -145,6 +145,7 @@ def train(folder, case, optimizer="SGD", arguments=None, loss=None, steps=6, fro
     import keras
     import numpy as np
 
+    keras.utils.clear_session()  # layers have the names of a new process
     keras.utils.set_random_seed(3)
     model, batch, own = case_model(case)
     for name in frozen:

@@ -163,7 +163,8 @@ def test_types():
     import kvino
 
     package = pathlib.Path(kvino.__file__).parent.parent
+    environment = dict(os.environ) if package.name == "site-packages" else {**os.environ, "MYPYPATH": str(package)}
     for folder in ("", "serving"):
         done = subprocess.run([sys.executable, "-m", "mypy", "--ignore-missing-imports", "--disallow-untyped-defs", *(EXAMPLES / folder).glob("*.py")],
-                              capture_output=True, text=True, cwd=ROOT, env={**os.environ, "MYPYPATH": str(package)})
+                              capture_output=True, text=True, cwd=ROOT, env=environment)
         assert done.returncode == 0, done.stdout

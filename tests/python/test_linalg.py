@@ -20,7 +20,8 @@ TYPE_ERROR = 2
 
 
 def test_every_primitive_is_tested():
-    assert sorted(declared("linalg")) == sorted(["MatMul", "MatMulInteger", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
+    assert sorted(declared("linalg")) == sorted(["MatMul", "MatMulInteger", "SparseMatMul", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
+    # SparseMatMul: test_ops_sparse.py
 
 
 def ordinary(dtype, shape, seed=0, scale=1.0):

@@ -66,12 +66,18 @@ def test_c(tmp_path):
     library = pathlib.Path(capi.lib._name).resolve()
     places = {"pc_to_libdir": library.parent, "pc_to_includedir": ROOT / "include"}
     values = {name: os.path.relpath(path, tmp_path) for name, path in places.items()}
-    pc = re.sub(r"@(\w+)@", lambda m: values.get(m[1], "-"), (ROOT / "cmake" / "kvino.pc.in").read_text())
+    pc = re.sub(r"@(\w+)@", lambda m: values.get(m[1], "" if m[1].startswith("pc_") else "-"), (ROOT / "cmake" / "kvino.pc.in").read_text())
     (tmp_path / "kvino.pc").write_text(pc)
     run(["sh", "-ec", command], tmp_path, PKG_CONFIG_PATH=str(tmp_path))
     assert run(["./example"], tmp_path, LD_LIBRARY_PATH=str(library.parent)) == "(0, 1)\n(1, 0)\n(1, 2)\n"
 
 
+REVIEWS = """
+import keras
+layers = [keras.Input((1,), dtype="string"), keras.layers.StringLookup(vocabulary=["some", "text"], output_mode="multi_hot"),
+          keras.layers.Dense(2)]
+keras.Sequential(layers).save("reviews.keras")
+"""
 SHELL = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", BLOCKS["Shell"][0][1], re.M)
 
 
@@ -79,9 +85,14 @@ SHELL = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", BLOCKS["Shell"][0][1], re.M)
 def test_shell(command, printed, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "model.keras").symlink_to(ROOT / "fuzz" / "corpus" / "model" / MODEL)
+    if "reviews" in command:
+        run([sys.executable, "-c", REVIEWS], tmp_path, KERAS_BACKEND="kvino")
     np.save(tmp_path / "image.npy", np.ones(SHAPE, "float32"))
+    np.savez(tmp_path / "inputs.npz", np.ones(SHAPE, "float32"))
+    if "verify" in command:
+        run([COMMAND, "run", "model.keras", "image.npy", "-o", "expected.npz"], tmp_path)
     got = run(["bash", "-ec", command], tmp_path)
-    assert got or (tmp_path / "indices.npz").exists() or (tmp_path / "scores.npy").exists()
+    assert got or any((tmp_path / written).exists() for written in ("indices.npz", "scores.npy", "model.xml"))
     if command == "kvino devices":  # this machine's are others
         got, printed = (re.sub(r" +", " ", text.splitlines()[0]) for text in (got, printed))
     if printed:

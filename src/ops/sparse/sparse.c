@@ -243,14 +243,14 @@ kvino_tensor *op_sparse_matmul(kv_scope *s, kvino_tensor *indices, kvino_tensor 
     return kv_scope_fail(s, KVINO_INVALID,
                          "sparse_matmul: a sparse operand of %lld axes with indices of %lld, and a dense one of %d",
                          (long long)rank, (long long)indices->shape[1], x->rank);
-  for (int64_t i = 0; i < rank - 1; i++) {
-    int64_t axis = i + (i == rank - 2), length = shape.symbolic && shape.symbolic[axis] ? -1 : shape.v[axis];
-    if (length >= 0 && x->shape[i] >= 0 && length != x->shape[i])
-      return kv_scope_fail(s, KVINO_INVALID,
-                           "matmul: Input operand 1 has a mismatch in its core dimension %lld (size %lld is different "
-                           "from %lld)",
-                           (long long)(i == rank - 2 ? 0 : i), (long long)x->shape[i], (long long)length);
+  for (int64_t i = 0; x && i < rank - 1; i++) {
+    int64_t axis = i + (i == rank - 2);
+    if (shape.symbolic && shape.symbolic[axis]) continue;
+    kv_length_pair sides = {{x, i}, {NULL, shape.v[axis]}};
+    kv_length shown[] = {{NULL, i == rank - 2 ? 0 : i}, sides.a, sides.b};
+    x = kv_demand_lengths(s, KV_REFUSAL_core_dimension, x, 1, &sides, 3, shown);
   }
+  if (!x) return NULL;
   kvino_dtype dtype = kv_result_type(s, 2, (kvino_tensor *[]){values, x}), work = product_dtype(dtype);
   values = kv_cast(s, values, work);
   x = kv_cast(s, x, work);
