@@ -177,6 +177,8 @@ def _cross(layer, inputs, original):
         raise ValueError(
             f"All `HashedCrossing` inputs should have shape `()`, `(batch_size)` or `(batch_size, 1)`. Received: inputs={inputs}"
         )
+    if any(x.dtype != "string" and "int" not in x.dtype for x in tensors):
+        raise ValueError(f"All `HashedCrossing` inputs should have an integer or string dtype. Received: inputs={inputs}")
     return _encode(_strings["hashed_cross"](tensors, layer.num_bins), layer.output_mode, layer.num_bins, layer.compute_dtype)
 
 
