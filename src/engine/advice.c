@@ -65,7 +65,11 @@ static void conclude(kvino_executable *e) {
     const kv_measured *m = &e->advice.run[i];
     if (atomic_load(&m->done) && (!best || m->total < best->total)) best = m;
   }
-  if (best && best->longest && e->reason[best->longest->id] == kv_reason_in_place) return;
+  /* Neither is anything that one would want to change: what is updated in place, and bytes that are multiplied as such.
+   */
+  if (best && best->longest &&
+      (e->reason[best->longest->id] == kv_reason_in_place || best->longest->prim->id == KV_MatMulInteger))
+    return;
   if (best && best->longest && best->total >= LEAST_MICROSECONDS && best->native > best->total / 10)
     write_advice(e, best->longest);
 }

@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -116,6 +117,16 @@ def test_int8_multiplies_bytes(compiled):
     kernel, kernel_scale = (np.asarray(v.value) for v in (model.layers[0]._kernel, model.layers[0].kernel_scale))
     expected = (q @ kernel.astype("int32")).astype("float32") / (kernel_scale * scale)
     np.testing.assert_allclose(y, expected, rtol=3e-6, atol=1e-6)
+
+
+def test_int8_kernels_are_no_worry():
+    """They are there to be fast: no warning of operations on kvino's own kernels."""
+    model, x = dense("int8", shape=(2048, 2048))
+    x = np.repeat(x, 64, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(8):
+            model.predict_on_batch(x)
 
 
 def test_little_int8_is_one_segment(compiled):
