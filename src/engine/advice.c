@@ -18,9 +18,9 @@ static void say_precision(kv_advice *a) {
 
 bool kv_advice_due(kvino_executable *e) {
   kv_advice *a = &e->advice;
-  if (a->wanted && a->slow_precision && !atomic_load_explicit(&a->runs, memory_order_relaxed)) say_precision(a);
   if (!a->wanted || atomic_load_explicit(&a->runs, memory_order_relaxed) > FIRST_MEASURED + KV_MEASURED) return false;
   unsigned run = atomic_fetch_add(&a->runs, 1);
+  if (!run && a->slow_precision) say_precision(a);
   return run >= FIRST_MEASURED && run < FIRST_MEASURED + KV_MEASURED;
 }
 
