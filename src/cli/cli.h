@@ -58,8 +58,31 @@ kvino_status read_inputs(const kvino_model *model, const given_inputs *given, kv
 kvino_status draw_inputs(const kvino_model *model, const char *shapes, int64_t batch, kvino_tensors *in,
                          kvino_error *err);
 void drop_inputs(kvino_tensors *in);
+/* The lengths of one input: of `shapes`, where ? or -1 leaves the model's, or the model's; batch as above. */
+kvino_status input_shape(const kvino_port *port, const char *shapes, int64_t batch, int64_t *out, kvino_error *err);
 /* Fills *err as the library does. */
 kvino_status tell(kvino_error *err, kvino_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* A model as a graph, with what goes in and comes out there: port.shape is `shape`. */
+typedef struct recorded_port {
+  kvino_port port;
+  int64_t shape[KVINO_MAX_RANK];
+} recorded_port;
+typedef struct recorded_model {
+  kvino_graph *graph;
+  size_t n_in, n_out;
+  recorded_port *in, *out;
+} recorded_model;
+/* Where and how it is written. */
+typedef struct repository {
+  const char *path, *name;
+  int64_t batch; /* 0: any */
+  bool halves, ovms, triton;
+} repository;
+/* What OpenVINO computes less exactly is told on standard error. */
+kvino_status write_ir(kvino_graph *graph, const char *path, bool halves, kvino_error *err);
+/* In a server's folder of models, with its configuration. */
+kvino_status write_repository(const recorded_model *m, const repository *r, kvino_error *err);
 
 /* What each layer takes: the table, or with `html` a page in that file. */
 kvino_status print_profile(kvino_model *model, const char *device, const kvino_tensors *in, size_t runs,

@@ -113,7 +113,7 @@ static kvino_status draw_one(const kvino_port *port, const int64_t *shape, kvino
   return status;
 }
 
-/* The shape behind the input's name in "x[1,8],y[1]", or the text "[1,8]" alone; false where there is none for it. */
+/* The shape behind the input's name in "x[?,8],y[1]", or the text "[?,8]" alone; false where there is none for it. */
 static bool find_shape(const char *shapes, const char *name, int rank, int64_t *out) {
   size_t n = strlen(name);
   for (const char *at = shapes; at && *at;) {
@@ -123,8 +123,8 @@ static bool find_shape(const char *shapes, const char *name, int rank, int64_t *
     char *end = (char *)open + 1;
     for (int i = 0; ours && i < rank; i++) {
       char *from = end;
-      out[i] = strtoll(from, &end, 10);
-      if (end == from || out[i] < 0) return false;
+      out[i] = *from == '?' ? (end++, -1) : strtoll(from, &end, 10);
+      if (end == from || out[i] < -1) return false;
       if (*end == ',') end++;
     }
     if (ours) return *end == ']';
@@ -134,6 +134,20 @@ static bool find_shape(const char *shapes, const char *name, int rank, int64_t *
   return false;
 }
 
+kvino_status input_shape(const kvino_port *port, const char *shapes, int64_t batch, int64_t *out, kvino_error *err) {
+  for (int i = 0; i < port->rank; i++) out[i] = -1;
+  if (shapes && !find_shape(shapes, port->name, port->rank, out))
+    return tell(err, KVINO_INVALID, "-shape %s: no shape of %d lengths for input '%s'", shapes, port->rank, port->name);
+  if (batch && port->rank) out[0] = batch;
+  for (int i = 0; i < port->rank; i++) {
+    if (out[i] < 0) out[i] = port->shape[i];
+    if (port->shape[i] >= 0 && out[i] != port->shape[i])
+      return tell(err, KVINO_INVALID, "input '%s': axis %d has length %lld, not %lld", port->name, i,
+                  (long long)port->shape[i], (long long)out[i]);
+  }
+  return KVINO_OK;
+}
+
 kvino_status draw_inputs(const kvino_model *model, const char *shapes, int64_t batch, kvino_tensors *in,
                          kvino_error *err) {
   kvino_status status = begin(model, 0, in, err);
@@ -141,10 +155,8 @@ kvino_status draw_inputs(const kvino_model *model, const char *shapes, int64_t b
     int64_t shape[KVINO_MAX_RANK];
     kvino_port port;
     if ((status = kvino_model_input(model, i, &port, err))) break;
-    for (int k = 0; k < port.rank; k++) shape[k] = port.shape[k] < 0 ? 1 : port.shape[k];
-    if (shapes && !find_shape(shapes, port.name, port.rank, shape))
-      return tell(err, KVINO_INVALID, "-shape %s: no shape of %d lengths for input '%s'", shapes, port.rank, port.name);
-    if (batch && port.rank) shape[0] = batch;
+    if ((status = input_shape(&port, shapes, batch, shape, err))) break;
+    for (int k = 0; k < port.rank; k++) shape[k] = shape[k] < 0 ? 1 : shape[k];
     status = draw_one(&port, shape, &in->v[i], err);
   }
   return status;
