@@ -19,7 +19,7 @@ static bool holds_one(const kv_layer *layer, const char *field) {
   snprintf(name, sizeof name, "%.*s", (int)(equals ? equals - field - negated : 63), field + negated);
   const json_t *value = json_object_get(layer->defaults, name);
   if (!value) value = json_object_get(layer->config, name);
-  if (equals) return json_is_string(value) && !strcmp(json_string_value(value), equals + 1);
+  if (equals) return (json_is_string(value) && !strcmp(json_string_value(value), equals + 1)) != negated;
   bool is =
       value && !json_is_null(value) && !json_is_false(value) && !(json_is_integer(value) && !json_integer_value(value));
   return is != negated;

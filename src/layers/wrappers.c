@@ -17,3 +17,10 @@ kv_value kv_layer_time_distributed(kv_invocation *c) {
                                  (kv_axis_attrs){.axis = 0});
   return kv_of(kv_reshape(s, y, back, (kv_reshape_attrs){0}));
 }
+
+/* One after the other. */
+kv_value kv_layer_pipeline(kv_invocation *c) {
+  kv_value x = kv_arg_value(c, "inputs");
+  for (size_t i = 0; i < c->layer->n_children; i++) x = kv_call_child(c, i, x);
+  return x;
+}
