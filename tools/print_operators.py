@@ -27,7 +27,7 @@ from kvino import _core  # noqa: E402
 SPACES = {
     "core": "keras.ops.core", "numpy": "keras.ops.numpy", "nn": "keras.ops.nn", "math": "keras.ops.math",
     "linalg": "keras.ops.linalg", "image": "keras.ops.image", "random": "keras.random", "rnn": "recurrent layers",
-    "strings": "layers of texts",
+    "strings": "layers of texts", "ragged": "ragged tensors",
 }
 GROUPS = {
     "bool": ["bool"],

@@ -84,6 +84,14 @@ typedef enum kvino_sparse_rule {
 #undef KVINO_SPARSE_ENUM
 } kvino_sparse_rule;
 
+/* The same of ragged operands (kvino/ops/ragged_rules.def). */
+#define KVINO_RAGGED_RULES(RULE) RULE(none) RULE(flat) RULE(reduce) RULE(own)
+typedef enum kvino_ragged_rule {
+#define KVINO_RAGGED_ENUM(name) KVINO_RAGGED_##name,
+  KVINO_RAGGED_RULES(KVINO_RAGGED_ENUM)
+#undef KVINO_RAGGED_ENUM
+} kvino_ragged_rule;
+
 typedef struct kvino_op {
   const char *space;     /* Keras's module: "numpy", "nn", "core", ... */
   const char *name;      /* "count_nonzero" */
@@ -91,6 +99,7 @@ typedef struct kvino_op {
   const char *doc;
   bool list; /* gives a list of tensors */
   kvino_sparse_rule sparse;
+  kvino_ragged_rule ragged;
   int n_parameters;
   kvino_parameter parameter[KVINO_MAX_PARAMETERS];
   kvino_status (*call)(const kvino_arg *args, kvino_tensors *out, kvino_error *err);

@@ -584,4 +584,4 @@ def _call(rule, function, args, kwargs):
     return _RULES[rule](function, args, kwargs)
 
 
-_core._set_sparse(SparseTensor, _call)
+_core._set_form(False, SparseTensor, _call)

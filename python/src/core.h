@@ -100,8 +100,8 @@ kvino_tensor *tensor_cast(kvino_tensor *x, kvino_dtype dtype);
 /* A new concrete tensor with the same elements in C order that shares no memory with t. NULL with an exception. */
 kvino_tensor *tensor_copy(kvino_tensor *t);
 
-/* kvino.SparseTensor (ops.c). */
-bool is_sparse(PyObject *o);
+/* Whether o is a kvino.SparseTensor or a kvino.RaggedTensor (ops.c). */
+bool has_rules(PyObject *o);
 
 /* ---- conversion (convert.c, sequence.c, buffer.c) ---- */
 

@@ -11,7 +11,7 @@ static converted operand(PyObject *o, unsigned flags, kvino_tensor **t, kvino_te
     *t = tensor_get(o);
     return DONE;
   }
-  if (is_sparse(o)) return NONE; /* its operators know the rules */
+  if (has_rules(o)) return NONE; /* its operators know the rules */
   converted result = tensor_from_object(o, flags, own);
   bool plain = PyLong_Check(o) || PyFloat_Check(o) || PyList_Check(o) || PyTuple_Check(o) || is_numpy_array(o);
   if (result == FAILED && !plain) { /* a KerasTensor refuses to become an array, and knows what to do */

@@ -100,7 +100,7 @@ typedef struct frame {
   op_object *self;
   int n_owned, n_blocks, n_ints;
   bool aliased; /* an operand shares memory that someone may write to */
-  bool sparse;  /* an operand is sparse, and the operator has a rule for that */
+  int form;     /* FORMS, or the one that an operand has, where the operator has a rule for it */
   kvino_tensor **owned;
   int owned_capacity;
   kvino_arg arg[KVINO_MAX_PARAMETERS];
@@ -151,16 +151,46 @@ static int wrong_type(frame *f, int i, PyObject *o, const char *expected) {
 
 /* ---- arguments, one function per kind ---- */
 
-/* ---- sparse operands: those of an operator with a rule go to the function that knows the rules ---- */
+/* ---- sparse and ragged operands: those of an operator with a rule go to the function that knows the rules ---- */
 
-static PyTypeObject *sparse_type; /* kvino.SparseTensor */
-static PyObject *call_sparse;     /* call_sparse(rule, function, args, kwargs) */
+enum { SPARSE, RAGGED, FORMS };
+static struct {
+  PyTypeObject *type; /* kvino.SparseTensor, kvino.RaggedTensor */
+  PyObject *call;     /* call(rule, function, args, kwargs) */
+} forms[FORMS];
 
-bool is_sparse(PyObject *o) { return sparse_type && Py_IS_TYPE(o, sparse_type); }
+static int form_of(PyObject *o) {
+  int form = 0;
+  while (form < FORMS && !(forms[form].type && Py_IS_TYPE(o, forms[form].type))) form++;
+  return form;
+}
+
+bool has_rules(PyObject *o) { return form_of(o) < FORMS; }
+
+/* The name of the operator's rule, NULL where it has none. */
+static const char *rule_of(const kvino_op *op, int form) {
+#define RULE(name) #name,
+  static const char *const sparse[] = {KVINO_SPARSE_RULES(RULE)}, *const ragged[] = {KVINO_RAGGED_RULES(RULE)};
+#undef RULE
+  if (form == SPARSE) return op->sparse == KVINO_SPARSE_dense ? NULL : sparse[op->sparse];
+  return form == RAGGED && op->ragged != KVINO_RAGGED_none ? ragged[op->ragged] : NULL;
+}
 
 /* Whether the call is to go there: bind_all gives up then, without an exception. */
-static bool goes_sparse(frame *f, PyObject *o) {
-  return is_sparse(o) && (f->sparse |= f->self->op->sparse != KVINO_SPARSE_dense);
+static bool goes_by_rules(frame *f, PyObject *o) {
+  int form = form_of(o);
+  if (!rule_of(f->self->op, form)) return false;
+  f->form = form;
+  return true;
+}
+
+static bool refuses_ragged(frame *f, PyObject *o) {
+  if (form_of(o) != RAGGED) return false;
+  PyErr_Format(PyExc_TypeError,
+               "%s() does not take ragged tensors: to_tensor() makes a dense one, with shorter rows "
+               "filled up",
+               f->self->op->name);
+  return true;
 }
 
 static int bind_tensor(frame *f, int i, PyObject *o) {
@@ -169,7 +199,7 @@ static int bind_tensor(frame *f, int i, PyObject *o) {
     f->arg[i].tensor = tensor_get(o);
     return 0;
   }
-  if (goes_sparse(f, o)) return -1;
+  if (goes_by_rules(f, o) || refuses_ragged(f, o)) return -1;
   converted result = tensor_from_object(o, 0, &t);
   if (result == FAILED) return -1;
   if (result == NONE) return wrong_type(f, i, o, "a tensor, a number, an array or a nested list of numbers");
@@ -195,7 +225,8 @@ static int bind_tensors(frame *f, int i, PyObject *o) {
   for (Py_ssize_t k = 0; k < n && !status; k++) {
     PyObject *part = PyTuple_GetItem(list, k);
     kvino_tensor *t = NULL;
-    converted result = goes_sparse(f, part) ? FAILED : tensor_from_object(part, 0, &t);
+    bool is_left = goes_by_rules(f, part) || refuses_ragged(f, part);
+    converted result = is_left ? FAILED : tensor_from_object(part, 0, &t);
     if (result == NONE)
       status = wrong_type(f, i, part, "a list of tensors, with no such item");
     else if (result == FAILED || own(f, t))
@@ -518,19 +549,15 @@ static int copy_operands(frame *f) {
 
 /* ---- the function ---- */
 
-static PyObject *sparse_result(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
-  static const char *const names[] = {
-#define RULE(name) #name,
-      KVINO_SPARSE_RULES(RULE)
-#undef RULE
-  };
+static PyObject *result_by_rules(PyObject *self, int form, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
   op_object *op = (op_object *)self;
   PyObject *given = PyTuple_New(n), *named = PyDict_New(), *result = NULL;
   int status = given && named ? 0 : -1;
   for (Py_ssize_t i = 0; i < n && !status; i++) status = PyTuple_SetItem(given, i, Py_NewRef(args[i]));
   for (Py_ssize_t i = 0; keywords && i < PyTuple_Size(keywords) && !status; i++)
     status = PyDict_SetItem(named, PyTuple_GetItem(keywords, i), args[n + i]);
-  if (!status) result = PyObject_CallFunction(call_sparse, "sOOO", names[op->op->sparse], op->function, given, named);
+  if (!status)
+    result = PyObject_CallFunction(forms[form].call, "sOOO", rule_of(op->op, form), op->function, given, named);
   Py_XDECREF(given);
   Py_XDECREF(named);
   return result;
@@ -543,7 +570,8 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
   f.self = (op_object *)self;
   if (f.self == where && nonzero && n == 1 && !(keywords && PyTuple_Size(keywords))) f.self = nonzero;
   f.n_owned = f.n_blocks = f.n_ints = 0;
-  f.aliased = f.sparse = false;
+  f.aliased = false;
+  f.form = FORMS;
   f.owned = f.few;
   f.owned_capacity = FEW_TENSORS;
   const kvino_op *op = f.self->op;
@@ -551,7 +579,7 @@ static PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
       !call_op(op, f.arg, count_elements(op, f.arg), &out) && !(f.aliased && unalias_results(&out, f.owned, f.n_owned)))
     result = results(op, &out);
   frame_free(&f);
-  return f.sparse && !PyErr_Occurred() ? sparse_result(self, args, n, keywords) : result;
+  return f.form < FORMS && !PyErr_Occurred() ? result_by_rules(self, f.form, args, n, keywords) : result;
 }
 
 PyObject *call_operator(const char *name, PyObject *const *args, Py_ssize_t n, PyObject *keywords) {
@@ -684,17 +712,18 @@ static struct PyModuleDef ops_definition = {PyModuleDef_HEAD_INIT,
                                             NULL,
                                             NULL};
 
-static PyObject *set_sparse(PyObject *module, PyObject *args) {
+static PyObject *set_form(PyObject *module, PyObject *args) {
   (void)module;
   PyObject *type, *function;
-  if (!PyArg_ParseTuple(args, "O!O:_set_sparse", &PyType_Type, &type, &function)) return NULL;
-  sparse_type = (PyTypeObject *)Py_NewRef(type);
-  call_sparse = Py_NewRef(function);
+  int form;
+  if (!PyArg_ParseTuple(args, "pO!O:_set_form", &form, &PyType_Type, &type, &function)) return NULL;
+  forms[form].type = (PyTypeObject *)Py_NewRef(type);
+  forms[form].call = Py_NewRef(function);
   Py_RETURN_NONE;
 }
 
 static PyMethodDef module_functions[] = {
-    {"_set_sparse", set_sparse, METH_VARARGS, NULL},
+    {"_set_form", set_form, METH_VARARGS, NULL},
     {"op_namespaces", namespaces, METH_NOARGS,
      "op_namespaces()\n--\n\nKeras's name of a module of operators -> {name: function}."},
     {"_operator", operator_by_name, METH_VARARGS, NULL},

@@ -157,9 +157,9 @@ static kvino_status failed(kvino_status status, const kvino_error *own, kvino_er
 
 /* "tensor, flag" -> the kinds; written once per op at start. */
 #define OP(space, name, kinds, signature, doc)                                                                         \
-  {#space, #name, signature, doc, false, KVINO_SPARSE_dense, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
+  {#space, #name, signature, doc, false, KVINO_SPARSE_dense, KVINO_RAGGED_none, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
 #define OP_LIST(space, name, kinds, signature, doc)                                                                    \
-  {#space, #name, signature, doc, true, KVINO_SPARSE_dense, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
+  {#space, #name, signature, doc, true, KVINO_SPARSE_dense, KVINO_RAGGED_none, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
 static kvino_op table[] = {
 #include "kvino/ops/all.def"
 };
@@ -279,11 +279,22 @@ static const struct {
 #undef RULE
 };
 
+static const struct {
+  const char *name;
+  kvino_ragged_rule rule;
+} ragged_rules[] = {
+#define RULE(name, how) {#name, KVINO_RAGGED_##how},
+#include "kvino/ops/ragged_rules.def"
+#undef RULE
+};
+
 static void fill_table(void) {
   for (size_t i = 0; i < table_size; i++) {
     fill_row(&table[i], kinds_text[i]);
     for (size_t k = 0; k < sizeof sparse_rules / sizeof *sparse_rules; k++)
       if (!strcmp(table[i].name, sparse_rules[k].name)) table[i].sparse = sparse_rules[k].rule;
+    for (size_t k = 0; k < sizeof ragged_rules / sizeof *ragged_rules; k++)
+      if (!strcmp(table[i].name, ragged_rules[k].name)) table[i].ragged = ragged_rules[k].rule;
   }
 }
 

@@ -5,6 +5,7 @@ from a test's file the name is kvino here, so that nothing is skipped for the sa
 file the answer stays what Keras needs.
 
 Where they make sparse tensors, they know TensorFlow and JAX: the name is "jax" there (SPARSE), and sparse_as_jax.py gives them kvino's.
+Ragged ones they know of TensorFlow alone: RAGGED and ragged_as_tensorflow.py are the same for these.
 
 Some files, as those of the data adapters, import PyTorch for one case in four. It is not installed (the package index has it with
 gigabytes of CUDA alone): while such a file is read, an empty module stands for it, and a test that wants more of it is skipped.
@@ -19,6 +20,7 @@ import types
 
 import keras.src.backend  # noqa: F401
 import pytest
+import ragged_as_tensorflow
 import sparse_as_jax
 from keras.src.backend import config
 
@@ -58,10 +60,28 @@ SPARSE = {
 # Where they get kvino's sparse tensors; layers make them, and look at them, in test_case.py.
 SPARSE_FILES = {file for file, _ in SPARSE} | {"category_encoding_test.py", "discretization_test.py", "identity_test.py", "nn_test.py"}
 
+# Tests of ragged tensors, and functions for them; of those that are skipped unless the backend is TensorFlow, the reason.
+RAGGED = {
+    ("core_test.py", "test_convert_to_tensor_ragged"),
+    ("core_test.py", "test_shape_ragged"),
+    ("embedding_test.py", "test_ragged"),
+    ("numpy_test.py", "test_ndim_tf_ragged"),
+    ("numpy_test.py", "test_take_ragged"),
+    ("test_case.py", "assertRagged"),
+    ("test_case.py", "create_eager_tensors"),
+    ("trainer_test.py", "test_trainer_with_raggeds"),
+    ("validation_test.py", "test_densify_ragged_bounding_boxes_batched"),
+    ("validation_test.py", "test_densify_ragged_bounding_boxes_unbatched"),
+}
+ASKS_FOR_TENSORFLOW = ("Only test tensorflow backend", "Only tensorflow supports raggeds", "The test targets TensorFlow-specific ragged")
+
 
 def backend():
-    caller = sys._getframe(1).f_code
+    frame = sys._getframe(1)
+    caller = frame.f_code
     file = os.path.basename(caller.co_filename)
+    if (file, caller.co_name) in RAGGED and frame.f_locals.get("ragged", True):
+        return "tensorflow"
     if (file, caller.co_name) in SPARSE:
         return "jax"
     if not file.endswith("_test.py"):
@@ -90,9 +110,20 @@ class NoTorch(types.ModuleType):
 NO_TORCH = {name: NoTorch(name) for name in ("torch", "torch.utils", "torch.utils.data")}
 
 
+def is_ragged(item):
+    """Of cases, whose names have numbers behind, too."""
+    return any(item.path.name == file and item.name.startswith(name) for file, name in RAGGED)
+
+
+def asks_for_tensorflow(mark):
+    return mark.name == "skipif" and str(mark.kwargs.get("reason")).startswith(ASKS_FOR_TENSORFLOW)
+
+
 def pytest_collection_modifyitems(items):
-    """Names with addresses in them would be others in every process."""
+    """Names with addresses in them would be others in every process. Tests of ragged tensors are run."""
     for item in items:
+        for node in item.listchain() if is_ragged(item) else ():
+            node.own_markers = [mark for mark in node.own_markers if not asks_for_tensorflow(mark)]
         name = re.sub(r"0x[0-9a-f]+", "0x", item.nodeid)
         if name != item.nodeid:
             item._id = name
@@ -114,7 +145,10 @@ def pytest_make_collect_report(collector):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    with sparse_as_jax.in_place() if item.path.name in SPARSE_FILES else contextlib.nullcontext():
+    # (Functions for bounding boxes take TensorFlow's own on every backend.)
+    ours = is_ragged(item) and item.path.name != "validation_test.py"
+    ragged = ragged_as_tensorflow.in_place() if ours else contextlib.nullcontext()
+    with ragged, sparse_as_jax.in_place() if item.path.name in SPARSE_FILES else contextlib.nullcontext():
         return (yield)
 
 

@@ -33,6 +33,7 @@ MODULES = [
     "random",
     "rnn",
     "sparse",
+    "ragged",
     "floats",
     "gates",
     "strings",
@@ -75,7 +76,8 @@ def test_what_is_not_compiled_says_why():
 # What Keras has no function for.
 OWN = {
     "argwhere", "column_stack", "compute_homography_matrix", "copysign", "cov", "flatnonzero", "float_power", "gammainc", "gather_nd",
-    "gru_sequence", "lgamma", "lstm_sequence", "matrix_power", "rnn_sequence", "shape_tensor", "sparse_align", "sparse_axes",
+    "gru_sequence", "lgamma", "lstm_sequence", "matrix_power", "ragged_check", "ragged_from_dense", "ragged_rows", "ragged_same",
+    "ragged_splits", "ragged_to_dense", "rnn_sequence", "shape_tensor", "sparse_align", "sparse_axes",
     "sparse_check", "sparse_coalesce", "sparse_from_dense", "sparse_matmul", "sparse_reshape",
     "category_counts", "hash_buckets", "hashed_cross", "string_lookup", "string_split", "string_standardize",
 }

@@ -1,4 +1,5 @@
-"""The batches of fit, evaluate and predict: Keras's, but that sparse data (kvino's, SciPy's, JAX's, TensorFlow's) stays sparse."""
+"""The batches of fit, evaluate and predict: Keras's, but that sparse data (kvino's, SciPy's, JAX's, TensorFlow's) stays sparse,
+and ragged data (kvino's, TensorFlow's) ragged."""
 
 import numpy as np
 from keras.src import backend
@@ -13,12 +14,32 @@ from kvino.keras_backend.strings import Texts
 from kvino.keras_backend.strings import as_data
 from kvino.keras_backend.strings import as_tensors
 from kvino.keras_backend.tensors import convert_to_tensor
+from kvino import ragged
+from kvino.ragged import RaggedTensor
 from kvino.sparse import SparseTensor
 from kvino.sparse import is_foreign
 
 
 def is_sparse(x):
     return isinstance(x, SparseTensor) or is_foreign(x)
+
+
+def is_ragged(x):
+    return isinstance(x, RaggedTensor) or ragged.is_foreign(x)
+
+
+class RaggedRows(array_slicing.Sliceable):
+    """A ragged tensor, of which rows are taken."""
+
+    def __init__(self, x):
+        x = convert_to_tensor(x)
+        if backend.is_float_dtype(x.dtype) and x.dtype != backend.floatx():
+            x = x.astype(backend.floatx())
+        super().__init__(x)
+
+    @property
+    def shape(self):
+        return self.array.shape
 
 
 class SparseRows(array_slicing.Sliceable):
@@ -55,7 +76,22 @@ class SparseRows(array_slicing.Sliceable):
 def train_validation_split(arrays, validation_split):
     """Keras's, which takes SciPy's matrices as they are."""
     arrays = tree.map_structure(lambda x: x.tocsr() if isinstance(x, SparseTensor) and x.ndim == 2 else x, arrays)
+    if any(map(is_ragged, tree.flatten(arrays))):
+        return _split_rows(arrays, validation_split)
     return array_slicing.train_validation_split(as_data(arrays), validation_split)
+
+
+def _split_rows(arrays, validation_split):
+    """The same, where some of them are ragged."""
+    arrays = tree.map_structure(lambda x: x if x is None else convert_to_tensor(x), arrays)
+    n = len(next(x for x in tree.flatten(arrays) if x is not None))
+    at = int(np.floor(n * (1.0 - validation_split)))
+    if not 0 < at < n:
+        raise ValueError(
+            f"Training data contains {n} samples, which is not sufficient to split it into a validation and training set as "
+            f"specified by `validation_split={validation_split}`."
+        )
+    return tuple(tree.map_structure(lambda x: x if x is None else x[rows], arrays) for rows in (slice(at), slice(at, n)))
 
 
 class Batches(EpochIterator):
@@ -66,7 +102,7 @@ class Batches(EpochIterator):
         return map(as_tensors, self._get_batches(adapter))
 
     def _get_batches(self, adapter):
-        if isinstance(adapter, ArrayDataAdapter) and any(map(is_sparse, tree.flatten(adapter._inputs))):
+        if isinstance(adapter, ArrayDataAdapter) and any(is_sparse(x) or is_ragged(x) for x in tree.flatten(adapter._inputs)):
             return self._of_arrays(adapter)
         if isinstance(adapter, GeneratorDataAdapter):
             return self._of_generator(adapter.generator())
@@ -76,11 +112,13 @@ class Batches(EpochIterator):
 
     def _of_arrays(self, adapter):
         def sliceable(x):
+            if is_ragged(x):
+                return RaggedRows(x)
             return SparseRows(x) if is_sparse(x) else array_slicing.convert_to_sliceable(x, target_backend="numpy")
 
         def rows(x, indices=None):
             part = x[indices]
-            return part if isinstance(part, SparseTensor) else x.convert_to_numpy(part)
+            return part if isinstance(part, (SparseTensor, RaggedTensor)) else x.convert_to_numpy(part)
 
         return adapter._get_iterator(rows, tree.map_structure(sliceable, adapter._inputs))
 
@@ -88,7 +126,7 @@ class Batches(EpochIterator):
         """As Keras's get_numpy_iterator, which makes arrays of what is not one."""
 
         def array(x):
-            if is_sparse(x):
+            if is_sparse(x) or is_ragged(x):
                 return convert_to_tensor(x)
             return np.asarray(x) if hasattr(x, "__array__") else x
 

@@ -28,6 +28,8 @@ from kvino.keras_backend.tensors import convert_to_tensor  # noqa: F401
 from kvino.keras_backend.tensors import is_tensor  # noqa: F401
 from kvino.keras_backend.tensors import shape  # noqa: F401
 from kvino.keras_backend.variable import Variable  # noqa: F401
+from kvino.ragged import RaggedTensor
+from kvino.ragged import with_splits
 from kvino.sparse import SparseTensor
 
 _table = operators("core")
@@ -35,7 +37,7 @@ globals().update({name: op for name, op in _table.items() if name not in globals
 __getattr__ = missing("core")
 
 SUPPORTS_SPARSE_TENSORS = True
-SUPPORTS_RAGGED_TENSORS = False
+SUPPORTS_RAGGED_TENSORS = True
 SUPPORTS_COMPLEX_DTYPES = True
 SUPPORTS_GRADIENT = True
 IS_THREAD_SAFE = True
@@ -75,6 +77,11 @@ def _trace_spec(fn, args, kwargs, unknown):
         if x.sparse:
             indices, values = graph.parameter((None, len(known)), "int32"), graph.parameter((None,), dtype)
             return SparseTensor(indices, values, known, canonical=False, check=False)
+        if x.ragged:
+            ragged = x.ragged_rank or 1
+            values = graph.parameter((None, *known[1 + ragged :]), dtype)
+            splits = [graph.parameter((n,), "int64") for n in (known[0] + 1, *(None,) * (ragged - 1))]
+            return with_splits(values, splits)
         return graph.parameter(known, dtype)
 
     args, kwargs = tree.map_structure(symbolic, (args, kwargs))
@@ -93,6 +100,8 @@ def compute_output_spec(fn, *args, **kwargs):
         if not is_tensor(a):
             return a
         same = tuple(d if d == e else None for d, e in zip(a.shape, b.shape))
+        if isinstance(a, RaggedTensor):
+            return KerasTensor(same, standardize_dtype(a.dtype), ragged=True, ragged_rank=a.ragged_rank)
         return KerasTensor(same, standardize_dtype(a.dtype), sparse=isinstance(a, SparseTensor))
 
     flat = [spec(a, b) for a, b in zip(tree.flatten(first), tree.flatten(second))]

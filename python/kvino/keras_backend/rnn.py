@@ -11,6 +11,7 @@ from kvino.keras_backend.control_flow import _packer
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import convert_to_tensor
+from kvino.ragged import RaggedTensor
 
 _table = operators("rnn")
 _numpy = operators("numpy")
@@ -156,6 +157,23 @@ def _of_sequence(found, initial_states, masked, go_backwards, zero_output, retur
     return last, sequence, tree.pack_sequence_as(initial_states, states)
 
 
+def _of_rows(step_function, inputs, initial_states, go_backwards, mask, **options):
+    """rnn of a ragged tensor: of the rows filled up, the steps beyond their ends masked. The outputs are ragged likewise."""
+    ones = inputs.with_flat_values(_numpy["ones_like"](inputs.flat_values[:, 0], dtype="bool"))
+    if go_backwards:
+        inputs = _numpy["flip"](inputs, 1)
+    there = ones.to_tensor()
+    if mask is not None:
+        if not isinstance(mask, RaggedTensor):
+            raise ValueError("the mask of ragged inputs must be ragged, too")
+        mask = _numpy["flip"](mask, 1) if go_backwards else mask
+        there = _numpy["logical_and"](there, _numpy["equal"](mask.to_tensor(), True))
+    last, outputs, states = rnn(step_function, inputs.to_tensor(), initial_states, False, there, **options)
+    if options["return_all_outputs"]:
+        outputs = tree.map_structure(lambda x: RaggedTensor.from_tensor(x, inputs.row_lengths()), outputs)
+    return last, outputs, states
+
+
 def rnn(
     step_function,
     inputs,
@@ -169,6 +187,9 @@ def rnn(
     zero_output_for_mask=False,
     return_all_outputs=True,
 ):
+    if isinstance(inputs, RaggedTensor):
+        options = {"constants": constants, "zero_output_for_mask": zero_output_for_mask, "return_all_outputs": return_all_outputs}
+        return _of_rows(step_function, inputs, initial_states, go_backwards, mask, **options)
     inputs = tree.map_structure(convert_to_tensor, inputs)
     if not time_major and not constants and not tree.is_nested(inputs) and _flat_mask(mask):
         found = _whole_sequence(step_function, inputs, initial_states, mask, go_backwards, zero_output_for_mask)
@@ -208,12 +229,12 @@ def cudnn_ok(*args, **kwargs):
 # ---- whole sequences ----
 
 
-def _check(mask, activation, recurrent_activation):
+def _check(inputs, mask, activation, recurrent_activation):
     """The operators know the usual activations, and no masks; for the rest Keras's layers step through their cells."""
     from keras.src import activations
 
-    if mask is not None:
-        raise NotImplementedError("kvino: a mask is left to rnn")
+    if mask is not None or isinstance(inputs, RaggedTensor):
+        raise NotImplementedError("kvino: masks and ragged inputs are left to rnn")
     if activation is not activations.tanh or recurrent_activation is not activations.sigmoid:
         raise NotImplementedError("kvino: activations other than tanh and sigmoid are left to rnn")
 
@@ -241,7 +262,7 @@ def lstm(
     go_backwards=False,
     unroll=False,
 ):
-    _check(mask, activation, recurrent_activation)
+    _check(inputs, mask, activation, recurrent_activation)
     xs = _tensors(inputs, initial_state_h, initial_state_c, kernel, recurrent_kernel, bias)
     sequence, *states = _table["lstm_sequence"](*xs, reverse=go_backwards)
     return _result(sequence, states, go_backwards)
@@ -261,7 +282,7 @@ def gru(
     unroll=False,
     reset_after=True,
 ):
-    _check(mask, activation, recurrent_activation)
+    _check(inputs, mask, activation, recurrent_activation)
     if isinstance(initial_state, (list, tuple)):
         initial_state = initial_state[0]
     xs = _tensors(inputs, initial_state, kernel, recurrent_kernel, bias)

@@ -21,6 +21,8 @@ from kvino import _core
 from kvino._core import Tensor
 from kvino.keras_backend import changes
 from kvino.keras_backend.recording import Recording
+from kvino import ragged
+from kvino.ragged import RaggedTensor
 from kvino.sparse import SparseTensor
 from kvino.sparse import asparse
 from kvino.sparse import is_foreign
@@ -32,16 +34,21 @@ PATIENCE = 32  # calls in which a variable must not move to become a constant ag
 
 def _converted(x, copy=None):
     """A leaf of the data as one of ours."""
-    if isinstance(x, (Tensor, SparseTensor)):
+    if isinstance(x, (Tensor, SparseTensor, RaggedTensor)):
         return x
+    if ragged.is_foreign(x):
+        return ragged.from_foreign(x)
     return asparse(x) if is_foreign(x) else _core.convert_to_tensor(x, copy=copy)
 
 
 def _flat(tensors):
-    """What a compiled step is given: of a sparse tensor its three values."""
+    """What a compiled step is given: of sparse and ragged tensors what they are made of."""
     flat = []
     for x in tensors:
-        flat += (x.indices, x.values, x.dense_shape) if isinstance(x, SparseTensor) else (x,)
+        if isinstance(x, RaggedTensor):
+            flat += ragged.parts(x)
+        else:
+            flat += (x.indices, x.values, x.dense_shape) if isinstance(x, SparseTensor) else (x,)
     return flat
 
 
@@ -49,6 +56,8 @@ def _kind(x):
     """What a graph depends on, besides the shape."""
     if isinstance(x, SparseTensor):
         return x.dtype, x.ndim, x.indices.dtype, x.dense_dims, x.canonical
+    if isinstance(x, RaggedTensor):
+        return x.dtype, x.ndim, x.ragged_rank
     return x.dtype, x.ndim
 
 
@@ -65,8 +74,8 @@ class Trace:
             results = step(data)
             self.results = tree.map_structure(_result, results)
         for x in tree.flatten(self.results):
-            if isinstance(x, Tensor):
-                self.graph.result(x)
+            for part in _result_parts(x):
+                self.graph.result(part)
         self.variables = [variable for variable, _ in scope.read.values()]
         self.assigned = list(scope.assigned.values())
         for variable in self.assigned:
@@ -74,7 +83,11 @@ class Trace:
         self.n_tensors = len(_flat(tensors))
 
     def _input(self, x, shape):
-        """A sparse tensor has any number of entries."""
+        """A sparse tensor has any number of entries, a ragged one of values."""
+        if isinstance(x, RaggedTensor):
+            values = self.graph.parameter((None, *shape[1 + x.ragged_rank :]), x.dtype)
+            rows = None if shape[0] is None else shape[0] + 1
+            return ragged.with_splits(values, [self.graph.parameter((n,), "int64") for n in (rows, *(None,) * (x.ragged_rank - 1))])
         if not isinstance(x, SparseTensor):
             return self.graph.parameter(shape, x.dtype)
         axes = x.indices.shape[1]
@@ -86,16 +99,39 @@ class Trace:
 
 
 def _result(x):
-    """Results of a step are dense."""
+    """Results of a step are dense, or ragged."""
     if isinstance(x, SparseTensor):
         return x.todense()
     return x.value if isinstance(x, KerasVariable) else x
+
+
+def _result_parts(x):
+    """The results of a graph that one of a step is."""
+    if isinstance(x, RaggedTensor):
+        return ragged.parts(x)
+    return (x,) if isinstance(x, Tensor) else ()
+
+
+def _put_together(x, values):
+    """A result of a step of those of a graph."""
+    if isinstance(x, RaggedTensor):
+        flat_values, *splits = [next(values) for _ in ragged.parts(x)]
+        return ragged.with_splits(flat_values, splits)
+    return next(values) if isinstance(x, Tensor) else x
+
+
+def _detached(x):
+    if isinstance(x, RaggedTensor):
+        return ragged.with_splits(x.flat_values.detach(), [splits.detach() for splits in x.nested_row_splits])
+    return x.detach() if isinstance(x, Tensor) else x
 
 
 def _watched(graph, x):
     x = _converted(x)
     if isinstance(x, SparseTensor):
         return x.with_values(graph.watch(x.values.detach()))
+    if isinstance(x, RaggedTensor):
+        return x.with_flat_values(graph.watch(x.flat_values.detach()))
     return graph.watch(x.detach())
 
 
@@ -111,7 +147,7 @@ def run_watched(step, data):
         graph.close()
     for variable in scope.assigned.values():
         variable._value = scope.state_mapping[id(variable)].detach()
-    return tree.map_structure(lambda x: x.detach() if isinstance(x, Tensor) else x, results)
+    return tree.map_structure(_detached, results)
 
 
 class Executable:
@@ -185,7 +221,7 @@ class CompiledStep:
 
     def __call__(self, tensors):
         results = iter(self._current()(tensors))
-        values = tree.map_structure(lambda x: next(results) if isinstance(x, Tensor) else x, self.trace.results)
+        values = tree.map_structure(lambda x: _put_together(x, results), self.trace.results)
         for variable, value in zip(self.trace.assigned, results):
             variable._value = value
         return values

@@ -5,9 +5,11 @@ from keras.src.backend.common import KerasVariable
 from keras.src.backend.common import standardize_dtype
 
 from kvino import _core
+from kvino import ragged as _ragged
 from kvino import sparse as _sparse
 from kvino._core import Tensor
 from kvino.keras_backend.operators import operators
+from kvino.ragged import RaggedTensor
 from kvino.sparse import SparseTensor
 
 _table = operators("core")
@@ -15,18 +17,21 @@ _cast = _table["cast"]
 
 
 def is_tensor(x):
-    return isinstance(x, (Tensor, SparseTensor))
+    return isinstance(x, (Tensor, SparseTensor, RaggedTensor))
 
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    """sparse=False makes a sparse tensor dense, and nothing makes a dense one sparse, as with Keras's other backends."""
-    if ragged:
-        raise ValueError("`ragged=True` is not supported with the kvino backend")
+    """sparse=False and ragged=False make a dense tensor of such ones, and nothing makes a dense one sparse or ragged, as with
+    Keras's other backends."""
     if isinstance(x, KerasVariable):
         x = x.value
     if not isinstance(x, (Tensor, np.ndarray)) and (isinstance(x, SparseTensor) or _sparse.is_foreign(x)):
         x = _sparse.asparse(x)
         x = x.todense() if sparse is False else x
+        return x if dtype is None or x.dtype == standardize_dtype(dtype) else _cast(x, standardize_dtype(dtype))
+    if not isinstance(x, (Tensor, np.ndarray)) and (isinstance(x, RaggedTensor) or _ragged.is_foreign(x)):
+        x = _ragged.asragged(x)
+        x = x.to_tensor() if ragged is False else x
         return x if dtype is None or x.dtype == standardize_dtype(dtype) else _cast(x, standardize_dtype(dtype))
     if dtype is None:
         return x if isinstance(x, Tensor) else _core.convert_to_tensor(x)
@@ -44,11 +49,13 @@ def convert_to_numpy(x):
         x = x.value
     if _sparse.is_foreign(x):
         x = _sparse.asparse(x)
+    elif _ragged.is_foreign(x):
+        x = _ragged.asragged(x)
     return np.array(x)
 
 
 def cast(x, dtype):
-    if isinstance(x, (Tensor, SparseTensor)):
+    if isinstance(x, (Tensor, SparseTensor, RaggedTensor)):
         return _cast(x, standardize_dtype(dtype))
     return convert_to_tensor(x, dtype)
 
@@ -67,6 +74,9 @@ def shape(x):
     """Known dimensions as int, those unknown while tracing as 0-d int32 tensors."""
     if isinstance(x, SparseTensor):
         return tuple(d if isinstance(d, int) else cast(d, "int32") for d in x._shape)
+    if isinstance(x, RaggedTensor) or _ragged.is_foreign(x):  # None is what has many lengths
+        rows, *others = _ragged.asragged(x).shape
+        return (cast(x.nrows(), "int32") if rows is None else rows, *others)
     dimensions = tuple(x.shape)
     if None not in dimensions:
         return dimensions

@@ -17,6 +17,7 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from kvino import _core
+from kvino import ops
 from kvino._core import Tensor
 from kvino.keras_backend.batches import Batches
 from kvino.keras_backend.batches import train_validation_split
@@ -26,6 +27,7 @@ from kvino.keras_backend.derivatives import is_inexact
 from kvino.keras_backend.steps import StepFunction
 from kvino.keras_backend.strings import as_data
 from kvino.keras_backend.strings import as_tensors
+from kvino.ragged import RaggedTensor
 
 # Keras 3.15 calls the base class Trainer, Keras 3.16 BaseTrainer.
 _Base = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
@@ -43,7 +45,11 @@ def _to_numpy(outputs):
 def _concatenate(parts):
     if len(parts) == 1:
         return parts[0]
-    return tree.map_structure_up_to(parts[0], lambda *pieces: np.concatenate(pieces), *parts)
+
+    def joined(*pieces):
+        return ops.concatenate(pieces, 0) if isinstance(pieces[0], RaggedTensor) else np.concatenate(pieces)
+
+    return tree.map_structure_up_to(parts[0], joined, *parts)
 
 
 class ReadAhead:
