@@ -56,9 +56,9 @@ $(STAMPS)/venv: requirements/base.txt | $(STAMPS)/tools
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt
 	touch $@
 
-$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt requirements/examples.txt requirements/docs.txt requirements/hub.txt requirements/triton.txt | $(STAMPS)/venv
+$(STAMPS)/venv-test: requirements/test.txt requirements/keras-suite.txt requirements/examples.txt requirements/docs.txt requirements/hub.txt requirements/triton.txt requirements/tf-keras.txt | $(STAMPS)/venv
 	$(VENV)/bin/python $(PIP) -r requirements/base.txt -r requirements/keras-suite.txt -r requirements/examples.txt -r requirements/docs.txt
-	$(VENV)/bin/python $(PIP) --no-deps -r requirements/hub.txt -r requirements/triton.txt
+	$(VENV)/bin/python $(PIP) --no-deps -r requirements/hub.txt -r requirements/triton.txt -r requirements/tf-keras.txt
 	touch $@
 
 # What the benches compare with. `make run` takes the first alone.

@@ -9,6 +9,7 @@
 #include "kvino/op.h"
 #include "layers/config.h"
 #include "layers/quantized.h"
+#include "layers/tensorflow.h"
 
 /* A layer that Keras shares between several places of a model bears a number in each. */
 typedef struct shared {
@@ -64,6 +65,11 @@ static bool is_custom(const json_t *object) {
   return name && strchr(name, '>') && strncmp(name, "Keras>", 6) != 0;
 }
 
+/* tf.keras: which function a TFOpLambda is. */
+static const char *function_of(const json_t *object) {
+  return json_string_value(json_object_get(json_object_get(object, "config"), "function"));
+}
+
 /* A subclass of Model or Sequential whose configuration is one of layers is read as these are. */
 static const kv_layer_kind *kind_of(const builder *b, const json_t *object) {
   const json_t *config = json_object_get(object, "config");
@@ -72,6 +78,7 @@ static const kv_layer_kind *kind_of(const builder *b, const json_t *object) {
   if (class && kv_custom_find(b->customs, class)) return &kv_custom_kind;
   if (is_operation(b->file, object)) return kv_layer_kind_find("Operation");
   if (class && !is_custom(object)) kind = kv_layer_kind_find(class);
+  if (kind && kind->call == kv_layer_tensorflow && !kv_tensorflow_known(function_of(object))) return NULL;
   if (kind && !(kind->traits & KV_MODEL)) return kind;
   if (kind && json_is_array(config)) return kv_layer_kind_find("Sequential"); /* Keras 1 */
   if (!json_is_array(json_object_get(config, "layers"))) return NULL;
@@ -90,7 +97,8 @@ static void note_unknown(builder *b, const json_t *object) {
   b->runs_code |= !strcmp(class, "Lambda") || !strcmp(class, "TorchModuleWrapper") || !strcmp(class, "JaxLayer") ||
                   !strcmp(class, "FlaxLayer") || !strcmp(class, "TFSMLayer");
   if (b->unknown.n < KVINO_ERROR_TEXT)
-    kv_put(&b->unknown, "%s'%s' (%s)", b->unknown.n ? ", " : "", name_of(object), class);
+    kv_put(&b->unknown, "%s'%s' (%s%s%s)", b->unknown.n ? ", " : "", name_of(object), class,
+           function_of(object) ? " of tf." : "", function_of(object) ? function_of(object) : "");
 }
 
 /* ---- making one ---- */

@@ -117,7 +117,7 @@ kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *
 /* What every layer's configuration may have, and what plays no part when a model runs. */
 static const char COMMON[] =
     "name, trainable, dtype, autocast, seed, batch_input_shape, batch_shape, input_dtype, input_shape, input_dim, "
-    "input_length, build_config, sparse, ragged, dynamic, init, weights, shared_object_id";
+    "input_length, rng_type, build_config, sparse, ragged, dynamic, init, weights, shared_object_id";
 
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);

@@ -62,3 +62,41 @@ kv_value kv_layer_conv_transpose(kv_invocation *c) {
                                       w.format, w.dilation);
   return end(c, y, &w);
 }
+
+/* ---- kernels that are other ones at each place (until Keras 2) ---- */
+
+/* Along an axis, the places of each window: (..., n, ...) becomes (..., windows, length, ...). *count: how many. */
+static kvino_tensor *windows(kv_invocation *c, kvino_tensor *x, int axis, int64_t length, int64_t stride,
+                             int64_t *count) {
+  kv_scope *s = c->s;
+  int64_t n = x->shape[axis];
+  if (n < 0) return kv_layer_refuse(c, "inputs of unknown lengths");
+  if (length < 1 || stride < 1 || n < length) return kv_layer_refuse(c, "a window that is larger than the input");
+  *count = (n - length) / stride + 1;
+  int64_t *at = kv_scope_alloc(s, (size_t)(*count * length), sizeof *at);
+  for (int64_t i = 0; at && i < *count * length; i++) at[i] = i / length * stride + i % length;
+  kvino_tensor *places = at ? kv_vector(s, (size_t)(*count * length), at) : NULL;
+  places = kv_reshape_to(s, places, 2, (int64_t[]){*count, length});
+  return kv_gather(s, x, places, kv_int(s, KVINO_I64, axis), (kv_gather_attrs){.batch_dims = 0});
+}
+
+/* The kernel is (places, elements of a window, filters), the bias one number for each place and filter. */
+kv_value kv_layer_locally_connected(kv_invocation *c) {
+  kv_scope *s = c->s;
+  kvino_tensor *x = kv_arg(c, "inputs"), *kernel = kv_weight(c, "kernel"), *bias = kv_weight(c, "bias");
+  int rank = x ? x->rank - 2 : 0;
+  kv_only_default(c, "padding");
+  kv_only_default(c, "implementation");
+  if (!strcmp(kv_data_format(c), "channels_first")) return kv_layer_refuse(c, "channels first"), KV_NOTHING;
+  kvino_ints size = kv_field_ints(c, "kernel_size", rank), step = kv_field_ints(c, "strides", rank);
+  if (!x || !kernel || kernel->rank != 3 || rank < 1 || rank > 2 || size.n != rank || step.n != rank) return KV_NOTHING;
+  int64_t count[2] = {1, 1}, filters = kernel->shape[2], channels = x->shape[rank + 1];
+  for (int i = rank - 1; i >= 0 && x; i--) x = windows(c, x, 1 + i, size.v[i], step.v[i], &count[i]);
+  if (x && rank == 2) x = kv_permute(s, x, (int64_t[]){0, 1, 3, 2, 4, 5});
+  int64_t elements = size.v[0] * (rank == 2 ? size.v[1] : 1) * channels, places = count[0] * count[1];
+  x = kv_reshape_to(s, x, 3, (int64_t[]){-1, places, elements});
+  kvino_tensor *y = op_einsum(s, "bpe,pef->bpf", KV_LIST(x, kernel));
+  y = kv_reshape_to(s, y, rank + 2,
+                    rank == 2 ? (int64_t[]){-1, count[0], count[1], filters} : (int64_t[]){-1, places, filters});
+  return kv_of(kv_activate(c, "activation", bias ? op_add(s, y, bias) : y));
+}

@@ -106,12 +106,24 @@ static bool old_leaf(const json_t *v) {
 
 /* Further arguments of old files: tensors in them are [layer, node, output]. */
 static kv_value old_argument(walk *w, const json_t *data, int depth) {
-  if (old_leaf(data))
-    return old_output(w, json_string_value(json_array_get(data, 0)), json_integer_value(json_array_get(data, 1)),
+  const char *name = old_leaf(data) ? json_string_value(json_array_get(data, 0)) : NULL;
+  if (name && !strcmp(name, "_CONSTANT_VALUE"))
+    return kv_value_read(w->c->s, json_array_get(data, 2), old_output, w, 0);
+  if (name)
+    return old_output(w, name, json_integer_value(json_array_get(data, 1)),
                       json_integer_value(json_array_get(data, 2)));
-  if (!json_is_array(data) || depth > 8) return kv_value_read(w->c->s, data, old_output, w, 0);
-  kv_value v = kv_value_list(w->c->s, json_array_size(data));
-  for (size_t i = 0; i < v.n; i++) v.item[i] = old_argument(w, json_array_get(data, i), depth + 1);
+  bool dict = json_is_object(data) && !json_object_get(data, "class_name");
+  if ((!json_is_array(data) && !dict) || depth > 8) return kv_value_read(w->c->s, data, old_output, w, 0);
+  kv_value v = dict ? kv_value_dict(w->c->s, json_object_size(data)) : kv_value_list(w->c->s, json_array_size(data));
+  const char *key;
+  json_t *item;
+  size_t i = 0;
+  json_object_foreach((json_t *)data, key, item) {
+    if (i == v.n) break;
+    v.key[i] = key;
+    v.item[i++] = old_argument(w, item, depth + 1);
+  }
+  for (i = 0; !dict && i < v.n; i++) v.item[i] = old_argument(w, json_array_get(data, i), depth + 1);
   return v;
 }
 

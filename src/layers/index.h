@@ -4,7 +4,7 @@
 
 #include "layers/layer.h"
 
-/* The first argument, indexed by the second: integers, slices, None, an ellipsis, tensors. */
-kvino_tensor *kv_index_by_value(kv_invocation *c);
+/* x, indexed by one item or a list of them: integers, slices, None, an ellipsis, tensors. */
+kvino_tensor *kv_index(kv_invocation *c, kvino_tensor *x, const kv_value *key);
 
 #endif

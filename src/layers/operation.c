@@ -5,13 +5,8 @@
 #include "layers/config.h"
 #include "layers/graph.h"
 #include "layers/index.h"
-#include "layers/layer.h"
+#include "layers/operation.h"
 #include "ops/common.h"
-
-typedef struct bound {
-  bool given;
-  kv_value value;
-} bound;
 
 /* ---- values as arguments ---- */
 
@@ -47,7 +42,7 @@ static kvino_tensor *from_list(kv_invocation *c, const kv_value *v) {
   return kv_cast(c->s, kv_own(c->s, t), integers ? KVINO_I32 : kvino_floatx());
 }
 
-static kvino_tensor *as_tensor(kv_invocation *c, const kv_value *v) {
+kvino_tensor *kv_value_tensor(kv_invocation *c, const kv_value *v) {
   kvino_tensor *t = NULL;
   const json_t *d = v->data;
   if (v->kind == KV_VALUE_TENSOR) return v->tensor;
@@ -61,40 +56,50 @@ static kvino_tensor *as_tensor(kv_invocation *c, const kv_value *v) {
 }
 
 static size_t count_integers(const kv_value *v) {
-  size_t n = v->kind == KV_VALUE_DATA;
+  size_t n = v->kind == KV_VALUE_DATA || v->kind == KV_VALUE_TENSOR;
   for (size_t i = 0; i < v->n; i++) n += count_integers(&v->item[i]);
   return n;
 }
 
-static int64_t *gather_integers(kv_invocation *c, const kv_value *v, int64_t *to) {
-  if (v->kind == KV_VALUE_DATA) {
-    if (!json_is_integer(v->data)) kv_layer_refuse(c, "an argument is not a list of integers");
-    *to++ = json_integer_value(v->data);
+/* Writes to v[*at], or symbolic[*at], and on. */
+static void gather_integers(kv_invocation *c, const kv_value *of, int64_t *v, kvino_tensor **symbolic, size_t *at) {
+  if (of->kind == KV_VALUE_TENSOR) {
+    if (of->tensor->rank) kv_layer_refuse(c, "an argument is a tensor where integers are expected");
+    symbolic[(*at)++] = of->tensor;
+  } else if (of->kind == KV_VALUE_DATA) {
+    if (!json_is_integer(of->data)) kv_layer_refuse(c, "an argument is not a list of integers");
+    v[(*at)++] = json_integer_value(of->data);
   }
-  for (size_t i = 0; i < v->n; i++) to = gather_integers(c, &v->item[i], to);
-  return to;
+  for (size_t i = 0; i < of->n; i++) gather_integers(c, &of->item[i], v, symbolic, at);
 }
 
-static kvino_ints as_ints(kv_invocation *c, const kv_value *v) {
-  size_t n = count_integers(v);
+kvino_ints kv_value_ints(kv_invocation *c, const kv_value *v) {
+  size_t n = count_integers(v), at = 0, n_symbolic = 0;
   int64_t *list = kv_scope_alloc(c->s, n ? n : 1, sizeof *list);
-  if (v->kind == KV_VALUE_NONE || !list) return KVINO_NO_INTS;
-  if (v->kind == KV_VALUE_TENSOR)
-    return kv_layer_refuse(c, "an argument is a tensor where integers are expected"), KVINO_NO_INTS;
-  gather_integers(c, v, list);
-  return (kvino_ints){(int64_t)n, list, NULL, v->kind == KV_VALUE_LIST};
+  kvino_tensor **symbolic = kv_scope_alloc(c->s, n ? n : 1, sizeof *symbolic);
+  if (v->kind == KV_VALUE_NONE || !list || !symbolic) return KVINO_NO_INTS;
+  for (size_t i = 0; i < n; i++) list[i] = 0, symbolic[i] = NULL;
+  gather_integers(c, v, list, symbolic, &at);
+  for (size_t i = 0; i < n; i++) n_symbolic += symbolic[i] != NULL;
+  return (kvino_ints){(int64_t)n, list, n_symbolic ? symbolic : NULL, v->kind == KV_VALUE_LIST};
 }
 
+/* TensorFlow writes some texts otherwise. */
 static const char *as_text(kv_invocation *c, const kv_value *v) {
+  static const char *const WORDS[][2] = {
+      {"VALID", "valid"},       {"SAME", "same"},       {"NHWC", "channels_last"}, {"NCHW", "channels_first"},
+      {"CONSTANT", "constant"}, {"REFLECT", "reflect"}, {"SYMMETRIC", "symmetric"}};
   if (v->kind == KV_VALUE_NONE) return NULL;
-  if (json_is_string(v->data)) return json_string_value(v->data);
-  return kv_layer_refuse(c, "an argument is not a text");
+  const char *text = json_string_value(v->data);
+  for (size_t i = 0; text && i < sizeof WORDS / sizeof *WORDS; i++)
+    if (!strcmp(text, WORDS[i][0])) return WORDS[i][1];
+  return text ? text : kv_layer_refuse(c, "an argument is not a text");
 }
 
-static kvino_tensors as_tensors(kv_invocation *c, const kv_value *v) {
+kvino_tensors kv_value_list_of_tensors(kv_invocation *c, const kv_value *v) {
   size_t n = v->kind == KV_VALUE_LIST ? v->n : 1;
   kvino_tensor **list = kv_scope_alloc(c->s, n ? n : 1, sizeof *list);
-  for (size_t i = 0; list && i < n; i++) list[i] = as_tensor(c, v->kind == KV_VALUE_LIST ? &v->item[i] : v);
+  for (size_t i = 0; list && i < n; i++) list[i] = kv_value_tensor(c, v->kind == KV_VALUE_LIST ? &v->item[i] : v);
   return list ? (kvino_tensors){n, list} : KV_NO_TENSORS;
 }
 
@@ -102,13 +107,13 @@ static void convert(kv_invocation *c, kvino_kind kind, const kv_value *v, kvino_
   kvino_dtype dtype = KVINO_NO_DTYPE;
   switch (kind) {
   case KVINO_KIND_tensor:
-    out->tensor = as_tensor(c, v);
+    out->tensor = kv_value_tensor(c, v);
     break;
   case KVINO_KIND_maybe:
-    out->tensor = v->kind == KV_VALUE_NONE ? NULL : as_tensor(c, v);
+    out->tensor = v->kind == KV_VALUE_NONE ? NULL : kv_value_tensor(c, v);
     break;
   case KVINO_KIND_tensors:
-    out->tensors = as_tensors(c, v);
+    out->tensors = kv_value_list_of_tensors(c, v);
     break;
   case KVINO_KIND_integer:
     out->integer = json_is_integer(v->data) ? json_integer_value(v->data) : KVINO_NO_INTEGER;
@@ -128,7 +133,7 @@ static void convert(kv_invocation *c, kvino_kind kind, const kv_value *v, kvino_
     out->dtype = dtype;
     break;
   case KVINO_KIND_ints:
-    out->ints = as_ints(c, v);
+    out->ints = kv_value_ints(c, v);
     break;
   }
 }
@@ -141,12 +146,12 @@ static int parameter(const kvino_op *op, const char *name) {
   return -1;
 }
 
-static bool give(kv_invocation *c, const kvino_op *op, bound *to, const char *name, kv_value v) {
+static bool give(kv_invocation *c, const kvino_op *op, kv_bound *to, const char *name, kv_value v) {
   int i = parameter(op, name);
   /* sparse=False and the like */
   if (i < 0 && (v.kind == KV_VALUE_NONE || (v.kind == KV_VALUE_DATA && json_is_false(v.data)))) return true;
   if (i < 0) return kv_layer_refuse(c, "the operator %s has no parameter '%s'", op->name, name) != NULL;
-  to[i] = (bound){true, v};
+  to[i] = (kv_bound){true, v};
   return true;
 }
 
@@ -156,7 +161,7 @@ static kv_value no_tensor(void *context, const char *layer, int64_t node, int64_
 }
 
 /* The configuration by name, then the call's arguments in the order of the parameters that are left. */
-static bool bind(kv_invocation *c, const kvino_op *op, bound *to) {
+static bool bind(kv_invocation *c, const kvino_op *op, kv_bound *to) {
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)c->layer->config, key, value) {
@@ -169,7 +174,7 @@ static bool bind(kv_invocation *c, const kvino_op *op, bound *to) {
   for (size_t i = 0; i < c->n_args; i++) {
     while (at < op->n_parameters && to[at].given) at++;
     if (at == op->n_parameters) return kv_layer_refuse(c, "the operator %s has fewer parameters", op->name) != NULL;
-    to[at] = (bound){true, c->args[i]};
+    to[at] = (kv_bound){true, c->args[i]};
     /* einsum(subscripts, *operands) */
     if (op->parameter[at].kind == KVINO_KIND_tensors && c->args[i].kind == KV_VALUE_TENSOR) {
       to[at].value = (kv_value){.kind = KV_VALUE_LIST, .n = c->n_args - i, .item = (kv_value *)&c->args[i]};
@@ -179,27 +184,30 @@ static bool bind(kv_invocation *c, const kvino_op *op, bound *to) {
   return !c->s->status;
 }
 
-kv_value kv_layer_operation(kv_invocation *c) {
-  char name[KV_SNAKE_TEXT];
+kv_value kv_call_operator(kv_invocation *c, const kvino_op *op, const kv_bound *to) {
   kvino_arg args[KVINO_MAX_PARAMETERS];
-  bound to[KVINO_MAX_PARAMETERS] = {0};
   kvino_tensors out = {0};
-  const char *class = json_string_value(json_object_get(c->layer->object, "class_name"));
-  kv_snake_case(class ? class : "", name);
-  if (!strcmp(name, "get_item")) return kv_of(kv_index_by_value(c));
-  const kvino_op *op = kvino_op_find(NULL, name);
-  if (!op) return kv_layer_refuse(c, "the operator %s is not read from a file", class ? class : "?"), KV_NOTHING;
-  if (!bind(c, op, to)) return KV_NOTHING;
   for (int i = 0; i < op->n_parameters; i++) {
     args[i] = op->parameter[i].preset;
     if (to[i].given)
       convert(c, op->parameter[i].kind, &to[i].value, &args[i]);
     else if (op->parameter[i].required)
-      return kv_layer_refuse(c, "the operator %s lacks '%s'", name, op->parameter[i].name), KV_NOTHING;
+      return kv_layer_refuse(c, "the operator %s lacks '%s'", op->name, op->parameter[i].name), KV_NOTHING;
   }
   if (c->s->status || !kv_scope_ok(c->s, kvino_op_call(op, args, &out, c->s->err))) return KV_NOTHING;
   kv_value list = kv_value_list(c->s, out.n);
   for (size_t i = 0; i < list.n; i++) list.item[i] = kv_of(kv_own(c->s, kvino_tensor_retain(out.v[i])));
   kvino_tensors_clear(&out);
   return op->list || list.n != 1 ? list : list.item[0];
+}
+
+kv_value kv_layer_operation(kv_invocation *c) {
+  char name[KV_SNAKE_TEXT];
+  kv_bound to[KVINO_MAX_PARAMETERS] = {0};
+  const char *class = json_string_value(json_object_get(c->layer->object, "class_name"));
+  kv_snake_case(class ? class : "", name);
+  if (!strcmp(name, "get_item") && c->n_args == 2) return kv_of(kv_index(c, c->args[0].tensor, &c->args[1]));
+  const kvino_op *op = kvino_op_find(NULL, name);
+  if (!op) return kv_layer_refuse(c, "the operator %s is not read from a file", class ? class : "?"), KV_NOTHING;
+  return bind(c, op, to) ? kv_call_operator(c, op, to) : KV_NOTHING;
 }

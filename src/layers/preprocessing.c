@@ -68,6 +68,18 @@ kv_value kv_layer_random_color(kv_invocation *c) {
   return kv_refuse_training(c, "a random change of images") ? KV_NOTHING : kv_layer_identity(c);
 }
 
+/* Until Keras 2, predict made the image as large as a crop. */
+kv_value kv_layer_random_crop(kv_invocation *c) {
+  kvino_tensor *x = kv_arg(c, "inputs");
+  int64_t size[] = {kv_field_integer(c, "height"), kv_field_integer(c, "width")};
+  if (c->layer->major >= 3) return kv_layer_random_color(c);
+  if (kv_refuse_training(c, "a random change of images") || !x) return KV_NOTHING;
+  x = kv_cast(c->s, x, KVINO_F32);
+  x = op_resize(c->s, x, (kvino_ints){2, size, NULL, true}, "bilinear", false, true, false, "constant", 0,
+                kv_data_format(c));
+  return kv_of(x ? kv_cast(c->s, x, c->layer->compute) : NULL);
+}
+
 kv_value kv_layer_augmentation(kv_invocation *c) {
   if (kv_refuse_training(c, "a random change of images")) return KV_NOTHING;
   kvino_tensor *x = kv_arg(c, "inputs");
@@ -108,6 +120,7 @@ kv_value kv_layer_discretization(kv_invocation *c) {
   const char *mode = kv_field_text(c, "output_mode");
   if (!edges) return kv_layer_refuse(c, "it has no bin_boundaries"), KV_NOTHING;
   if (!x || !mode) return KV_NOTHING;
-  kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : KVINO_I32;
+  kvino_dtype integer = c->layer->major < 3 ? KVINO_I64 : KVINO_I32;
+  kvino_dtype dtype = strcmp(mode, "int") ? c->layer->compute : integer;
   return kv_of(kv_encode_categories(c, op_digitize(c->s, x, edges), mode, edges->shape[0] + 1, dtype, NULL));
 }

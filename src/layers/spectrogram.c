@@ -59,7 +59,7 @@ kv_value kv_layer_stft_spectrogram(kv_invocation *c) {
 
 /* ---- bands of the mel scale ---- */
 
-static kvino_tensor *number(kv_scope *s, double value) { return kv_like(s, kv_int(s, KVINO_F32, 0), value); }
+static kvino_tensor *number(kv_scope *s, double value) { return kv_number(s, KVINO_F32, value); }
 
 /* From Hertz, as HTK has it. */
 static kvino_tensor *mel(kv_scope *s, kvino_tensor *hertz) {
