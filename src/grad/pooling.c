@@ -45,3 +45,27 @@ void kv_grad_adaptive_max_pool(kv_grad *g) {
                                  kv_int(s, KVINO_I64, 2), (kv_scatter_attrs){.reduction = "sum", .use_init_val = true});
   g->d_in[0] = kv_reshape(s, sums, kv_dims(s, g->in[0]), (kv_reshape_attrs){.special_zero = false});
 }
+
+/* An axis's attribute; `otherwise` where it is unset. */
+static int64_t attribute(const kv_ints *v, int axis, int64_t otherwise) { return v->n > axis ? v->v[axis] : otherwise; }
+
+/* Each element of a window takes what its place has got: the windows of the padded plane. */
+void kv_grad_col2im(kv_grad *g) {
+  const kv_col2im_attrs *a = &g->attrs->col2im;
+  kv_scope *s = g->s;
+  int64_t kernel[2], stride[2], dilation[2], begin[4] = {0}, end[4] = {0}, none[2] = {0};
+  if (s->status || !g->wanted[0]) return;
+  for (int i = 0; i < 2; i++) {
+    kernel[i] = kv_tensor_get_int(g->in[2], i);
+    stride[i] = attribute(&a->strides, i, 1);
+    dilation[i] = attribute(&a->dilations, i, 1);
+    begin[2 + i] = attribute(&a->pads_begin, i, 0);
+    end[2 + i] = attribute(&a->pads_end, i, 0);
+    if (g->out[0]->shape[2 + i] + begin[2 + i] + end[2 + i] <= dilation[i] * (kernel[i] - 1)) return; /* no window */
+  }
+  kvino_tensor *d = kv_pad(
+      s, 4, (kvino_tensor *[]){g->d_out[0], kv_vector(s, 4, begin), kv_vector(s, 4, end), kv_like(s, g->d_out[0], 0)},
+      (kv_pad_attrs){.pad_mode = "constant"});
+  g->d_in[0] = op_unfold(s, d, (kvino_ints){2, kernel, NULL, true}, (kvino_ints){2, dilation, NULL, true},
+                         (kvino_ints){2, none, NULL, true}, (kvino_ints){2, stride, NULL, true});
+}

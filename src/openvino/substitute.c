@@ -215,18 +215,22 @@ static bool has_reciprocal(const kvino_tensor *b) {
  * exactly 1 and costs some 10% of a division in memory; where it is not finite (b is 0 or infinite, or NaN) there is
  * none. */
 static kvino_tensor *divide_floats(kv_scope *s, kvino_tensor *a, kvino_tensor *b) {
-  if (a && b && a->dtype == KVINO_BF16) /* of which the plugin loses subnormal reciprocals */
-    return kv_to(s, divide_floats(s, kv_to(s, a, KVINO_F32), kv_to(s, b, KVINO_F32)), KVINO_BF16);
+  if (!a || !b) return NULL;
+  kvino_dtype dtype = dtype_of(a);
   if (!has_reciprocal(b)) {
     kvino_tensor *tiny = kv_less(s, kv_abs(s, b), number_like(s, b, 0x1p-100));
     kvino_tensor *scale = kv_select(s, tiny, number_like(s, b, 0x1p64), number_like(s, b, 1));
     a = kv_multiply(s, a, scale);
     b = kv_multiply(s, b, scale);
   }
+  if (dtype == KVINO_BF16) { /* of which the plugin loses subnormal reciprocals */
+    a = kv_to(s, a, KVINO_F32);
+    b = kv_to(s, b, KVINO_F32);
+  }
   kvino_tensor *q = kv_divide(s, a, b);
   kvino_tensor *r = kv_divide(s, kv_subtract(s, a, kv_multiply(s, q, b)), b);
   kvino_tensor *finite = kv_less(s, kv_abs(s, r), number_like(s, r, 3e38));
-  return kv_select(s, finite, kv_add(s, q, r), q);
+  return kv_to(s, kv_select(s, finite, kv_add(s, q, r), q), dtype);
 }
 
 typedef struct division {
@@ -427,6 +431,12 @@ SUBSTITUTE(trunc) {
 
 /* ---- conversion ---- */
 
+/* The plugin makes an infinite float16 the largest one before it is an integer; NaN becomes what infinity should. */
+static kvino_tensor *with_nan_for_infinity(kv_scope *s, kvino_tensor *x) {
+  kvino_tensor *finite = kv_less(s, kv_abs(s, x), number_like(s, x, INFINITY));
+  return kv_select(s, finite, x, number_like(s, x, NAN));
+}
+
 SUBSTITUTE(convert) {
   kvino_dtype wanted = c->node->out[0].dtype;
   kv_kind kind = kv_kind_of(wanted);
@@ -434,8 +444,10 @@ SUBSTITUTE(convert) {
   if (kind == KV_KIND_BOOL && c->kind != KV_KIND_NARROW) /* the plugin takes NaN and the least i32 for false */
     return kv_one(s, kv_not_equal(s, in[0], number_like(s, in[0], 0)));
   if (wanted == KVINO_BF16) return kv_one(s, kv_to(s, in[0], wanted));
-  if (kind != KV_KIND_NARROW || c->kind == KV_KIND_BOOL) return KV_KEEP;
-  return kv_one(s, narrow(s, kv_to(s, in[0], KVINO_I32), wanted));
+  kvino_tensor *x = in[0];
+  if (x && x->dtype == KVINO_F16 && kvino_dtype_is_integer(wanted)) x = with_nan_for_infinity(s, x);
+  if (kind != KV_KIND_NARROW || c->kind == KV_KIND_BOOL) return x == in[0] ? KV_KEEP : kv_one(s, kv_to(s, x, wanted));
+  return kv_one(s, narrow(s, kv_to(s, x, KVINO_I32), wanted));
 }
 
 /* OneHot of small integers fails to compile. */

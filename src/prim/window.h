@@ -20,6 +20,15 @@ kvino_status kv_windows_set(kv_windows *w, int n, const int64_t *in, const int64
 /* Whether stride, dilation, kernel size and padding of dimension d are in order. */
 kvino_status kv_windows_check(const kv_windows *w, int d, kv_call *c);
 
+/* The geometry of Col2Im (col2im.c): [0] of rows, [1] of columns. */
+typedef struct kv_columns {
+  int64_t size[2], kernel[2], stride[2], dilation[2], begin[2], end[2];
+  int64_t count[2];          /* of windows along each axis */
+  int64_t elements, windows; /* of the kernel, and of windows, together */
+} kv_columns;
+/* False where the numbers do not go together. */
+bool kv_columns_set(const kv_col2im_attrs *a, const int64_t size[2], const int64_t kernel[2], kv_columns *g);
+
 /* ---- memory layout: data is [N, C, spatial...]; a view of memory in the order [N, spatial..., C] is "channels last"
  * ---- */
 

@@ -12,7 +12,6 @@ UNKNOWN = r"(unknown|partly)[^|]*\| "
 LIMITS = [
     # What a graph with unknown lengths cannot do, and says so.
     (DYNAMIC + r"(raises|other error) .*NotImplementedError", "a length must be known"),
-    (DYNAMIC + r"(raises|other error) .*a recurrent kernel must have the shape", "units of a recurrent kernel must be known"),
     (DYNAMIC + r"(raises|other error) .*kernel's numbers of channels must be known", "the lengths of a kernel must be known"),
     (DYNAMIC + r"(raises|other error) .*can only specify one unknown dimension", "the lengths of a kernel must be known"),
     (DYNAMIC + r"(raises|other error) .*Cannot infer argument `num` from shape", "the number of results must be known"),

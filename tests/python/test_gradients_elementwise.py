@@ -303,6 +303,13 @@ def test_operators_at_zero(name, slope):
 
 
 @pytest.mark.parametrize("device", ["native", "CPU"])
+@pytest.mark.parametrize("name", "elu celu selu silu gelu softplus softsign mish sigmoid log_sigmoid tanh tanh_shrink squareplus expm1".split())
+def test_the_derivative_at_nan_is_nan(name, device):
+    f = (lambda x: x * kvino.ops.tanh(kvino.ops.softplus(x))) if name == "mish" else getattr(kvino.ops, name)
+    assert np.isnan(slope_of(f, np.array([NAN, 1], "float32"), device)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("device", ["native", "CPU"])
 @pytest.mark.parametrize(
     "f, bounds, slope, at_bounds",
     [

@@ -12,6 +12,7 @@ import pytest
 
 import capi
 import kvino
+from derivatives import gradients
 from kvino import _core
 
 DEVICES = ("native", "CPU")
@@ -266,6 +267,30 @@ def test_AvgPoolBackprop_is_the_transpose(rounding, exclude, pads):
     assert np.sum(d * x) == pytest.approx(np.sum(u * y), rel=1e-12)
     with pytest.raises(capi.KvinoError, match="do not belong together"):
         capi.prim("AvgPoolBackprop", u, np.array([12, 6]), **attributes)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("size, kernel, attributes", [
+    ((5, 6), (3, 2), {}), ((5, 6), (3, 2), dict(strides=[2, 3], pads_begin=[1, 0], pads_end=[2, 1])), ((7, 4), (2, 2), dict(dilations=[3, 1])),
+    ((2, 2), (3, 3), {})], ids=str)
+def test_Col2Im(size, kernel, attributes, device):
+    """Linear: <u, fold(x)> = <its gradient at u, x>; the gradient of that gradient is fold again. No window, no gradient."""
+    padded = np.add(size, np.add(attributes.get("pads_begin", [0, 0]), attributes.get("pads_end", [0, 0])))
+    reach = np.subtract(kernel, 1) * attributes.get("dilations", [1, 1]) + 1
+    counts = np.maximum((padded - reach) // attributes.get("strides", [1, 1]) + 1, 0)
+    x = numbers(1, 2, 3 * kernel[0] * kernel[1], int(np.prod(counts)), dtype=np.float64)
+    shapes = [np.array(size), np.array(kernel)]
+    y = capi.prim("Col2Im", x, *shapes, **attributes)
+    u = numbers(2, *y.shape, dtype=np.float64)
+    graph = capi.Graph()
+    p, q = graph.parameter("float32", x.shape), graph.parameter("float32", u.shape)
+    (d,) = gradients(graph, graph.call("Col2Im", p, *shapes, **attributes), [q], [p])
+    (back,) = gradients(graph, d, [p], [q])
+    graph.result(d)
+    graph.result(back)
+    d, back = graph.compile(device)(x.astype("float32"), u.astype("float32"))
+    assert d.shape == x.shape and np.sum(d * x) == pytest.approx(np.sum(u * y), rel=1e-5)
+    np.testing.assert_allclose(back, y, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape,size", [((2, 9, 3), 4), ((2, 7, 8, 5), (3, 5)), ((1, 5, 4, 6, 20), (2, 3, 4))], ids=str)

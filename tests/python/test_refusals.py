@@ -66,6 +66,17 @@ def test_a_run_after_a_refused_one(name):
     np.testing.assert_allclose(kvino.function(f, device="CPU", dynamic=True)(*good), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["gru", "lstm", "sparse"])
+def test_a_length_that_a_graph_must_know_is_named(name):
+    graph = kvino.Graph()
+    p = lambda *shape, dtype="float32": graph.parameter(shape, dtype)
+    f = {"gru": lambda: K.gru_sequence(p(2, 5, 3), p(2, None), p(3, None), p(None, None), p(2, None)),
+         "lstm": lambda: K.lstm_sequence(p(2, 5, 3), p(2, None), p(2, None), p(3, None), p(None, None), p(None)),
+         "sparse": lambda: K.sparse_matmul(p(None, None, dtype="int32"), p(None), (2, 3), p(3, 2))}
+    with pytest.raises(NotImplementedError, match="must be known"):
+        f[name]()
+
+
 def test_runs_beside_refused_ones():
     """Threads that run one compiled model, some of them with what it refuses: those that are right stay right."""
     f = kvino.function(lambda x, y: K.matmul(x * 2, y), device="CPU", dynamic=True)

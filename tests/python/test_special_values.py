@@ -238,6 +238,40 @@ def test_running_sums_of_small_floats_are_rounded_once(dtype, dynamic):
     np.testing.assert_array_equal(got[0], want[0])
 
 
+TINY_PAIRS = np.float32([[1, 1e-39, 1e-39, 0, 3, 1e-39], [1e-39, 1e-39, 0, 1e-39, 2e-40, 0.5]])
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_quotients_of_the_smallest_numbers(dtype, dynamic):
+    """Where a device takes the smallest bfloat16 for 0, divide_no_nan gives 0, and never infinity or NaN in its place."""
+    x, y = TINY_PAIRS * (2.0**110 if dtype == "float16" else 1)
+    got, want = both(lambda a, b: K.cast(K.divide_no_nan(K.cast(a, dtype), K.cast(b, dtype)), "float32"), x, y, dynamic=dynamic)
+    given = [np.asarray(kvino.Tensor(v)) for v in got]
+    same = (given[0] == want[0]) | (dtype == "bfloat16") & (given[0] == 0)
+    assert same.all(), (given[0], want[0])
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("compare", ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "digitize", "searchsorted"])
+def test_comparisons_with_subnormal_constants(compare, dynamic):
+    x, tiny = np.float32([0, 1e-40, 2e-40, -1e-40, 1]), np.float32([1e-40])
+    f = {"digitize": lambda v: K.digitize(v * 1.0, tiny), "searchsorted": lambda v: K.searchsorted(tiny, v * 1.0)}
+    f = f.get(compare, lambda v: getattr(K, compare)(v * 1.0, tiny[0]))
+    got, want = both(f, x, dynamic=dynamic)
+    np.testing.assert_array_equal(got[0], want[0])
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("source", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "bool"])
+def test_what_is_no_integer_becomes_what_it_does_natively(dtype, source, dynamic):
+    x = np.float32([np.inf, -np.inf, np.nan, 300.5, -300.5, 6e4, -0.4])
+    for f in (lambda v: K.cast(K.cast(v, source), dtype), lambda v: K.cast(K.cast(v, source) * 2, dtype)):
+        got, want = both(f, x, dynamic=dynamic)
+        np.testing.assert_array_equal(got[0], want[0])
+
+
 def test_quotients_of_bfloat16_are_rounded_to_even():
     x = np.arange(1, 601).astype("float32")
     for dynamic in (False, True):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from generated import check, close, declared, fails, ints
 
 WINDOW_PRIMITIVES = {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MaxPool",
-                     "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool"}
+                     "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "Col2Im"}
 WAY_BACK = {"ConvolutionBackpropFilters", "MaxPoolBackprop", "MaxPoolGather", "AvgPoolBackprop",
             "AdaptiveAvgPoolBackprop"}  # tested in test_gradients_windows.py
 
@@ -348,6 +348,53 @@ def test_adaptive_pooling(dtype, spatial, shape):
             close(got[1], where)
         check("AdaptiveAvgPool", [x, ints(*shape)], mean, constants=(1,), compare=lambda g, e: close(g, e, 1e-3))
         check("AdaptiveMaxPool", [x, ints(*shape)], [top, where.astype(np.int32)], constants=(1,), compare=close, index_element_type="int32")
+
+
+def folded(x, size, kernel, strides, dilations, pads_begin, pads_end):
+    """The images whose windows the columns are, added up: every window at its place in a padded plane."""
+    places = [geometry(*rest, "explicit") for rest in zip(size, kernel, strides, dilations, pads_begin, pads_end)]
+    counts = [max(n, 0) for n, _, _ in places]
+    y = np.zeros((len(x), x.shape[1] // int(np.prod(kernel)), *(n + b + e for n, (_, b, e) in zip(size, places))), x.dtype)
+    columns = x.reshape(*y.shape[:2], *kernel, *counts)
+    for tap in itertools.product(*map(range, kernel)) if all(counts) else ():
+        index = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in zip(tap, dilations, strides, counts)]
+        y[(slice(None), slice(None), *index)] += columns[(slice(None), slice(None), *tap)]
+    return y[(slice(None), slice(None), *(slice(b, b + n) for n, (_, b, _) in zip(size, places)))]
+
+
+COLUMNS = [  # size, kernel, strides, dilations, pads_begin, pads_end
+    ((5, 6), (3, 2), (1, 1), (1, 1), (0, 0), (0, 0)), ((5, 6), (3, 2), (2, 3), (1, 1), (1, 0), (2, 1)), ((7, 4), (2, 2), (1, 2), (3, 1), (0, 4), (5, 0)),
+    ((4, 4), (4, 4), (4, 4), (1, 1), (0, 0), (0, 0)), ((2, 2), (3, 3), (1, 1), (1, 1), (0, 0), (0, 0)), ((1, 9), (1, 1), (1, 4), (1, 1), (3, 0), (0, 0)),
+    ((40, 70), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1)), ((40, 70), (3, 3), (1, 2), (1, 1), (1, 1), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "complex64"])
+@pytest.mark.parametrize("size, kernel, strides, dilations, pads_begin, pads_end", COLUMNS, ids=str)
+def test_Col2Im(size, kernel, strides, dilations, pads_begin, pads_end, dtype):
+    counts = [max(geometry(*rest, "explicit")[0], 0) for rest in zip(size, kernel, strides, dilations, pads_begin, pads_end)]
+    attributes = dict(strides=strides, dilations=dilations, pads_begin=pads_begin, pads_end=pads_end)
+    for batch, channels in ((2, 3), (1, 1), (0, 2)):
+        x = np.random.default_rng(0).integers(0, 9, (batch, channels * np.prod(kernel), np.prod(counts))).astype(dtype)
+        expected = folded(x, size, kernel, **attributes)
+        close(capi.prim("Col2Im", np.flip(x, 1).copy()[:, ::-1], ints(*size), ints(*kernel), **attributes), expected)
+        check("Col2Im", [x, ints(*size), ints(*kernel)], expected, constants=(1, 2), compare=close, **attributes)
+
+
+def test_Col2Im_rounds_once():
+    x = np.full((1, 9, 16), 1 / 3, "float16")
+    expected = folded(x.astype("float32"), (4, 4), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1)).astype("float16")
+    check("Col2Im", [x, ints(4, 4), ints(3, 3)], expected, constants=(1, 2), compare=close, pads_begin=[1, 1], pads_end=[1, 1])
+
+
+def test_errors_of_Col2Im():
+    x = np.ones((1, 8, 9), np.float32)
+    fails("must be divisible by kernel_size product (9)", "Col2Im", x, ints(4, 4), ints(3, 3))
+    fails("the input has 9 windows, the geometry 4", "Col2Im", x, ints(3, 3), ints(2, 2))
+    fails("Input must be a 3D tensor", "Col2Im", x[0], ints(4, 4), ints(2, 2))
+    for plane, kernel, attributes in ([(4, 4), (2,), {}], [(4, -4), (2, 2), {}], [(4, 4), (0, 2), {}], [(2**40, 2), (2, 2), {}],
+                                      [(4, 4), (2, 2), {"strides": [0, 1]}], [(4, 4), (2, 2), {"pads_end": [-1, 0]}]):
+        fails("takes two lengths of the plane and of the kernel", "Col2Im", x, ints(*plane), ints(*kernel), **attributes)
 
 
 def test_more_errors():

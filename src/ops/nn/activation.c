@@ -53,11 +53,16 @@ kvino_tensor *op_hard_silu(kv_scope *s, kvino_tensor *x) {
   return kv_multiply(s, x, op_hard_sigmoid(s, x));
 }
 
-kvino_tensor *op_elu(kv_scope *s, kvino_tensor *x, double alpha) {
-  x = kv_to_float(s, x);
+/* x where it is positive, otherwise scale expm1(x / width): NaN is itself, and its own derivative. */
+static kvino_tensor *exponential_below(kv_scope *s, kvino_tensor *x, double scale, double width) {
   kvino_tensor *up = kv_greater(s, x, kv_like(s, x, 0));
   kvino_tensor *below = kv_select(s, up, kv_like(s, x, 0), x); /* no overflow on the side that is not taken */
-  return kv_select(s, up, x, kv_multiply(s, kv_expm1(s, below), kv_like(s, x, alpha)));
+  if (width != 1) below = kv_divide(s, below, kv_like(s, x, width));
+  return kv_select(s, up, x, kv_multiply(s, kv_expm1(s, below), kv_like(s, x, scale)));
+}
+
+kvino_tensor *op_elu(kv_scope *s, kvino_tensor *x, double alpha) {
+  return exponential_below(s, kv_to_float(s, x), alpha, 1);
 }
 
 kvino_tensor *op_selu(kv_scope *s, kvino_tensor *x) {
@@ -67,10 +72,7 @@ kvino_tensor *op_selu(kv_scope *s, kvino_tensor *x) {
 }
 
 kvino_tensor *op_celu(kv_scope *s, kvino_tensor *x, double alpha) {
-  x = kv_to_float(s, x);
-  kvino_tensor *zero = kv_like(s, x, 0), *a = kv_like(s, x, alpha);
-  kvino_tensor *below = kv_multiply(s, a, kv_expm1(s, kv_divide(s, kv_minimum(s, x, zero), a)));
-  return kv_add(s, kv_maximum(s, x, zero), below);
+  return exponential_below(s, kv_to_float(s, x), alpha, alpha);
 }
 
 kvino_tensor *op_gelu(kv_scope *s, kvino_tensor *x, bool approximate) {

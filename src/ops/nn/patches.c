@@ -71,59 +71,21 @@ kvino_tensor *op_unfold(kv_scope *s, kvino_tensor *x, kvino_ints kernel_size, kv
   return reshape_by(s, y, 3, (kvino_tensor *[]){kv_dimension(s, x, 0), depth, kv_multiply(s, rows, columns)});
 }
 
-/* Where each element of each window belongs in the flattened image: (kernel, windows, 1). What falls on the padding
- * gets a place behind the image. */
-static kvino_tensor *places(kv_scope *s, const patches *p, const int64_t size[2], const int64_t count[2]) {
-  int64_t kernel = p->kernel[0] * p->kernel[1], windows = count[0] * count[1], bytes;
-  if (__builtin_mul_overflow(kernel, windows, &bytes) || __builtin_mul_overflow(bytes, 8, &bytes))
-    return kv_scope_fail(s, KVINO_INVALID, "the windows have too many elements");
-  int64_t *place = kv_scope_alloc(s, (size_t)(kernel * windows), sizeof *place), at = 0;
-  if (!place) return NULL;
-  for (int64_t k = 0; k < kernel; k++)
-    for (int64_t w = 0; w < windows; w++) {
-      int64_t row = w / count[1] * p->stride[0] + k / p->kernel[1] * p->dilation[0] - p->padding[0];
-      int64_t column = w % count[1] * p->stride[1] + k % p->kernel[1] * p->dilation[1] - p->padding[1];
-      bool inside = row >= 0 && row < size[0] && column >= 0 && column < size[1];
-      place[at++] = inside ? row * size[1] + column : size[0] * size[1];
-    }
-  return kv_reshape_to(s, kv_vector(s, (size_t)at, place), 3, (int64_t[]){kernel, windows, 1});
-}
+static kv_ints pair_of(const int64_t v[2]) { return (kv_ints){.n = 2, .v = {v[0], v[1]}}; }
 
 kvino_tensor *op_fold(kv_scope *s, kvino_tensor *x, kvino_ints output_size, kvino_ints kernel_size, kvino_ints dilation,
                       kvino_ints padding, kvino_ints stride) {
   patches p;
-  int64_t size[2], count[2], pixels, windows;
+  int64_t size[2];
   x = kv_strong(s, x);
   if (!x || !read_patches(s, kernel_size, dilation, padding, stride, &p) ||
       !read_pair(s, output_size, "output_size", 0, size))
     return NULL;
-  if (x->rank != 3) return kv_scope_fail(s, KVINO_INVALID, "Input must be a 3D tensor, found %d dimensions", x->rank);
-  for (int i = 0; i < 2; i++) {
-    int64_t room = size[i] + 2 * p.padding[i] - reach(&p, i);
-    count[i] = room < 0 ? 0 : room / p.stride[i] + 1;
-  }
-  int64_t kernel = p.kernel[0] * p.kernel[1];
-  if (__builtin_mul_overflow(size[0], size[1], &pixels) || __builtin_mul_overflow(count[0], count[1], &windows))
-    return kv_scope_fail(s, KVINO_INVALID, "`output_size` is too large");
-  if (x->shape[1] >= 0 && x->shape[1] % kernel)
-    return kv_scope_fail(s, KVINO_INVALID,
-                         "The second dimension of the input (%lld) must be divisible by kernel_size product (%lld).",
-                         (long long)x->shape[1], (long long)kernel);
-  if (x->shape[2] >= 0 && x->shape[2] != windows)
-    return kv_scope_fail(s, KVINO_INVALID, "the input has %lld windows, the geometry %lld", (long long)x->shape[2],
-                         (long long)windows);
-  kvino_dtype dtype = (kvino_dtype)x->dtype, work = kv_work_dtype(dtype);
-  kvino_tensor *n = kv_dimension(s, x, 0);
-  kvino_tensor *channels = kv_floor_divide(s, kv_dimension(s, x, 1), integer(s, kernel));
-  x = reshape_by(s, x, 4, (kvino_tensor *[]){n, channels, integer(s, kernel), integer(s, windows)});
-  x = kv_cast(s, kv_permute(s, x, (int64_t[]){2, 3, 0, 1}), work);
-  kvino_tensor *dimension[] = {NULL, n, channels};
-  kvino_tensor *room = kv_ints_operand(s, (kvino_ints){3, (int64_t[]){pixels + 1, 0, 0}, dimension, true});
-  kvino_tensor *zeros = kv_broadcast_shape(s, kv_number(s, work, 0), room);
-  kvino_tensor *y =
-      kv_scatter_nd_update(s, zeros, places(s, &p, size, count), x, (kv_scatter_nd_attrs){.reduction = "sum"});
-  y = kv_permute(s, kv_cast(s, kv_cut(s, y, 0, 0, pixels), dtype), (int64_t[]){1, 2, 0});
-  return reshape_by(s, y, 4, (kvino_tensor *[]){n, channels, integer(s, size[0]), integer(s, size[1])});
+  return kv_col2im(s, x, kv_vector(s, 2, size), kv_vector(s, 2, p.kernel),
+                   (kv_col2im_attrs){.strides = pair_of(p.stride),
+                                     .dilations = pair_of(p.dilation),
+                                     .pads_begin = pair_of(p.padding),
+                                     .pads_end = pair_of(p.padding)});
 }
 
 /* ---- pixels and channels ---- */

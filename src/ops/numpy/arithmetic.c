@@ -67,10 +67,16 @@ kvino_tensor *op_subtract(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
   return kv_subtract(s, x1, x2);
 }
 
+/* In the working dtype: where a device takes the smallest bfloat16 for 0, it is so for the comparison, too. */
 kvino_tensor *op_divide_no_nan(kv_scope *s, kvino_tensor *x1, kvino_tensor *x2) {
   kv_align_float(s, &x1, &x2);
-  kvino_tensor *zero = kv_like(s, x2, 0), *is_zero = kv_equal(s, x2, zero);
-  return kv_select(s, is_zero, kv_like(s, x1, 0), kv_divide(s, x1, kv_select(s, is_zero, kv_like(s, x2, 1), x2)));
+  if (!x1 || !x2) return NULL;
+  kvino_dtype dtype = (kvino_dtype)x1->dtype, work = kv_work_dtype(dtype);
+  x1 = kv_cast(s, x1, work);
+  x2 = kv_cast(s, x2, work);
+  kvino_tensor *is_zero = kv_equal(s, x2, kv_like(s, x2, 0));
+  kvino_tensor *y = kv_divide(s, x1, kv_select(s, is_zero, kv_like(s, x2, 1), x2));
+  return kv_cast(s, kv_select(s, is_zero, kv_like(s, x1, 0), y), dtype);
 }
 
 UNARY_FLOAT(sqrt, sqrt)

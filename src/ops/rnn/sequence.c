@@ -97,7 +97,10 @@ static bool check(kv_scope *s, const kvino_tensor *x, const kvino_tensor *h, con
                "a recurrent layer takes inputs (batch, time, features), a state (batch, units) and kernels of 2 "
                "dimensions, not %d, %d, %d and %d dimensions",
                x->rank, h->rank, kernel->rank, recurrent->rank) != NULL;
-  if (recurrent->shape[0] < 0 || recurrent->shape[1] != gates * recurrent->shape[0])
+  if (recurrent->shape[0] < 0)
+    return kv_scope_fail(s, KVINO_UNSUPPORTED, "the number of units must be known: the rows of a recurrent kernel") !=
+           NULL;
+  if (recurrent->shape[1] >= 0 && recurrent->shape[1] != gates * recurrent->shape[0])
     return kv_scope_fail(s, KVINO_INVALID, "a recurrent kernel must have the shape (units, %lld * units)",
                          (long long)gates) != NULL;
   return true;

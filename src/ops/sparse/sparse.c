@@ -8,7 +8,9 @@ static kvino_tensor *as_rows(kv_scope *s, kvino_tensor *indices) {
   if (!kvino_dtype_is_integer((kvino_dtype)indices->dtype))
     return kv_scope_fail(s, KVINO_TYPE, "indices must be integers, not %s",
                          kvino_dtype_name((kvino_dtype)indices->dtype));
-  if (indices->rank != 2 || indices->shape[1] < 0)
+  if (indices->rank == 2 && indices->shape[1] < 0)
+    return kv_scope_fail(s, KVINO_UNSUPPORTED, "the number of columns of indices must be known");
+  if (indices->rank != 2)
     return kv_scope_fail(s, KVINO_INVALID,
                          "indices must have a row for each value and a column for each axis, got %d-d", indices->rank);
   return indices;
