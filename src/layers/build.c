@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "kvino/op.h"
 #include "layers/config.h"
+#include "layers/keras1.h"
 #include "layers/quantized.h"
 #include "layers/tensorflow.h"
 
@@ -285,6 +286,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
 kvino_status kv_layer_read(const kv_model_file *file, const kv_customs *customs, kv_layer **out, kvino_error *err) {
   builder b = {.file = file, .customs = customs, .err = err};
   kv_layer *layer = NULL;
+  if (file->major == 1 && !kv_keras1_rename(file->config)) return no_memory(&b);
   kvino_status status = make(&b, file->config, "", &layer);
   if (!status && b.unknown.n)
     status = kv_fail(err, KVINO_UNSUPPORTED,

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "layers/build.h"
 #include "layers/config.h"
+#include "layers/keras1.h"
 
 /* ---- which weights a layer has ---- */
 
@@ -163,6 +164,7 @@ static kvino_status bind_by_path(kv_layer *layer, const kv_model_file *file, kvi
 typedef struct places {
   size_t n, capacity;
   kv_layer_weight **weight;
+  const kv_layer **layer; /* whose they are */
 } places;
 
 /* What Keras calls trainable_weights (or non_trainable_weights) of a layer. */
@@ -175,12 +177,57 @@ static kvino_status gather(kv_layer *layer, bool trainable, bool frozen, places 
           frozen ? !trainable && layer->weight[i].trainable == !pass : !pass && layer->weight[i].trainable == trainable;
       if (!counts) continue;
       kv_layer_weight **more = kv_realloc(to->weight, (to->n + 1) * sizeof *more);
-      if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
-      to->weight = more;
+      if (more) to->weight = more;
+      const kv_layer **whose = more ? kv_realloc(to->layer, (to->n + 1) * sizeof *whose) : NULL;
+      if (!whose) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for weights");
+      to->layer = whose;
+      whose[to->n] = layer;
       more[to->n++] = &layer->weight[i];
     }
   for (size_t i = 0; i < layer->n_children; i++) KV_TRY(gather(layer->child[i], trainable, frozen, to, err));
   return KVINO_OK;
+}
+
+static kvino_status read_array(const kv_model_file *file, const char *group, const char *name, kvino_tensor **out,
+                               kvino_error *err) {
+  kv_text path = {0};
+  kv_put(&path, "%s/%s", group, name);
+  kvino_status status = path.at ? kv_weights_read(&file->weights, path.at, out, err)
+                                : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
+  kv_free(path.at);
+  return status;
+}
+
+/* Of Keras 1: n arrays of a group, from the first on, become the weights from number `i` on. */
+static kvino_status read_keras1(const kv_model_file *file, const char *group, char **names, size_t n, const places *to,
+                                size_t i, kvino_error *err) {
+  enum { MOST = 12 };
+  kvino_tensor *array[MOST] = {NULL}, *made[3] = {NULL};
+  const kv_layer *layer = to->layer[i];
+  kvino_status status = KVINO_OK;
+  for (size_t k = 0; k < n && !status; k++) status = read_array(file, group, names[k], &array[k], err);
+  if (!status) status = kv_keras1_convert(layer, (size_t)(to->weight[i] - layer->weight), n, array, made, err);
+  for (size_t k = 0; k < 3 && made[k]; k++) to->weight[i + k]->tensor = made[k];
+  for (size_t k = 0; k < n; k++) kvino_tensor_release(array[k]);
+  return status;
+}
+
+static kvino_status bind_arrays(const kv_layer *layer, const kv_model_file *file, const char *group, char **names,
+                                size_t n, const places *to, kvino_error *err) {
+  size_t at = 0, arrays = 1, weights = 1;
+  for (size_t i = 0; i < to->n; i += weights, at += arrays) {
+    if (file->major == 1)
+      arrays = kv_keras1_arrays(to->layer[i], (size_t)(to->weight[i] - to->layer[i]->weight), n - at, &weights);
+    if (at + arrays > n) break;
+    if (to->weight[i]->tensor) continue; /* of a shared layer */
+    KV_TRY(file->major == 1 ? read_keras1(file, group, names + at, arrays, to, i, err)
+                            : read_array(file, group, names[at], &to->weight[i]->tensor, err));
+  }
+  size_t got = 0;
+  for (size_t i = 0; i < to->n; i++) got += to->weight[i]->tensor != NULL;
+  if (at == n && got == to->n) return KVINO_OK;
+  return kv_fail(err, KVINO_IO, "%s: layer '%s' (%s) expected %zu weights, but received %zu during loading", file->name,
+                 layer->name, layer->class_name, to->n, n);
 }
 
 static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, const char *group, kvino_error *err) {
@@ -191,18 +238,10 @@ static kvino_status bind_group(kv_layer *layer, const kv_model_file *file, const
   if (!status) status = declare_custom(layer, n, err);
   if (!status) status = gather(layer, true, false, &to, err);
   if (!status) status = gather(layer, false, false, &to, err);
-  if (!status && n != to.n)
-    status = kv_fail(err, KVINO_IO, "%s: layer '%s' (%s) expected %zu weights, but received %zu during loading",
-                     file->name, layer->name, layer->class_name, to.n, n);
-  for (size_t i = 0; i < n && !status; i++) {
-    kv_text path = {0};
-    kv_put(&path, "%s/%s", group, names[i]);
-    if (!path.at) status = kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
-    if (!status && !to.weight[i]->tensor) status = kv_weights_read(&file->weights, path.at, &to.weight[i]->tensor, err);
-    kv_free(path.at);
-  }
+  if (!status) status = bind_arrays(layer, file, group, names, n, &to, err);
   kvino_names_free(names, n);
   kv_free(to.weight);
+  kv_free(to.layer);
   return status;
 }
 
@@ -254,6 +293,7 @@ kvino_status kv_layer_weights(kv_layer *layer, kv_layer_weight ***out, size_t *n
   places to = {0};
   kvino_status status = gather(layer, true, false, &to, err);
   if (!status) status = gather(layer, false, false, &to, err);
+  kv_free(to.layer);
   if (status) {
     kv_free(to.weight);
     return status;
