@@ -25,6 +25,9 @@ typedef enum kvino_status {
   KVINO_DEVICE       /* RuntimeError: OpenVINO or a device refused, or is absent */
 } kvino_status;
 
+/* "KVINO_INVALID"; "unknown status" for other numbers. Static. */
+KVINO_API const char *kvino_status_name(kvino_status status);
+
 #define KVINO_ERROR_TEXT 1024
 
 /* Owned by the caller. Every call that can fail takes a nullable pointer to one as its last parameter and, on failure,
@@ -42,7 +45,11 @@ typedef struct kvino_property {
   const char *value;
 } kvino_property;
 
-/* Library version, "major.minor.patch". Static. */
+/* The version of these headers. */
+#define KVINO_VERSION_MAJOR 0
+#define KVINO_VERSION_MINOR 1
+#define KVINO_VERSION_PATCH 0
+/* The library's version, "major.minor.patch". Static. */
 KVINO_API const char *kvino_version(void);
 
 #ifdef __cplusplus

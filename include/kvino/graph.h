@@ -14,6 +14,14 @@ extern "C" {
 typedef struct kv_graph kvino_graph;
 typedef struct kvino_executable kvino_executable;
 
+/* An input or an output of an executable or a model. Borrowed from it. */
+typedef struct kvino_port {
+  const char *name; /* NULL: none was given. Of a model: of the layer, or the key where outputs are a dict */
+  kvino_dtype dtype;
+  int rank;
+  const int64_t *shape; /* -1: any */
+} kvino_port;
+
 KVINO_API kvino_status kvino_graph_new(kvino_graph **out, kvino_error *err);
 KVINO_API kvino_graph *kvino_graph_retain(kvino_graph *g);
 KVINO_API void kvino_graph_release(kvino_graph *g);
@@ -79,6 +87,12 @@ KVINO_API void kvino_executable_release(kvino_executable *e);
  */
 KVINO_API kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                             kvino_error *err);
+/* NULL has none. */
+KVINO_API size_t kvino_executable_input_count(const kvino_executable *e);
+KVINO_API size_t kvino_executable_output_count(const kvino_executable *e);
+/* Errors: KVINO_INDEX. */
+KVINO_API kvino_status kvino_executable_input(const kvino_executable *e, size_t i, kvino_port *out, kvino_error *err);
+KVINO_API kvino_status kvino_executable_output(const kvino_executable *e, size_t i, kvino_port *out, kvino_error *err);
 /* How the graph was divided: one line per segment with its engine and why a native one is native. kvino_text_free. */
 KVINO_API kvino_status kvino_executable_describe(const kvino_executable *e, char **text, kvino_error *err);
 
@@ -91,6 +105,12 @@ KVINO_API kvino_status kvino_executable_describe(const kvino_executable *e, char
  * needed. */
 KVINO_API kvino_status kvino_graph_save_ir(kvino_graph *g, const char *path, bool compress_to_f16, char **notes,
                                            kvino_error *err);
+
+/* Writes the graph as a file of kvino's own (docs/files.md), which ends in .kvino: operations, constants, names of
+ * inputs and outputs, scopes. kvino_model_load (kvino/model.h) reads it. The file is there in full or not at all.
+ * Errors: KVINO_INVALID: another end, a body that is being recorded, a name that is not UTF-8; KVINO_UNSUPPORTED where
+ * kvino was built without files; KVINO_IO. */
+KVINO_API kvino_status kvino_graph_save(kvino_graph *g, const char *path, kvino_error *err);
 
 /* ---- primitives by name: for tests and tools ---- */
 

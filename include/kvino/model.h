@@ -1,11 +1,13 @@
-/* Models from Keras's files: loaded and run without Python.
+/* Models from files: loaded and run without Python.
  *
  *   kvino_model_load("model.keras", NULL, &model, &err);
  *   kvino_model_run(model, 1, &x, &out, &err);
  *
  * .keras archives and HDF5 files (.h5, of Keras 1 to 3) with Sequential and Functional models are read; a model runs as
- * in predict. Files are not trusted: nothing in one is executed, and what it asks for is held against its size. Where
- * kvino was built without readers (KVINO_FILES=OFF) loading gives KVINO_UNSUPPORTED. */
+ * in predict. Graphs that kvino wrote (.kvino: kvino_graph_save) and OpenVINO's IR (.xml, its weights beside it in
+ * .bin) are read by the same calls: they have inputs and outputs and are run, but have no layers. Files are not
+ * trusted: nothing in one is executed, and what it asks for is held against its size. Where kvino was built without
+ * readers (KVINO_FILES=OFF) loading gives KVINO_UNSUPPORTED. */
 #ifndef KVINO_MODEL_H
 #define KVINO_MODEL_H
 
@@ -42,7 +44,7 @@ typedef struct kvino_model_options {
   size_t n_properties;
   const kvino_property *properties;
   /* A file whose weights are taken instead of the model file's own: .weights.h5, .weights.json with its shards, .keras,
-   * .h5. A configuration in JSON (model.to_json) has none of its own. */
+   * .h5; of an IR: .bin. A configuration in JSON (model.to_json) has none of its own. */
   const char *weights;
   /* The names of layers whose results are the outputs, instead of the model's own. */
   size_t n_outputs;
@@ -50,14 +52,6 @@ typedef struct kvino_model_options {
   size_t n_custom;
   const kvino_custom *custom; /* copied; their contexts must live as long as the model */
 } kvino_model_options;
-
-/* An input or an output. Borrowed from the model. */
-typedef struct kvino_port {
-  const char *name; /* of the layer, or the key where outputs are a dict */
-  kvino_dtype dtype;
-  int rank;
-  const int64_t *shape; /* -1: any */
-} kvino_port;
 
 /* A layer, those inside of others included. Borrowed from the model. */
 typedef struct kvino_layer {
@@ -131,9 +125,9 @@ KVINO_API kvino_status kvino_model_set_weight(kvino_model *m, const char *layer,
  * Errors: KVINO_INVALID: there is no such layer. */
 KVINO_API kvino_status kvino_model_set_trainable(kvino_model *m, const char *layer, bool trainable, kvino_error *err);
 /* Writes a file that Keras 3 loads, by the path's end: .keras, .h5 (a whole model, weights by layers' names) or
- * .weights.h5. What the model's file has besides the weights of layers (seeds, the optimizer's state) is kept. The file
- * is there in full or not at all. Errors: KVINO_INVALID: another end; KVINO_UNSUPPORTED: what the format cannot say;
- * KVINO_IO. */
+ * .weights.h5; or the model's graph (.kvino). What the model's file has besides the weights of layers (seeds, the
+ * optimizer's state) is kept. The file is there in full or not at all. Errors: KVINO_INVALID: another end;
+ * KVINO_UNSUPPORTED: what the format cannot say; KVINO_IO. */
 KVINO_API kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err);
 
 /* The classes of layers that can be read from a file. Static; NULL out of range. */

@@ -30,6 +30,12 @@ typedef struct kvino_tensors {
 KVINO_API kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape, const void *data,
                                         kvino_tensor **out, kvino_error *err);
 
+/* The same, its elements written by `fill(context, data, bytes)` before anybody else has the tensor: C order, memory
+ * that is not initialised. */
+KVINO_API kvino_status kvino_tensor_fill(kvino_dtype dtype, int rank, const int64_t *shape,
+                                         void (*fill)(void *context, void *data, size_t bytes), void *context,
+                                         kvino_tensor **out, kvino_error *err);
+
 /* A tensor over foreign memory, not copied. `strides` in bytes, NULL for C order. `release(context)` is called once,
  * when the last tensor that shares the memory is gone (at once where this call fails); it may be NULL. The memory must
  * not change while tensors share it. */

@@ -5,11 +5,12 @@ from kvino._core import __version__, ops  # noqa: F401
 from kvino._core import __all__ as _core_names
 from kvino.profiling import explain, profile
 from kvino.ragged import RaggedTensor
+from kvino.saving import save
 from kvino.sparse import SparseTensor
 
 import kvino_keras_switch as _switch
 
-__all__ = [*_core_names, "RaggedTensor", "SparseTensor", "explain", "export", "profile", "get_include", "get_cmake_dir"]
+__all__ = [*_core_names, "RaggedTensor", "SparseTensor", "explain", "export", "profile", "save", "get_include", "get_cmake_dir"]
 
 
 def _path(*names):

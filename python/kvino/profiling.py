@@ -3,6 +3,7 @@
 import sys
 
 from kvino import _core
+from kvino.saving import record
 
 
 def profile(model_or_function, *args, runs=10, device=None, **properties):
@@ -26,30 +27,8 @@ def _record(f, args):
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(f, keras.Model):
         return _record_model(f, args)
-    leaves = []
-
-    def symbolic(x):
-        if isinstance(x, (tuple, list)) and type(x) in (tuple, list):
-            return type(x)(symbolic(y) for y in x)
-        if isinstance(x, dict):
-            return {name: symbolic(y) for name, y in x.items()}
-        if not hasattr(x, "shape"):
-            return x
-        leaves.append(_core.convert_to_tensor(x))
-        return graph.parameter(leaves[-1].shape, leaves[-1].dtype)
-
-    def result(x):
-        if isinstance(x, dict):
-            x = tuple(x.values())
-        if isinstance(x, (tuple, list)):
-            for y in x:
-                result(y)
-        elif x is not None:
-            graph.result(x)
-
-    graph = _core.Graph()
-    result(f(*[symbolic(x) for x in args]))
-    return graph, leaves
+    graph, leaves = record(f, args, {})
+    return graph, [_core.convert_to_tensor(x) for x in leaves]
 
 
 def _record_model(model, args):

@@ -239,6 +239,17 @@ static PyObject *graph_save_ir(PyObject *self, PyObject *args, PyObject *kwargs)
   return status ? raise_error(&err) : text_object(notes);
 }
 
+static PyObject *graph_save(PyObject *self, PyObject *given) {
+  PyObject *path;
+  kvino_error err;
+  kvino_status status;
+  if (!PyUnicode_FSConverter(given, &path)) return NULL;
+  const char *text = PyBytes_AsString(path);
+  Py_BEGIN_ALLOW_THREADS status = kvino_graph_save(graph_get(self), text, &err);
+  Py_END_ALLOW_THREADS Py_DECREF(path);
+  return status ? raise_error(&err) : Py_NewRef(Py_None);
+}
+
 #define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
 static PyMethodDef graph_methods[] = {
     {"parameter", WITH_KEYWORDS(graph_parameter), METH_VARARGS | METH_KEYWORDS,
@@ -255,6 +266,8 @@ static PyMethodDef graph_methods[] = {
      "bind($self, values, /)\n--\n\n"
      "The graph in which parameter i is the constant values[i] (a tuple), wherever that is not None."},
     {"dump", graph_dump, METH_NOARGS, "dump($self)\n--\n\nA listing, one node a line."},
+    {"save", graph_save, METH_O,
+     "save($self, path, /)\n--\n\nWrites a file of kvino's own (path ends in .kvino), which C and the command read."},
     {"save_ir", WITH_KEYWORDS(graph_save_ir), METH_VARARGS | METH_KEYWORDS,
      "save_ir($self, path, compress_to_f16=False)\n--\n\n"
      "Writes OpenVINO's IR (path ends in .xml, a .bin beside it). Gives a line for each operation that kvino computes "

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
+#include "archive/graph_file.h"
 #include "archive/limits.h"
 #include "archive/zip.h"
 #include "base/memory.h"
@@ -66,15 +69,26 @@ const kv_bytes *kv_model_file_asset(const kv_model_file *f, const char *path) {
   return NULL;
 }
 
-static kvino_status open_zip(kv_bytes *bytes, bool weights, kv_model_file *f, kvino_error *err) {
-  kv_zip *zip = NULL;
-  KV_TRY(kv_zip_open(bytes, f->name, &zip, err));
+/* A graph's constants are a part of it. */
+static kvino_status open_graph(kv_zip *zip, bool weights, kv_model_file *f, kvino_error *err) {
+  if (!weights) return kv_fail(err, KVINO_INVALID, "%s: a graph takes no weights from another file", f->name);
+  return kv_graph_file_read(zip, f->name, &f->graph, err);
+}
+
+static kvino_status open_keras(kv_zip *zip, bool weights, kv_model_file *f, kvino_error *err) {
   kvino_status status = read_json(zip, f->name, "config.json", &f->config, err);
   if (!status && kv_zip_has(zip, "metadata.json")) status = read_json(zip, f->name, "metadata.json", &f->metadata, err);
   if (!status && weights) status = read_weights(zip, f, err);
   if (!status) status = read_assets(zip, f, err);
   const char *version = json_string_value(json_object_get(f->metadata, "keras_version"));
   take_version(f, version ? version : "3");
+  return status;
+}
+
+static kvino_status open_zip(kv_bytes *bytes, bool weights, kv_model_file *f, kvino_error *err) {
+  kv_zip *zip = NULL;
+  KV_TRY(kv_zip_open(bytes, f->name, &zip, err));
+  kvino_status status = (kv_graph_file_is(zip) ? open_graph : open_keras)(zip, weights, f, err);
   kv_zip_close(zip);
   return status;
 }
@@ -113,7 +127,24 @@ static kvino_status open_json(kv_bytes *bytes, bool weights, kv_model_file *f, k
                  : KVINO_OK;
 }
 
-static kvino_status open_any(kv_bytes *bytes, const char *weights, kv_model_file *f, kvino_error *err) {
+/* OpenVINO reads the text. */
+static kvino_status open_ir(kv_bytes *bytes, const char *path, const char *weights, kv_model_file *f,
+                            kvino_error *err) {
+  size_t n = path ? strlen(path) : 0;
+  char *beside = n > 4 && !strcasecmp(path + n - 4, ".xml") ? kv_strdup(path) : NULL;
+  kvino_status status = KVINO_OK;
+  f->ir = kv_bytes_retain(bytes);
+  if (beside) memcpy(beside + n - 3, "bin", 3);
+  if (weights)
+    status = kv_bytes_read(weights, &f->blob, err);
+  else if (beside && !access(beside, F_OK))
+    status = kv_bytes_read(beside, &f->blob, err);
+  kv_free(beside);
+  return status;
+}
+
+static kvino_status open_any(kv_bytes *bytes, const char *path, const char *weights, kv_model_file *f,
+                             kvino_error *err) {
   size_t blank = 0;
   while (blank < bytes->n && strchr(" \t\r\n", bytes->at[blank]) && bytes->at[blank]) blank++;
   if (kv_hdf5_is(bytes)) {
@@ -123,17 +154,22 @@ static kvino_status open_any(kv_bytes *bytes, const char *weights, kv_model_file
     KV_TRY(open_zip(bytes, !weights, f, err));
   } else if (blank < bytes->n && bytes->at[blank] == '{') {
     KV_TRY(open_json(bytes, !weights, f, err));
+  } else if (blank < bytes->n && bytes->at[blank] == '<') {
+    return open_ir(bytes, path, weights, f, err);
   } else {
-    return kv_fail(err, KVINO_IO, "%s: neither a .keras archive nor an HDF5 file nor a configuration in JSON", f->name);
+    return kv_fail(err, KVINO_IO,
+                   "%s: neither an archive (.keras, .kvino) nor an HDF5 file, a configuration in JSON or an IR of "
+                   "OpenVINO's",
+                   f->name);
   }
   return weights ? kv_weights_load(weights, &f->weights, err) : KVINO_OK;
 }
 
-kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *weights, kv_model_file *out,
-                                kvino_error *err) {
+kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *path, const char *weights,
+                                kv_model_file *out, kvino_error *err) {
   kv_model_file f = {.name = kv_strdup(name)};
   if (!f.name) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a name");
-  kvino_status status = open_any(bytes, weights, &f, err);
+  kvino_status status = open_any(bytes, path, weights, &f, err);
   if (status)
     kv_model_file_close(&f);
   else
@@ -142,6 +178,9 @@ kvino_status kv_model_file_open(kv_bytes *bytes, const char *name, const char *w
 }
 
 void kv_model_file_close(kv_model_file *f) {
+  kv_graph_release(f->graph);
+  kv_bytes_release(f->ir);
+  kv_bytes_release(f->blob);
   json_decref(f->config);
   json_decref(f->metadata);
   kv_weights_close(&f->weights);

@@ -273,6 +273,31 @@ kvino_status kvino_compile(kvino_graph *g, const char *device, size_t n_properti
   return status;
 }
 
+/* ---- inputs and outputs ---- */
+
+size_t kvino_executable_input_count(const kvino_executable *e) { return e ? e->graph->n_parameters : 0; }
+size_t kvino_executable_output_count(const kvino_executable *e) { return e ? e->graph->n_results : 0; }
+
+static kvino_port port_of(const char *name, const kv_output *o) {
+  return (kvino_port){name, o->dtype, o->rank, o->shape};
+}
+
+kvino_status kvino_executable_input(const kvino_executable *e, size_t i, kvino_port *out, kvino_error *err) {
+  KV_NOT_NULL(err, e && out);
+  if (i >= e->graph->n_parameters)
+    return kv_fail(err, KVINO_INDEX, "input %zu is out of range: there are %zu", i, e->graph->n_parameters);
+  *out = port_of(e->graph->parameter[i]->name, &e->graph->parameter[i]->out[0]);
+  return KVINO_OK;
+}
+
+kvino_status kvino_executable_output(const kvino_executable *e, size_t i, kvino_port *out, kvino_error *err) {
+  KV_NOT_NULL(err, e && out);
+  if (i >= e->graph->n_results)
+    return kv_fail(err, KVINO_INDEX, "output %zu is out of range: there are %zu", i, e->graph->n_results);
+  *out = port_of(e->graph->result[i].name, kv_edge_output(e->graph->result[i].value));
+  return KVINO_OK;
+}
+
 kvino_executable *kvino_executable_retain(kvino_executable *e) {
   if (e) atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
   return e;

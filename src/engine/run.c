@@ -7,14 +7,14 @@
 #include "base/memory.h"
 #include "engine/advice.h"
 #include "engine/executable.h"
-#include "openvino/infer.h"
+#include "engine/ports.h"
 #include "openvino/lower.h"
 #include "openvino/nan_guard.h"
 #include "run/runner.h"
 #include "run/shapes.h"
 
 /* Room on the stack for what small segments need. */
-enum { FEW_VALUES = 64, FEW_PORTS = 8 };
+enum { FEW_VALUES = 64 };
 
 typedef struct run {
   const kvino_executable *e;
@@ -73,98 +73,14 @@ static kvino_status check_shapes(run *r, const kv_stage *stage, uint64_t shapes,
 
 /* ---- a segment of OpenVINO's ---- */
 
-/* One run of a segment: its inputs as OpenVINO wants them, its outputs. */
-typedef struct ports {
-  size_t n_in, n_out;
-  kvino_tensor **held; /* inputs in C order, then the outputs made beforehand; NULL where there is none */
-  kv_ov_input *in;
-  kv_ov_output *out;
-  kvino_tensor *few_held[2 * FEW_PORTS];
-  kv_ov_input few_in[FEW_PORTS];
-  kv_ov_output few_out[FEW_PORTS];
-} ports;
-
-static kvino_status ports_begin(ports *p, const kv_stage *stage, kvino_error *err) {
-  p->n_in = stage->segment->n_in;
-  p->n_out = stage->segment->n_out + stage->n_shapes + stage->guarded;
-  bool few = p->n_in <= FEW_PORTS && p->n_out <= FEW_PORTS;
-  p->held = few ? p->few_held : kv_malloc((p->n_in + p->n_out) * sizeof *p->held);
-  p->in = few ? p->few_in : kv_malloc(p->n_in * sizeof *p->in);
-  p->out = few ? p->few_out : kv_malloc(p->n_out * sizeof *p->out);
-  if (p->held) memset(p->held, 0, (p->n_in + p->n_out) * sizeof *p->held);
-  return p->held && p->in && p->out ? KVINO_OK
-                                    : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a segment of a graph");
-}
-
-static void ports_end(ports *p) {
-  for (size_t i = 0; p->held && i < p->n_in + p->n_out; i++) kvino_tensor_release(p->held[i]);
-  if (p->held != p->few_held) kv_free(p->held);
-  if (p->in != p->few_in) kv_free(p->in);
-  if (p->out != p->few_out) kv_free(p->out);
-}
-
-static bool is_plain_bool(const kvino_tensor *t) {
-  char all = 0;
-  for (int64_t i = 0; i < t->size; i++) all |= t->data[i];
-  return !(all & ~1);
-}
-
-/* Trap: OpenVINO takes the bytes of a boolean as they are. Replaces *t by a copy of bytes 0 and 1 where it must. */
-static kvino_status normalise_bool(kvino_tensor **t, kvino_error *err) {
-  kvino_tensor *plain;
-  if (is_plain_bool(*t)) return KVINO_OK;
-  KV_TRY(kv_tensor_empty(KVINO_BOOL, (*t)->rank, (*t)->shape, &plain, err));
-  for (int64_t i = 0; i < plain->size; i++) plain->data[i] = (*t)->data[i] != 0;
-  kvino_tensor_release(*t);
-  *t = plain;
-  return KVINO_OK;
-}
-
 /* Input i in C order. *native is set where OpenVINO must not have it. */
-static kvino_status take_input(run *r, const kv_stage *stage, ports *p, size_t i, bool *native) {
+static kvino_status take_input(run *r, const kv_stage *stage, kv_ports *p, size_t i, bool *native) {
   kvino_tensor *t = value_of(r, stage->segment->in[i]);
   uint8_t check = stage->check[i];
-  KV_TRY(kvino_tensor_contiguous(t, &p->held[i], r->err));
-  if (check) {
-    if (check & KV_CHECK_SIZE && (!t->size || t->size > KV_DIMENSION_MAX)) *native = true;
-    if (check & KV_CHECK_RANGE && !kv_values_within(p->held[i], stage->range[i])) *native = true;
-    if (check & KV_CHECK_BOOL) KV_TRY(normalise_bool(&p->held[i], r->err));
-  }
-  t = p->held[i];
-  p->in[i] = (kv_ov_input){(kvino_dtype)t->dtype, t->rank, t->shape, t->data};
+  KV_TRY(kv_ports_take(p, i, t, check & KV_CHECK_BOOL, r->err));
+  if (check & KV_CHECK_SIZE && (!t->size || t->size > KV_DIMENSION_MAX)) *native = true;
+  if (check & KV_CHECK_RANGE && !kv_values_within(p->held[i], stage->range[i])) *native = true;
   return KVINO_OK;
-}
-
-/* Output i: a new tensor to be written into where its shape is known, else OpenVINO's own memory. */
-static kvino_status prepare_output(run *r, const kv_stage *stage, ports *p, size_t i) {
-  const kv_ov_port *port = kv_ov_model_output(stage->model, i);
-  p->out[i].data = NULL;
-  if (!port->is_static) return KVINO_OK;
-  kvino_tensor **made = &p->held[p->n_in + i];
-  KV_TRY(kv_tensor_empty(port->dtype, port->rank, port->shape, made, r->err));
-  p->out[i].data = (*made)->data;
-  return KVINO_OK;
-}
-
-/* Up to so many bytes a copy costs less than new memory for OpenVINO's next run would. */
-#define COPIED 16384
-
-/* The tensor of output i. */
-static kvino_status take_output(run *r, ports *p, size_t i, kvino_tensor **out) {
-  kv_ov_output *o = &p->out[i];
-  if (!o->owner) {
-    *out = p->held[p->n_in + i];
-    p->held[p->n_in + i] = NULL;
-    return KVINO_OK;
-  }
-  void *owner = o->owner;
-  o->owner = NULL;
-  if (o->bytes > COPIED)
-    return kvino_tensor_wrap(o->dtype, o->rank, o->shape, NULL, o->data, kv_ov_result_release, owner, out, r->err);
-  kvino_status status = kv_tensor_empty(o->dtype, o->rank, o->shape, out, r->err);
-  if (!status && o->bytes) memcpy((*out)->data, o->data, o->bytes);
-  kv_ov_result_release(owner);
-  return status;
 }
 
 /* Whether a shape that the model gives has a 0: output i, as it came. */
@@ -175,9 +91,9 @@ static bool is_empty_shape(const kv_ov_output *shape) {
 }
 
 /* Gives the segment's outputs their values, unless *native: the results do not count, as where the run *failed. */
-static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native, bool *failed) {
+static kvino_status infer(run *r, const kv_stage *stage, kv_ports *p, bool *native, bool *failed) {
   const kv_segment *s = stage->segment;
-  for (size_t i = 0; i < p->n_out; i++) KV_TRY(prepare_output(r, stage, p, i));
+  for (size_t i = 0; i < p->n_out; i++) KV_TRY(kv_ports_prepare(p, stage->model, i, r->err));
   kvino_error why;
   kvino_status status = kv_ov_infer(stage->model, p->in, p->n_in, p->out, p->n_out, &why);
   if (status) {
@@ -191,7 +107,7 @@ static kvino_status infer(run *r, const kv_stage *stage, ports *p, bool *native,
       *native = kv_has_nan(p->out[i].dtype, p->out[i].bytes / kvino_dtype_size(p->out[i].dtype), p->out[i].data);
   for (size_t i = 0; i < p->n_out; i++) {
     if (!status && !*native && i < s->n_out)
-      status = take_output(r, p, i, value_at(r, s->out[i]));
+      status = kv_ports_give(p, i, value_at(r, s->out[i]), r->err);
     else if (p->out[i].owner)
       kv_ov_result_release(p->out[i].owner);
   }
@@ -212,16 +128,16 @@ static kvino_status run_segment(void *context, const kv_segment *segment, kvino_
   const kvino_executable *e = run_of->e;
   const kv_stage *stage = &e->stage[segment - e->partition->segment];
   run r = {e, value, run_of->watch, err};
-  ports p;
+  kv_ports p;
   bool native = false, failed = false;
   uint64_t shapes = fingerprint(&r, stage);
   kvino_status status = check_shapes(&r, stage, shapes, &native);
   if (status || native) return status ? status : run_natively(&r, segment);
   double start = r.watch ? kv_microseconds() : 0;
-  status = ports_begin(&p, stage, err);
+  status = kv_ports_begin(&p, segment->n_in, segment->n_out + stage->n_shapes + stage->guarded, err);
   for (size_t i = 0; i < segment->n_in && !status; i++) status = take_input(&r, stage, &p, i, &native);
   if (!status && !native) status = infer(&r, stage, &p, &native, &failed);
-  ports_end(&p);
+  kv_ports_end(&p);
   if (r.watch && !status && !native) r.watch->segment(r.watch->context, segment, kv_microseconds() - start);
   if (status || !native) return status;
   status = run_natively(&r, segment);

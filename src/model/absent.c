@@ -85,6 +85,10 @@ kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err
   (void)m, (void)path;
   return absent(err);
 }
+kvino_status kvino_graph_save(kvino_graph *g, const char *path, kvino_error *err) {
+  (void)g, (void)path;
+  return absent(err);
+}
 kvino_status kvino_trainer_new(kvino_model *m, const kvino_trainer_options *options, kvino_trainer **out,
                                kvino_error *err) {
   (void)m, (void)options, (void)out;

@@ -25,40 +25,23 @@ static void add_layer(kv_layer *layer, void *context) {
 
 /* ---- inputs and outputs ---- */
 
-static kvino_status take_inputs(kvino_model *m, size_t n, const kv_model_input *in, kvino_error *err) {
-  for (size_t i = 0; i < n; i++) m->n_dims += (size_t)in[i].rank;
-  m->in = kv_calloc(n, sizeof *m->in);
-  m->in_shapes = kv_calloc(m->n_dims + 1, sizeof *m->in_shapes);
-  if (!m->in || !m->in_shapes) return no_memory(err);
-  m->n_in = n;
-  int64_t *at = m->in_shapes;
-  for (size_t i = 0; i < n; i++) {
-    memcpy(at, in[i].shape, (size_t)in[i].rank * sizeof *at);
-    m->in[i] = (kvino_port){in[i].name, in[i].dtype, in[i].rank, at};
-    at += in[i].rank;
-  }
-  return KVINO_OK;
+static kvino_status take_inputs(kv_scope *s, kvino_model *m, size_t n, const kv_model_input *in, kvino_error *err) {
+  kvino_port *port = kv_scope_alloc(s, n, sizeof *port);
+  if (!port) return s->status;
+  for (size_t i = 0; i < n; i++) port[i] = (kvino_port){in[i].name, in[i].dtype, in[i].rank, in[i].shape};
+  return kv_model_ports_copy(n, port, "input", &m->in, err);
 }
 
-static kvino_status take_outputs(kvino_model *m, const kvino_tensors *list, size_t n_names, const char **names,
-                                 kvino_error *err) {
-  size_t dims = 0;
-  for (size_t i = 0; i < list->n; i++) dims += (size_t)kvino_tensor_rank(list->v[i]);
-  m->out = kv_calloc(list->n + 1, sizeof *m->out);
-  m->out_shapes = kv_calloc(dims + 1, sizeof *m->out_shapes);
-  m->out_names = kv_calloc(list->n + 1, sizeof *m->out_names);
-  if (!m->out || !m->out_shapes || !m->out_names) return no_memory(err);
-  m->n_out = list->n;
-  int64_t *at = m->out_shapes;
+static kvino_status take_outputs(kv_scope *s, kvino_model *m, const kvino_tensors *list, size_t n_names,
+                                 const char **names, kvino_error *err) {
+  kvino_port *port = kv_scope_alloc(s, list->n + 1, sizeof *port);
+  if (!port) return s->status;
   for (size_t i = 0; i < list->n; i++) {
     const kvino_tensor *t = list->v[i];
-    int rank = kvino_tensor_rank(t);
-    if (rank) memcpy(at, kvino_tensor_shape(t), (size_t)rank * sizeof *at);
-    if (!(m->out_names[i] = kv_strdup(names && i < n_names ? names[i] : "output"))) return no_memory(err);
-    m->out[i] = (kvino_port){m->out_names[i], kvino_tensor_dtype(t), rank, at};
-    at += rank;
+    port[i] = (kvino_port){names && i < n_names ? names[i] : "output", kvino_tensor_dtype(t), kvino_tensor_rank(t),
+                           kvino_tensor_shape(t)};
   }
-  return KVINO_OK;
+  return kv_model_ports_copy(list->n, port, "output", &m->out, err);
 }
 
 static kvino_status take_ports(kvino_model *m, kvino_error *err) {
@@ -70,11 +53,11 @@ static kvino_status take_ports(kvino_model *m, kvino_error *err) {
   kv_scope_enter(&s, err);
   size_t n = kv_model_inputs(&s, m->root, &in);
   kvino_status status = s.status;
-  if (!status) status = take_inputs(m, n, in, err);
-  if (!status) status = kv_model_record(m, m->in_shapes, &graph, &list, err);
+  if (!status) status = take_inputs(&s, m, n, in, err);
+  if (!status) status = kv_model_record(m, m->in.shapes, &graph, &list, err);
   const char **names = status ? NULL : kv_model_output_names(&s, m->root, &n_names);
   if (!status) status = s.status;
-  if (!status) status = take_outputs(m, &list, n_names, names, err);
+  if (!status) status = take_outputs(&s, m, &list, n_names, names, err);
   kvino_tensors_clear(&list);
   kvino_graph_release(graph);
   kvino_tensors nothing = {0, NULL};
@@ -113,8 +96,28 @@ static kvino_status keep_source(kvino_model *m, kvino_error *err) {
   return KVINO_OK;
 }
 
-static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_options *options, kvino_model **out,
-                         kvino_error *err) {
+/* A model of layers: the file's configuration with its weights. */
+static kvino_status read_layers(kvino_model *m, const kvino_model_options *options, kvino_error *err) {
+  if (options) KV_TRY(kv_choose_outputs(m->file.config, options->n_outputs, options->outputs, err));
+  m->chosen = options && options->n_outputs;
+  KV_TRY(kv_layer_read(&m->file, &m->customs, &m->root, err));
+  KV_TRY(keep_source(m, err));
+  kv_weights_close(&m->file.weights);
+  kv_layer_visit(m->root, add_layer, m);
+  for (size_t i = 0; i < m->n_layers; i++)
+    for (size_t k = 0; k < m->layer[i]->n_weights; k++) m->layer[i]->weight[k].number = m->n_weights++;
+  return take_ports(m, err);
+}
+
+static kvino_status read_any(kvino_model *m, const kvino_model_options *options, kvino_error *err) {
+  if (m->file.config) return read_layers(m, options, err);
+  if (options && options->n_outputs) return kv_model_need_layers(m, "choose outputs of", err);
+  return m->file.graph ? kv_graph_model_begin(m, err) : kv_ir_begin(m, err);
+}
+
+/* `path`: NULL for bytes of memory. */
+static kvino_status load(kv_bytes *bytes, const char *name, const char *path, const kvino_model_options *options,
+                         kvino_model **out, kvino_error *err) {
   kvino_model *m = kv_calloc(1, sizeof *m);
   if (!m) return no_memory(err);
   atomic_init(&m->refs, 1);
@@ -123,16 +126,8 @@ static kvino_status load(kv_bytes *bytes, const char *name, const kvino_model_op
   pthread_mutex_init(&m->queue, NULL);
   pthread_cond_init(&m->idle, NULL);
   kvino_status status = take_options(m, options, err);
-  if (!status) status = kv_model_file_open(bytes, name, options ? options->weights : NULL, &m->file, err);
-  if (!status && options) status = kv_choose_outputs(m->file.config, options->n_outputs, options->outputs, err);
-  m->chosen = options && options->n_outputs;
-  if (!status) status = kv_layer_read(&m->file, &m->customs, &m->root, err);
-  if (!status) status = keep_source(m, err);
-  kv_weights_close(&m->file.weights);
-  if (!status) kv_layer_visit(m->root, add_layer, m);
-  for (size_t i = 0; i < m->n_layers; i++)
-    for (size_t k = 0; k < m->layer[i]->n_weights; k++) m->layer[i]->weight[k].number = m->n_weights++;
-  if (!status) status = take_ports(m, err);
+  if (!status) status = kv_model_file_open(bytes, name, path, options ? options->weights : NULL, &m->file, err);
+  if (!status) status = read_any(m, options, err);
   if (status)
     kvino_model_release(m);
   else
@@ -145,7 +140,7 @@ kvino_status kvino_model_load(const char *path, const kvino_model_options *optio
   kv_bytes *bytes = NULL;
   KV_NOT_NULL(err, path && out);
   KV_TRY(kv_bytes_read(path, &bytes, err));
-  kvino_status status = load(bytes, path, options, out, err);
+  kvino_status status = load(bytes, path, path, options, out, err);
   kv_bytes_release(bytes);
   return status;
 }
@@ -157,7 +152,7 @@ kvino_status kvino_model_parse(const void *data, size_t length, const char *name
   if (!name) name = "the model";
   KV_TRY(kv_bytes_new(length, name, &bytes, err));
   if (length) memcpy(bytes->at, data, length);
-  kvino_status status = load(bytes, name, options, out, err);
+  kvino_status status = load(bytes, name, NULL, options, out, err);
   kv_bytes_release(bytes);
   return status;
 }
@@ -174,7 +169,6 @@ void kvino_model_release(kvino_model *m) {
 
 void kv_model_free(kvino_model *m) {
   kv_model_forget(m);
-  for (size_t i = 0; i < m->n_out; i++) kv_free(m->out_names[i]);
   for (size_t i = 0; i < m->n_properties; i++) {
     kv_free((void *)m->properties[i].name);
     kv_free((void *)m->properties[i].value);
@@ -183,11 +177,9 @@ void kv_model_free(kvino_model *m) {
   kv_model_file_close(&m->file);
   kv_customs_clear(&m->customs);
   kv_free(m->layer);
-  kv_free(m->in);
-  kv_free(m->in_shapes);
-  kv_free(m->out);
-  kv_free(m->out_shapes);
-  kv_free(m->out_names);
+  kv_ov_model_release(m->ir);
+  kv_model_ports_clear(&m->in);
+  kv_model_ports_clear(&m->out);
   kv_free(m->device);
   kv_free(m->properties);
   for (size_t i = 0; i < m->n_source; i++) kv_bytes_release(m->source[i]);

@@ -5,8 +5,11 @@
 #include <pthread.h>
 
 #include "archive/model_file.h"
+#include "base/text.h"
 #include "kvino/model.h"
 #include "layers/custom.h"
+#include "model/ports.h"
+#include "openvino/model.h"
 
 enum { KV_KEPT_SHAPES = 8 };
 
@@ -23,14 +26,13 @@ struct kvino_model {
   kv_model_file file; /* its configuration; the weights' file is closed */
   size_t n_source;    /* the HDF5 files of weights by path: what stands in them besides is saved again */
   kv_bytes **source;
-  bool chosen; /* its outputs are not the file's */
-  kv_layer *root;
-  size_t n_layers, n_in, n_out, n_dims; /* n_dims: of all inputs */
-  size_t n_weights;                     /* of all layers */
-  kv_layer **layer;                     /* flat, without the root */
-  kvino_port *in, *out;
-  int64_t *in_shapes, *out_shapes;
-  char **out_names;
+  bool chosen;     /* its outputs are not the file's */
+  kv_layer *root;  /* NULL: a graph (file.graph) or ... */
+  kv_ov_model *ir; /* ... an IR, compiled */
+  size_t n_layers;
+  size_t n_weights; /* of all layers */
+  kv_layer **layer; /* flat, without the root */
+  kv_model_ports in, out;
   char *device;
   kv_customs customs;
   size_t n_properties;
@@ -55,8 +57,22 @@ void kv_model_free(kvino_model *m);
 /* The layers' results for these tensors, concrete or symbolic, in a scope: of predict, or of `training`. */
 kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training);
 
-/* Records the model for inputs of these shapes (n_dims numbers). *out_list: its results, which the caller clears; may
- * be NULL. */
+/* Errors: KVINO_UNSUPPORTED: it has no layers `to` do that with. */
+kvino_status kv_model_need_layers(const kvino_model *m, const char *to, kvino_error *err);
+
+/* A model that is a graph: its inputs and outputs; what kv_model_record and kvino_model_call do. */
+kvino_status kv_graph_model_begin(kvino_model *m, kvino_error *err);
+kvino_status kv_graph_model_record(const kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_error *err);
+kvino_status kv_graph_model_call(const kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err);
+/* What it consists of, as lines of a summary. */
+void kv_graph_model_summary(const kvino_model *m, kv_text *t);
+
+/* A model that is an IR: compiles it for its device; a run. */
+kvino_status kv_ir_begin(kvino_model *m, kvino_error *err);
+kvino_status kv_ir_run(const kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err);
+
+/* Records the model for inputs of these shapes (in.n_dims numbers). *out_list: its results, which the caller clears;
+ * may be NULL. */
 kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
                              kvino_error *err);
 

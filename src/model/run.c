@@ -11,7 +11,7 @@
 
 kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training) {
   kv_invocation top = {.s = s, .layer = m->root, .depth = -1, .training = training};
-  kv_value given = kv_value_list(s, m->n_in);
+  kv_value given = kv_value_list(s, m->in.n);
   for (size_t i = 0; i < given.n; i++) given.item[i] = kv_of(in[i]);
   if (given.n == 1) given = given.item[0];
   return s->status ? KV_NOTHING : kv_layer_call(s, m->root, 1, &given, 0, NULL, NULL, &top);
@@ -19,6 +19,8 @@ kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *
 
 /* The layers' results for these tensors, concrete or symbolic. */
 static kvino_status call(kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
+  if (m->file.graph) return kv_graph_model_call(m, in, out, err);
+  KV_TRY(kv_model_need_layers(m, "call", err));
   kv_scope s;
   kvino_error own; /* its text is read again where a layer's name is put before it */
   pthread_rwlock_rdlock(&m->weights);
@@ -36,18 +38,19 @@ static kvino_status call(kvino_model *m, kvino_tensor *const *in, kvino_tensors 
 
 kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
                              kvino_error *err) {
+  if (m->file.graph && !out_list) return kv_graph_model_record(m, shapes, out, err);
   kvino_graph *graph = NULL;
   kvino_tensors results = {0, NULL};
-  kvino_tensor **in = kv_calloc(m->n_in + 1, sizeof *in);
+  kvino_tensor **in = kv_calloc(m->in.n + 1, sizeof *in);
   kvino_status status = in ? kvino_graph_new(&graph, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for inputs");
-  for (size_t i = 0; i < m->n_in && !status; i++) {
-    status = kvino_graph_parameter(graph, m->in[i].dtype, m->in[i].rank, shapes, m->in[i].name, &in[i], err);
-    shapes += m->in[i].rank;
+  for (size_t i = 0; i < m->in.n && !status; i++) {
+    status = kvino_graph_parameter(graph, m->in.v[i].dtype, m->in.v[i].rank, shapes, m->in.v[i].name, &in[i], err);
+    shapes += m->in.v[i].rank;
   }
   if (!status) status = call(m, in, &results, err);
   for (size_t i = 0; i < results.n && !status; i++)
-    status = kvino_graph_result(graph, results.v[i], i < m->n_out ? m->out[i].name : NULL, err);
-  for (size_t i = 0; in && i < m->n_in; i++) kvino_tensor_release(in[i]);
+    status = kvino_graph_result(graph, results.v[i], i < m->out.n ? m->out.v[i].name : NULL, err);
+  for (size_t i = 0; in && i < m->in.n; i++) kvino_tensor_release(in[i]);
   kv_free(in);
   if (status || !out_list) kvino_tensors_clear(&results);
   if (status)
@@ -60,7 +63,7 @@ kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph 
 
 kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvino_error *err) {
   KV_NOT_NULL(err, m && out);
-  return kv_model_record(m, m->in_shapes, out, NULL, err);
+  return kv_model_record(m, m->in.shapes, out, NULL, err);
 }
 
 /* ---- compiling ---- */
@@ -85,11 +88,11 @@ void kv_model_forget(kvino_model *m) {
 
 /* The executable for these shapes: one of their own for the first few, then one for any. The lock is held. */
 static kvino_status find(kvino_model *m, const int64_t *shapes, kvino_executable **out, kvino_error *err) {
-  size_t bytes = m->n_dims * sizeof *shapes;
+  size_t bytes = m->in.n_dims * sizeof *shapes;
   for (size_t i = 0; i < m->n_compiled; i++)
     if (!memcmp(m->compiled[i].shapes, shapes, bytes)) return *out = m->compiled[i].executable, KVINO_OK;
   if (m->n_compiled == KV_KEPT_SHAPES) {
-    if (!m->any_shape) KV_TRY(compile(m, m->in_shapes, &m->any_shape, err));
+    if (!m->any_shape) KV_TRY(compile(m, m->in.shapes, &m->any_shape, err));
     *out = m->any_shape;
     return KVINO_OK;
   }
@@ -111,7 +114,7 @@ static kvino_status find(kvino_model *m, const int64_t *shapes, kvino_executable
 /* Whether t may be input i; what is unknown of its shape may be. */
 static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tensor *t, kvino_error *err) {
   char text[KV_SHAPE_TEXT], wanted[KV_SHAPE_TEXT];
-  const kvino_port *in = &m->in[i];
+  const kvino_port *in = &m->in.v[i];
   KV_NOT_NULL(err, t);
   bool fits = t->rank == in->rank;
   for (int k = 0; fits && k < in->rank; k++) fits = in->shape[k] < 0 || t->shape[k] < 0 || in->shape[k] == t->shape[k];
@@ -122,36 +125,37 @@ static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tens
 }
 
 static kvino_status check_count(const kvino_model *m, size_t n, kvino_error *err) {
-  if (n == m->n_in) return KVINO_OK;
-  return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->n_in, n);
+  if (n == m->in.n) return KVINO_OK;
+  return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->in.n, n);
 }
 
 /* The inputs in the dtypes that the model takes. */
 static kvino_status take_inputs(const kvino_model *m, kvino_tensor *const *in, kvino_tensor **as, kvino_error *err) {
-  for (size_t i = 0; i < m->n_in; i++) {
+  for (size_t i = 0; i < m->in.n; i++) {
     KV_TRY(check_input(m, i, in[i], err));
-    if (in[i]->dtype == m->in[i].dtype)
+    if (in[i]->dtype == m->in.v[i].dtype)
       as[i] = kvino_tensor_retain(in[i]);
     else
-      KV_TRY(kvino_cast(in[i], m->in[i].dtype, &as[i], err));
+      KV_TRY(kvino_cast(in[i], m->in.v[i].dtype, &as[i], err));
   }
   return KVINO_OK;
 }
 
 static kvino_status run(kvino_model *m, int64_t *shapes, kvino_tensor *const *in, kvino_tensors *out,
                         kvino_error *err) {
-  for (size_t i = 0, at = 0; i < m->n_in; at += (size_t)m->in[i++].rank) {
+  for (size_t i = 0, at = 0; i < m->in.n; at += (size_t)m->in.v[i++].rank) {
     if (kv_is_symbolic(in[i]))
       return kv_fail(err, KVINO_TYPE, "%s: input '%s' is symbolic: record a call (kvino_model_call)", m->file.name,
-                     m->in[i].name);
+                     m->in.v[i].name);
     if (in[i]->rank) memcpy(shapes + at, in[i]->shape, in[i]->rank * sizeof *shapes);
   }
+  if (m->ir) return kv_ir_run(m, in, out, err);
   kvino_executable *e = NULL;
   pthread_mutex_lock(&m->lock);
   kvino_status status = find(m, shapes, &e, err);
   if (!status) kvino_executable_retain(e);
   pthread_mutex_unlock(&m->lock);
-  if (!status) status = kvino_executable_run(e, m->n_in, in, out, err);
+  if (!status) status = kvino_executable_run(e, m->in.n, in, out, err);
   kvino_executable_release(e);
   return status;
 }
@@ -159,7 +163,7 @@ static kvino_status run(kvino_model *m, int64_t *shapes, kvino_tensor *const *in
 kvino_status kvino_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   KV_NOT_NULL(err, m && (in || !n) && out);
   KV_TRY(check_count(m, n, err));
-  int64_t *shapes = kv_malloc((m->n_dims + 1) * sizeof *shapes);
+  int64_t *shapes = kv_malloc((m->in.n_dims + 1) * sizeof *shapes);
   kvino_tensor **as = kv_calloc(n + 1, sizeof *as);
   kvino_status status =
       shapes && as ? take_inputs(m, in, as, err) : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a run");

@@ -91,8 +91,8 @@ static kvino_status by_path(kvino_model *m, const char *name, const kv_model_ext
 static json_t *wrapped(const kvino_model *m) {
   bool sequential = !strcmp(m->root->kind->name, "Sequential");
   json_t *shape = json_array();
-  for (int i = 0; shape && i < m->in[0].rank; i++)
-    json_array_append_new(shape, m->in[0].shape[i] < 0 ? json_null() : json_integer(m->in[0].shape[i]));
+  for (int i = 0; shape && i < m->in.v[0].rank; i++)
+    json_array_append_new(shape, m->in.v[0].shape[i] < 0 ? json_null() : json_integer(m->in.v[0].shape[i]));
   return json_pack("{s:s, s:s, s:O, s:s, s:{s:o}}", "module", sequential ? "keras" : "keras.src.models.functional",
                    "class_name", m->root->kind->name, "config", json_object_get(m->file.config, "config"),
                    "registered_name", m->root->kind->name, "build_config", "input_shape", shape);
@@ -247,6 +247,7 @@ static bool ends(const char *path, const char *with) {
 
 kvino_status kv_model_save(kvino_model *m, const char *path, const kv_model_extras *extras, kvino_error *err) {
   kvino_status status;
+  KV_TRY(kv_model_need_layers(m, "save as a file of Keras's", err));
   if (m->chosen)
     return kv_fail(err, KVINO_UNSUPPORTED, "%s: a model that was loaded with outputs of other layers is not saved",
                    m->file.name);
@@ -258,12 +259,21 @@ kvino_status kv_model_save(kvino_model *m, const char *path, const kv_model_extr
   else if (ends(path, ".h5") || ends(path, ".hdf5"))
     status = save_hdf5(m, path, err);
   else
-    status = kv_fail(err, KVINO_INVALID, "a model's file ends in .keras, .h5 or .weights.h5: '%s'", path);
+    status = kv_fail(err, KVINO_INVALID, "a model's file ends in .keras, .h5, .weights.h5 or .kvino: '%s'", path);
   pthread_rwlock_unlock(&m->weights);
+  return status;
+}
+
+static kvino_status save_graph(kvino_model *m, const char *path, kvino_error *err) {
+  kvino_graph *graph = NULL;
+  KV_TRY(kvino_model_graph(m, &graph, err));
+  kvino_status status = kvino_graph_save(graph, path, err);
+  kvino_graph_release(graph);
   return status;
 }
 
 kvino_status kvino_model_save(kvino_model *m, const char *path, kvino_error *err) {
   KV_NOT_NULL(err, m && path);
+  if (ends(path, ".kvino")) return save_graph(m, path, err);
   return kv_model_save(m, path, NULL, err);
 }

@@ -110,8 +110,8 @@ kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const 
   kvino_tensors out = {0, NULL};
   KV_NOT_NULL(err, m && (in || !n) && ((data && bytes) || !n_out));
   for (size_t i = 0; i < n_out; i++) KV_NOT_NULL(err, data[i]);
-  if (n_out != m->n_out)
-    return kv_fail(err, KVINO_INVALID, "%s: the model has %zu outputs, not %zu", m->file.name, m->n_out, n_out);
+  if (n_out != m->out.n)
+    return kv_fail(err, KVINO_INVALID, "%s: the model has %zu outputs, not %zu", m->file.name, m->out.n, n_out);
   KV_TRY(kvino_model_run(m, n, in, &out, err));
   kvino_status status = KVINO_OK;
   for (size_t i = 0; i < n_out && !status; i++) {
@@ -122,7 +122,7 @@ kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const 
     size_t size = (size_t)kvino_tensor_size(plain) * kvino_dtype_size(kvino_tensor_dtype(plain));
     if (size > bytes[i])
       status = kv_fail(err, KVINO_INVALID, "%s: output '%s' has %zu bytes; there is room for %zu", m->file.name,
-                       m->out[i].name, size, bytes[i]);
+                       m->out.v[i].name, size, bytes[i]);
   }
   for (size_t i = 0; i < n_out && !status; i++) {
     size_t size = (size_t)kvino_tensor_size(out.v[i]) * kvino_dtype_size(kvino_tensor_dtype(out.v[i]));

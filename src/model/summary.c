@@ -8,8 +8,8 @@
 #include "model/model.h"
 #include "tensor/tensor.h"
 
-size_t kvino_model_input_count(const kvino_model *m) { return m ? m->n_in : 0; }
-size_t kvino_model_output_count(const kvino_model *m) { return m ? m->n_out : 0; }
+size_t kvino_model_input_count(const kvino_model *m) { return m ? m->in.n : 0; }
+size_t kvino_model_output_count(const kvino_model *m) { return m ? m->out.n : 0; }
 size_t kvino_model_layer_count(const kvino_model *m) { return m ? m->n_layers : 0; }
 
 static kvino_status out_of_range(kvino_error *err, const char *what, size_t i, size_t n) {
@@ -18,15 +18,15 @@ static kvino_status out_of_range(kvino_error *err, const char *what, size_t i, s
 
 kvino_status kvino_model_input(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err) {
   KV_NOT_NULL(err, m && out);
-  if (i >= m->n_in) return out_of_range(err, "input", i, m->n_in);
-  *out = m->in[i];
+  if (i >= m->in.n) return out_of_range(err, "input", i, m->in.n);
+  *out = m->in.v[i];
   return KVINO_OK;
 }
 
 kvino_status kvino_model_output(const kvino_model *m, size_t i, kvino_port *out, kvino_error *err) {
   KV_NOT_NULL(err, m && out);
-  if (i >= m->n_out) return out_of_range(err, "output", i, m->n_out);
-  *out = m->out[i];
+  if (i >= m->out.n) return out_of_range(err, "output", i, m->out.n);
+  *out = m->out.v[i];
   return KVINO_OK;
 }
 
@@ -51,6 +51,12 @@ kvino_status kvino_model_weight(const kvino_model *m, size_t layer, size_t weigh
   return KVINO_OK;
 }
 
+kvino_status kv_model_need_layers(const kvino_model *m, const char *to, kvino_error *err) {
+  if (m->root || m->file.config) return KVINO_OK;
+  return kv_fail(err, KVINO_UNSUPPORTED, "%s: %s has no layers to %s", m->file.name,
+                 m->file.ir ? "an IR of OpenVINO's" : "a graph", to);
+}
+
 size_t kvino_layer_class_count(void) { return kv_layer_kind_count(); }
 
 const char *kvino_layer_class_name(size_t i) {
@@ -67,16 +73,10 @@ static void put_ports(kv_text *t, const char *what, size_t n, const kvino_port *
            kv_shape_text(ports[i].rank, ports[i].shape, shape));
 }
 
-kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error *err) {
-  KV_NOT_NULL(err, m && text);
-  kv_text t = {0};
+static void put_layers(const kvino_model *m, kv_text *t) {
   char title[512], shape[KV_SHAPE_TEXT];
   int64_t trained = 0, others = 0;
-  kv_put(&t, "Model: \"%s\" (%s, Keras %s)\n", m->root->name, m->root->class_name,
-         *m->file.version ? m->file.version : "1");
-  put_ports(&t, "Input", m->n_in, m->in);
-  put_ports(&t, "Output", m->n_out, m->out);
-  kv_put(&t, "\n%-40s %12s  %s\n", "Layer (type)", "Param #", "Weights");
+  kv_put(t, "\n%-40s %12s  %s\n", "Layer (type)", "Param #", "Weights");
   for (size_t i = 0; i < m->n_layers; i++) {
     const kv_layer *l = m->layer[i];
     int64_t n = 0;
@@ -86,15 +86,29 @@ kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error 
       *(l->trainable && l->weight[k].trainable ? &trained : &others) += size;
     }
     snprintf(title, sizeof title, "%s (%s)", l->name, l->class_name);
-    kv_put(&t, "%-40s %12lld ", title, (long long)n);
+    kv_put(t, "%-40s %12lld ", title, (long long)n);
     for (size_t k = 0; k < l->n_weights; k++) {
       const kvino_tensor *w = l->weight[k].tensor;
-      kv_put(&t, " %s %s", l->weight[k].name, kv_shape_text(kvino_tensor_rank(w), kvino_tensor_shape(w), shape));
+      kv_put(t, " %s %s", l->weight[k].name, kv_shape_text(kvino_tensor_rank(w), kvino_tensor_shape(w), shape));
     }
-    kv_put(&t, "\n");
+    kv_put(t, "\n");
   }
-  kv_put(&t, "\nTotal params: %lld\nTrainable params: %lld\nNon-trainable params: %lld\n",
-         (long long)(trained + others), (long long)trained, (long long)others);
+  kv_put(t, "\nTotal params: %lld\nTrainable params: %lld\nNon-trainable params: %lld\n", (long long)(trained + others),
+         (long long)trained, (long long)others);
+}
+
+kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error *err) {
+  KV_NOT_NULL(err, m && text);
+  kv_text t = {0};
+  if (m->root)
+    kv_put(&t, "Model: \"%s\" (%s, Keras %s)\n", m->root->name, m->root->class_name,
+           *m->file.version ? m->file.version : "1");
+  else
+    kv_put(&t, "Model: \"%s\" (%s)\n", m->file.name, m->ir ? "OpenVINO IR" : "kvino graph");
+  put_ports(&t, "Input", m->in.n, m->in.v);
+  put_ports(&t, "Output", m->out.n, m->out.v);
+  if (m->file.graph) kv_graph_model_summary(m, &t);
+  if (m->root) put_layers(m, &t);
   if (t.failed) {
     kv_free(t.at);
     return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a summary");

@@ -97,6 +97,7 @@ kvino_status kvino_model_set_trainable(kvino_model *m, const char *layer, bool t
   flag f = {.trainable = trainable, .models = layer != NULL};
   kv_layer *l = NULL;
   KV_NOT_NULL(err, m);
+  KV_TRY(kv_model_need_layers(m, "train", err));
   if (layer) KV_TRY(kv_model_find_layer(m, layer, &l, err));
   pthread_mutex_lock(&m->lock);
   pthread_rwlock_wrlock(&m->weights);

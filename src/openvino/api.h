@@ -79,6 +79,7 @@ typedef struct ov_profile {
   FN(int, compiled_model_output_by_index, (const ov_compiled *, size_t index, ov_port **))                             \
   FN(int, compiled_model_get_property, (const ov_compiled *, const char *key, char **value))                           \
   FN(int, compiled_model_create_infer_request, (const ov_compiled *, ov_request **))                                   \
+  FN(int, port_get_any_name, (const ov_port *, char **name))                                                           \
   FN(int, port_get_element_type, (const ov_port *, int *))                                                             \
   FN(int, port_get_partial_shape, (const ov_port *, ov_partial_shape *))                                               \
   FN(void, partial_shape_free, (ov_partial_shape *))                                                                   \

@@ -239,3 +239,24 @@ kvino_status kv_ov_model_property(const kv_ov_model *model, const char *key, cha
   *value = copy;
   return KVINO_OK;
 }
+
+kvino_status kv_ov_model_port_name(const kv_ov_model *model, bool output, size_t i, char **name, kvino_error *err) {
+  kvino_status status, none;
+  kvino_error ignored; /* a port without a name */
+  ov_port *port = NULL;
+  char *text = NULL;
+  kv_ov_lock();
+  KV_OV_CALL(status, err,
+             output ? kv_ov.compiled_model_output_by_index(model->compiled, i, &port)
+                    : kv_ov.compiled_model_input_by_index(model->compiled, i, &port),
+             "the model has no port %zu", i);
+  if (!status) KV_OV_CALL(none, &ignored, kv_ov.port_get_any_name(port, &text), "no name");
+  if (port) kv_ov.output_const_port_free(port);
+  kv_ov_unlock();
+  if (status) return status;
+  *name = text ? kv_strdup(text) : NULL;
+  bool lost = text && !*name;
+  kv_ov.free(text);
+  (void)none;
+  return lost ? kv_fail(err, KVINO_NO_MEMORY, "out of memory") : KVINO_OK;
+}

@@ -52,6 +52,9 @@ size_t kv_ov_model_outputs(const kv_ov_model *model);
 const kv_ov_port *kv_ov_model_input(const kv_ov_model *model, size_t i); /* borrowed */
 const kv_ov_port *kv_ov_model_output(const kv_ov_model *model, size_t i);
 
+/* The name that a program gives an input or (`output`) an output; NULL in *name where it has none. kv_free. */
+kvino_status kv_ov_model_port_name(const kv_ov_model *model, bool output, size_t i, char **name, kvino_error *err);
+
 /* A property of the compiled model as text ("INFERENCE_PRECISION_HINT" -> "f32"), to be freed with kv_free. */
 kvino_status kv_ov_model_property(const kv_ov_model *model, const char *key, char **value, kvino_error *err);
 

@@ -126,7 +126,7 @@ kvino_status kv_infer_custom_gradient(kv_call *c) {
   const kv_graph *body = c->attrs->custom_gradient.gradient;
   size_t n = (size_t)c->attrs->custom_gradient.results;
   if (!body) return kv_fail(c->err, KVINO_INVALID, "%s has no body", c->prim->name);
-  if (c->n_in < n + body->n_results || body->n_parameters != c->n_in - body->n_results)
+  if (n > c->n_in || c->n_in - n < body->n_results || body->n_parameters != c->n_in - body->n_results)
     return kv_fail(c->err, KVINO_INVALID, "a gradient that takes %zu values and gives %zu is not one of %zu values",
                    body->n_parameters, body->n_results, n);
   for (size_t i = 0; i < body->n_results; i++) {

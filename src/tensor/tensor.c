@@ -114,6 +114,17 @@ kvino_status kvino_tensor_new(kvino_dtype dtype, int rank, const int64_t *shape,
   return KVINO_OK;
 }
 
+kvino_status kvino_tensor_fill(kvino_dtype dtype, int rank, const int64_t *shape,
+                               void (*fill)(void *context, void *data, size_t bytes), void *context, kvino_tensor **out,
+                               kvino_error *err) {
+  kvino_tensor *t = NULL;
+  KV_NOT_NULL(err, fill && out);
+  KV_TRY(kvino_tensor_new(dtype, rank, shape, NULL, &t, err));
+  if (t->size) fill(context, t->data, (size_t)t->size * kvino_dtype_size(dtype));
+  *out = t;
+  return KVINO_OK;
+}
+
 kvino_status kv_tensor_adopt(kvino_dtype dtype, int rank, const int64_t *shape, void *block, size_t bytes,
                              kvino_tensor **out, kvino_error *err) {
   int64_t size;

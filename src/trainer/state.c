@@ -123,12 +123,12 @@ static json_t *compile_config(const kvino_trainer *t) {
                                                       "run_eagerly", 0, "steps_per_execution", 1, "jit_compile", 0);
   json_t *losses = json_array(), *weights = json_array();
   bool weighted = false;
-  for (size_t i = 0; i < m->n_out; i++) {
+  for (size_t i = 0; i < m->out.n; i++) {
     json_array_append_new(losses, kv_loss_write(&t->loss[i]));
     json_array_append_new(weights, json_real(t->loss[i].weight));
     weighted |= t->loss[i].weight != 1;
   }
-  bool one = m->n_out == 1;
+  bool one = m->out.n == 1;
   bool good = config && losses && weights &&
               !json_object_set_new(config, "optimizer", kv_optimizer_write(&t->optimizer, t->rate)) &&
               !json_object_set(config, "loss", one ? json_array_get(losses, 0) : losses) &&

@@ -80,7 +80,7 @@ static void record_loss(recording *r) {
   kvino_tensor **x = kv_scope_alloc(s, b->n_x + 1, sizeof *x);
   if (!x) return;
   for (size_t i = 0; i < b->n_x; i++) /* in the dtypes that the model takes */
-    x[i] = r->in[i] ? kv_cast(s, r->in[i], t->model->in[i].dtype) : NULL;
+    x[i] = r->in[i] ? kv_cast(s, r->in[i], t->model->in.v[i].dtype) : NULL;
   if (s->status) return;
   kv_value out = kv_model_apply(s, t->model, x, &r->training);
   size_t n = 0;

@@ -109,14 +109,14 @@ static kvino_status read_losses(kvino_trainer *t, kvino_error *err) {
   if (!loss)
     return kv_fail(err, KVINO_INVALID, "%s: the file does not say which loss: give one in the options", m->file.name);
   bool named = json_is_object(loss) && !json_object_get(loss, "class_name");
-  for (size_t i = 0; i < m->n_out; i++) {
-    const json_t *one = named                 ? json_object_get(loss, m->out[i].name)
+  for (size_t i = 0; i < m->out.n; i++) {
+    const json_t *one = named                 ? json_object_get(loss, m->out.v[i].name)
                         : json_is_array(loss) ? json_array_get(loss, i)
                                               : loss;
     const json_t *weight =
-        json_is_array(weights) ? json_array_get(weights, i) : json_object_get(weights, m->out[i].name);
+        json_is_array(weights) ? json_array_get(weights, i) : json_object_get(weights, m->out.v[i].name);
     if (!one || json_is_null(one))
-      return kv_fail(err, KVINO_UNSUPPORTED, "%s: output '%s' has no loss in the file", m->file.name, m->out[i].name);
+      return kv_fail(err, KVINO_UNSUPPORTED, "%s: output '%s' has no loss in the file", m->file.name, m->out.v[i].name);
     KV_TRY(kv_loss_read(one, &t->loss[i], err));
     if (json_is_number(weight)) t->loss[i].weight = json_number_value(weight);
   }
@@ -124,7 +124,7 @@ static kvino_status read_losses(kvino_trainer *t, kvino_error *err) {
 }
 
 static kvino_status choose_losses(kvino_trainer *t, const kvino_trainer_options *o, kvino_error *err) {
-  size_t n = t->model->n_out;
+  size_t n = t->model->out.n;
   if (!(t->loss = kv_calloc(n, sizeof *t->loss))) return no_memory(err);
   if (!o->n_losses) return read_losses(t, err);
   KV_NOT_NULL(err, o->losses);
@@ -183,7 +183,7 @@ void kvino_trainer_release(kvino_trainer *t) {
   if (!t) return;
   forget(t);
   kv_state_clear(t);
-  for (size_t i = 0; t->loss && i < t->model->n_out; i++) json_decref(t->loss[i].settings);
+  for (size_t i = 0; t->loss && i < t->model->out.n; i++) json_decref(t->loss[i].settings);
   kv_free(t->loss);
   json_decref(t->optimizer.settings);
   kv_free(t->moving);
@@ -197,19 +197,19 @@ void kvino_trainer_release(kvino_trainer *t) {
 
 static kvino_status check_batch(const kvino_model *m, const kv_batch *b, kvino_error *err) {
   char have[KV_SHAPE_TEXT], want[KV_SHAPE_TEXT];
-  if (b->n_x != m->n_in)
-    return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->n_in, b->n_x);
-  if (b->n_y != m->n_out)
-    return kv_fail(err, KVINO_INVALID, "%s: the model has %zu outputs; %zu targets are given", m->file.name, m->n_out,
+  if (b->n_x != m->in.n)
+    return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->in.n, b->n_x);
+  if (b->n_y != m->out.n)
+    return kv_fail(err, KVINO_INVALID, "%s: the model has %zu outputs; %zu targets are given", m->file.name, m->out.n,
                    b->n_y);
-  if (b->n_weights > 1 && b->n_weights != m->n_out)
+  if (b->n_weights > 1 && b->n_weights != m->out.n)
     return kv_fail(err, KVINO_INVALID, "%s: %zu weights of samples for %zu outputs", m->file.name, b->n_weights,
-                   m->n_out);
+                   m->out.n);
   for (size_t i = 0; i < b->n_x + b->n_y + b->n_weights; i++) {
     const kvino_tensor *t = b->v[i];
     KV_NOT_NULL(err, t);
     if (kv_is_symbolic(t)) return kv_fail(err, KVINO_TYPE, "%s: a tensor of the batch is symbolic", m->file.name);
-    const kvino_port *in = &m->in[i < b->n_x ? i : 0];
+    const kvino_port *in = &m->in.v[i < b->n_x ? i : 0];
     bool fits = i >= b->n_x || t->rank == in->rank;
     for (int k = 0; i < b->n_x && fits && k < in->rank; k++) fits = in->shape[k] < 0 || in->shape[k] == t->shape[k];
     if (!fits)

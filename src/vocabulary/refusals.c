@@ -5,9 +5,9 @@
 
 static const struct {
   kvino_status status;
-  const char *text;
+  const char *name, *text;
 } table[] = {
-#define REFUSAL(name, status, text) {status, text},
+#define REFUSAL(name, status, text) {status, #name, text},
 #include "vocabulary/refusals.def"
 #undef REFUSAL
 };
@@ -37,4 +37,12 @@ kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NU
   }
   text[used] = 0;
   return kv_fail(err, table[what].status, "%s", text);
+}
+
+const char *kv_refusal_name(kv_refusal what) { return table[what].name; }
+
+kv_refusal kv_refusal_find(const char *name) {
+  int i = 0;
+  while (i < KV_REFUSAL_COUNT && strcmp(table[i].name, name)) i++;
+  return (kv_refusal)i;
 }

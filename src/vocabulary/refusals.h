@@ -31,4 +31,8 @@ typedef struct kv_refusal_word {
 /* Fails with the text, the words put in. */
 kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NUMBERS], kvino_error *err);
 
+/* The refusal's name, which stays where its number may change; and back: KV_REFUSAL_COUNT for what is none. */
+const char *kv_refusal_name(kv_refusal what);
+kv_refusal kv_refusal_find(const char *name);
+
 #endif

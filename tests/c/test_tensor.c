@@ -51,6 +51,26 @@ static void test_new(void **state) {
 }
 
 /* Sizes around the limit between a tensor's own allocation and a block, and blocks from the pool. */
+static void ones(void *context, void *data, size_t bytes) {
+  *(size_t *)context += bytes;
+  memset(data, 1, bytes);
+}
+
+static void test_fill(void **state) {
+  (void)state;
+  kvino_tensor *t = NULL;
+  kvino_error err = {0};
+  size_t bytes = 0;
+  assert_int_equal(kvino_tensor_fill(KVINO_U8, 2, (int64_t[]){2, 3}, ones, &bytes, &t, &err), KVINO_OK);
+  assert_int_equal(bytes, 6);
+  for (int i = 0; i < 6; i++) assert_int_equal(((const uint8_t *)kvino_tensor_data(t))[i], 1);
+  kvino_tensor_release(t);
+  assert_int_equal(kvino_tensor_fill(KVINO_U8, 1, (int64_t[]){-1}, ones, &bytes, &t, &err), KVINO_INVALID);
+  assert_int_equal(kvino_tensor_fill(KVINO_U8, 1, (int64_t[]){0}, ones, &bytes, &t, &err), KVINO_OK);
+  assert_int_equal(bytes, 6);
+  kvino_tensor_release(t);
+}
+
 static void test_sizes(void **state) {
   (void)state;
   static const int64_t sizes[] = {0,      1, 63, 64, 32767, 32768, 32769, (256 << 10) - 1, 256 << 10, (256 << 10) + 1,
@@ -280,10 +300,10 @@ static void test_info(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_new),    cmocka_unit_test(test_sizes),       cmocka_unit_test(test_limits),
-      cmocka_unit_test(test_wrap),   cmocka_unit_test(test_contiguous),  cmocka_unit_test(test_copies),
-      cmocka_unit_test(test_dtypes), cmocka_unit_test(test_conversions), cmocka_unit_test(test_shape_text),
-      cmocka_unit_test(test_info),
+      cmocka_unit_test(test_new),        cmocka_unit_test(test_fill),   cmocka_unit_test(test_sizes),
+      cmocka_unit_test(test_limits),     cmocka_unit_test(test_wrap),   cmocka_unit_test(test_contiguous),
+      cmocka_unit_test(test_copies),     cmocka_unit_test(test_dtypes), cmocka_unit_test(test_conversions),
+      cmocka_unit_test(test_shape_text), cmocka_unit_test(test_info),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ def trainer():
 OUT = object()  # a place for a result, which a failure leaves alone
 VALUES = {
     "kvino_error *": None, "size_t": lambda: C.c_size_t(1), "int": lambda: 1, "bool": lambda: True, "double": lambda: C.c_double(1),
-    "int64_t": lambda: C.c_int64(1), "kvino_dtype": lambda: 13, "const char *": lambda: b"1",
+    "int64_t": lambda: C.c_int64(1), "kvino_dtype": lambda: 13, "kvino_status": lambda: 1, "const char *": lambda: b"1",
     "kvino_tensor *": lambda: C.c_void_p(tensor()), "const kvino_tensor *": lambda: C.c_void_p(tensor()),
     "kvino_tensor *const *": tensors, "const int64_t *": lambda: keep((C.c_int64 * 4)(2, 2, 1, 1)),
     "const void *": lambda: keep(C.create_string_buffer(64)), "void *": lambda: keep(C.create_string_buffer(64)), "callback": lambda: None,

@@ -4,12 +4,15 @@ Every trap is shown twice: OpenVINO alone is wrong (so that the test says when a
 go), kvino is right."""
 
 import concurrent.futures
+import pathlib
+import re
 
 import numpy as np
 import openvino
 import openvino.opset15 as ov
 import pytest
 
+import capi
 from capi import Graph, KvinoError
 
 core = openvino.Core()
@@ -617,3 +620,26 @@ def test_indices_between_segments():
         g = Graph()
         g.result(build(g, g.parameter("float32", (4, 6)), g.parameter("int64", (3,))))
         g.compile("CPU")(ROWS, np.array([3, 4, 0]))
+
+
+def test_an_executable_says_what_it_takes_and_gives():
+    g = capi.Graph()
+    x = g.parameter("float32", [-1, 4], "x")
+    g.result(g.call("Relu", x))
+    f, port, error = g.compile("native"), capi.Port(), capi.Error()
+    for kind, name in (("input", b"x"), ("output", None)):
+        count, get = getattr(capi.lib, f"kvino_executable_{kind}_count"), getattr(capi.lib, f"kvino_executable_{kind}")
+        count.restype = capi.C.c_size_t
+        assert count(f.handle) == 1 and count(None) == 0
+        capi.check(get(f.handle, capi.C.c_size_t(0), capi.C.byref(port), capi.C.byref(error)), error)
+        assert (port.name, capi.NAMES[port.dtype], port.shape[: port.rank]) == (name, "float32", [-1, 4])
+        with pytest.raises(capi.KvinoError, match="out of range: there are 1"):
+            capi.check(get(f.handle, capi.C.c_size_t(1), capi.C.byref(port), capi.C.byref(error)), error)
+
+
+def test_names_of_statuses_and_the_version():
+    capi.lib.kvino_status_name.restype = capi.lib.kvino_version.restype = capi.C.c_char_p
+    assert [capi.lib.kvino_status_name(i) for i in (0, 1, 8, 9)] == [b"KVINO_OK", b"KVINO_INVALID", b"KVINO_DEVICE", b"unknown status"]
+    header = (pathlib.Path(__file__).parents[2] / "include" / "kvino" / "common.h").read_text()
+    parts = [re.search(rf"#define KVINO_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH")]
+    assert ".".join(parts).encode() == capi.lib.kvino_version()
