@@ -2,6 +2,7 @@
  * its members changed and all put together again, checksums right; of a member in JSON one value becomes another. Bytes
  * that are no archive, and a few that are, change as libFuzzer changes bytes. */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

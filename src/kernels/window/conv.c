@@ -322,7 +322,8 @@ static void start(job *j, const kv_conv *c, int64_t channels) {
   j->taps = volume(c->kernel);
   j->depth = j->taps * channels;
   j->places = volume(c->small);
-  j->direct = j->failed = false;
+  j->direct = false;
+  j->failed = false; /* atomic: no value to give on, to clang */
   j->tile = j->depth ? COLUMNS_BYTES / (j->depth * j->size) / 16 * 16 : j->places;
   if (j->tile < 64) j->tile = 64;
   if (j->tile > j->places) j->tile = j->places;
