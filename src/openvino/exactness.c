@@ -327,6 +327,7 @@ typedef struct value {
 
 struct kv_exactness {
   const kv_graph *graph;
+  bool is_body;
   size_t *first;                /* by node: its first value */
   value *value;                 /* of every output */
   const char **native;          /* by node: why */
@@ -342,7 +343,8 @@ kv_case kv_case_of(const kv_exactness *x, const kv_node *node, kv_interval *room
   return (kv_case){node, room, kv_interval_of_output(node, 0, room),
                    node->n_in
                        ? kv_kind_of(kv_edge_output(node->in[node->n_in > 2 && node->prim->id == KV_Select])->dtype)
-                       : KV_KIND_NONE};
+                       : KV_KIND_NONE,
+                   x->is_body};
 }
 
 /* What rules out any primitive: a dtype or a shape. */
@@ -461,6 +463,7 @@ kvino_status kv_exactness_of(const kv_graph *g, const kv_interval *parameter, kv
   kvino_status status = KVINO_OK;
   if (x) {
     x->graph = g;
+    x->is_body = parameter != NULL;
     x->first = kv_calloc(n + 1, sizeof *x->first);
     x->native = kv_calloc(n + 1, sizeof *x->native);
     x->bodies = kv_calloc(n + 1, sizeof *x->bodies);

@@ -25,6 +25,7 @@ typedef struct kv_case {
   const kv_interval *in; /* by operand */
   kv_interval out;       /* of output 0 */
   kv_kind kind;          /* of operand 0 */
+  bool in_body;          /* of If or Loop, which the plugin compiles as if no length were known */
 } kv_case;
 
 /* Why OpenVINO cannot compute the node; NULL where it can. Static. */

@@ -128,49 +128,52 @@ static bool is_joined(const kvino_tensor *x) {
 
 /* ---- extremes ---- */
 
+static bool lengths_unknown(const kv_case *c, const kvino_tensor *x) { return x->size < 0 || c->in_body; }
+
 /* The plugin's Maximum and Minimum give the second operand where either is NaN. With a first one that is never NaN that
  * is right as it is; but a Maximum of a Minimum of constants is merged into a Clamp, which loses NaN, and where
  * dimensions are unknown, they are computed with what is before them, the operands exchanged: comparisons do what they
  * say. */
-static kvino_tensor *bounded(kv_scope *s, bool max, kvino_tensor *bound, kvino_tensor *x) {
+static kvino_tensor *bounded(kv_scope *s, const kv_case *c, bool max, kvino_tensor *bound, kvino_tensor *x) {
   if (!bound || !x) return NULL;
-  if (x->size < 0 && is_joined(x)) return kv_select(s, max ? kv_less(s, x, bound) : kv_less(s, bound, x), bound, x);
+  if (lengths_unknown(c, x) && is_joined(x))
+    return kv_select(s, max ? kv_less(s, x, bound) : kv_less(s, bound, x), bound, x);
   if (kv_is_symbolic(x) && x->node->prim->id == (max ? KV_Minimum : KV_Maximum)) x = kv_kept_apart(s, x);
   return max ? kv_maximum(s, bound, x) : kv_minimum(s, bound, x);
 }
 
-static kvino_tensor *extreme(kv_scope *s, bool max, kvino_tensor *a, kvino_tensor *b) {
+static kvino_tensor *extreme(kv_scope *s, const kv_case *c, bool max, kvino_tensor *a, kvino_tensor *b) {
   if (!a || !b) return NULL;
-  if (has_no_nan(a)) return bounded(s, max, a, b);
-  if (has_no_nan(b)) return bounded(s, max, b, a);
+  if (has_no_nan(a)) return bounded(s, c, max, a, b);
+  if (has_no_nan(b)) return bounded(s, c, max, b, a);
   kvino_tensor *y = max ? kv_maximum(s, a, b) : kv_minimum(s, a, b);
-  if (b->size < 0 && is_joined(b)) y = kv_select(s, kv_not_equal(s, b, b), b, y);
+  if (lengths_unknown(c, b) && is_joined(b)) y = kv_select(s, kv_not_equal(s, b, b), b, y);
   return kv_select(s, kv_not_equal(s, a, a), a, y);
 }
 
 SUBSTITUTE(maximum) {
   if (c->kind == KV_KIND_BOOL) return kv_sub_arithmetic(s, c, in);
-  return c->kind == KV_KIND_FLOAT ? kv_one(s, extreme(s, true, in[0], in[1])) : KV_KEEP;
+  return c->kind == KV_KIND_FLOAT ? kv_one(s, extreme(s, c, true, in[0], in[1])) : KV_KEEP;
 }
 
 SUBSTITUTE(minimum) {
   if (c->kind == KV_KIND_BOOL) return kv_sub_arithmetic(s, c, in);
-  return c->kind == KV_KIND_FLOAT ? kv_one(s, extreme(s, false, in[0], in[1])) : KV_KEEP;
+  return c->kind == KV_KIND_FLOAT ? kv_one(s, extreme(s, c, false, in[0], in[1])) : KV_KEEP;
 }
 
 /* The plugin's ReLU gives 0 for NaN, and computes integers in float32. Maximum is fused into convolutions as ReLU is.
  */
 SUBSTITUTE(relu) {
   kvino_tensor *zero = number_like(s, in[0], 0);
-  return kv_one(s, c->kind == KV_KIND_FLOAT ? bounded(s, true, zero, in[0]) : kv_maximum(s, zero, in[0]));
+  return kv_one(s, c->kind == KV_KIND_FLOAT ? bounded(s, c, true, zero, in[0]) : kv_maximum(s, zero, in[0]));
 }
 
 /* The same for Clamp; and an infinite bound is none (in the IR it would be the largest float). A Minimum of a Maximum
  * would be a Clamp again: between them stands what never changes anything there. */
-static kvino_tensor *clamp_floats(kv_scope *s, kvino_tensor *x, double low, double high) {
-  if (low != -INFINITY) x = bounded(s, true, number_like(s, x, low), x);
+static kvino_tensor *clamp_floats(kv_scope *s, const kv_case *c, kvino_tensor *x, double low, double high) {
+  if (low != -INFINITY) x = bounded(s, c, true, number_like(s, x, low), x);
   if (!x || high == INFINITY) return x;
-  if (low == -INFINITY || x->size < 0) return bounded(s, false, number_like(s, x, high), x);
+  if (low == -INFINITY || lengths_unknown(c, x)) return bounded(s, c, false, number_like(s, x, high), x);
   if (low >= 0) return kv_minimum(s, number_like(s, x, high), kv_abs(s, x));
   return kv_negative(s, kv_maximum(s, number_like(s, x, -high), kv_negative(s, x)));
 }
@@ -178,7 +181,7 @@ static kvino_tensor *clamp_floats(kv_scope *s, kvino_tensor *x, double low, doub
 SUBSTITUTE(clamp) {
   double low = c->node->attrs.clamp.min, high = c->node->attrs.clamp.max;
   kvino_tensor *x = in[0];
-  if (c->kind == KV_KIND_FLOAT) return kv_one(s, clamp_floats(s, x, low, high));
+  if (c->kind == KV_KIND_FLOAT) return kv_one(s, clamp_floats(s, c, x, low, high));
   kv_interval all = kv_interval_of_dtype(dtype_of(x));
   low = trunc(low);
   high = trunc(high);
@@ -379,10 +382,7 @@ SUBSTITUTE(power) {
   return kv_one(s, kv_power(s, x, in[1]));
 }
 
-SUBSTITUTE(hard_sigmoid) {
-  (void)c;
-  return kv_one(s, clamp_floats(s, kv_add(s, kv_multiply(s, in[0], in[1]), in[2]), 0, 1));
-}
+SUBSTITUTE(hard_sigmoid) { return kv_one(s, clamp_floats(s, c, kv_add(s, kv_multiply(s, in[0], in[1]), in[2]), 0, 1)); }
 
 /* The plugin's slope goes along axis 1 where it has as many elements; here it broadcasts. */
 SUBSTITUTE(prelu) {

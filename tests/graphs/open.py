@@ -1,4 +1,5 @@
-"""Disagreements that are known: (what the text of a finding matches, the reason). OPEN is to become empty; LIMITS are stated ones.
+"""Disagreements that are known: (what the text of a finding matches, the reason[, what its program matches]). OPEN is to become empty;
+LIMITS are stated ones.
 
 The text is "mode | nature | operators | detail".
 """
@@ -8,6 +9,9 @@ import re
 # A graph some of whose lengths are unknown; kvino.function (which "unknown" tries) traces such calls anew, with their lengths.
 DYNAMIC = r"partly[^|]*\| "
 UNKNOWN = r"(unknown|partly)[^|]*\| "
+
+# A program with numbers whose squares or products with another one overflow float32, or with infinities.
+LARGE = r"array\(.*(\binf\b|e\+(1[5-9]|[23]\d)\b)|\d{16}"
 
 LIMITS = [
     # What a graph with unknown lengths cannot do, and says so.
@@ -24,9 +28,10 @@ LIMITS = [
     (UNKNOWN + r"does not raise \| [^|]*nan(max|min)[^|]*\| .*reduction operation f(max|min)", "extremes of nothing where the result is empty, too"),
     (UNKNOWN + r"other error \| [^|]*\+[^|]*\| want (ValueError|IndexError):.*\ngot  (ValueError|IndexError):", "of several errors any may come first"),
     # docs/exactness.md: not promised.
-    (r"^CPU[^|]*\| (bool|inf|value|nan) \| [^|]*(signbit|copysign|reciprocal|divide)[^|]*\|.*(False / True|True / False|inf / -inf|-inf / inf)",
-     "the sign of a zero"),
-    (r"^CPU[^|]*\| (nan|inf) \| [^|]*(conv|matmul|dot|einsum|inner|outer)", "the order of sums that overflow, zeros beside infinities"),
+    (r"^CPU[^|]*\| bool \| [^|]*signbit", "the sign of a zero that a clamp, a product or a quotient gives"),
+    (r"^CPU[^|]*\| value \| [^|]*(copysign|reciprocal|divide)[^|]*\|.*want / got: (-?inf / -?inf(, )?)+$", "the sign of a zero, divided by"),
+    (r"^CPU[^|]*\| (nan|inf) \| [^|]*(conv|matmul|dot|einsum|inner|outer)", "the order of sums that overflow, zeros beside infinities", LARGE),
+    (r"^CPU[^|]*\| (nan|inf|value) \| [^|]*norm", "squares and scales that overflow float32 in between", LARGE),
     (r"^CPU[^|]*\| value \| .*bfloat16[^|]*want / got: -?[\d.]+e-(39|4\d) / -?0\.0", "subnormal bfloat16"),
     (r"^CPU[^|]*\| integers \| [^|]*histogram", "edges of even bins are rounded otherwise: what lies on one is in the next"),
     (r"^NumPy eager \| value \| .*(nan|inf)[+-][\w.]*j", "complex products that overflow: NumPy's order"),
@@ -39,4 +44,5 @@ OPEN = []
 
 def reason_of(finding):
     text = " | ".join((finding["mode"], finding["nature"], finding["ops"], finding["detail"]))
-    return next((reason for pattern, reason in LIMITS + OPEN if re.search(pattern, text, re.S)), None)
+    fits = lambda pattern, program=None: re.search(pattern, text, re.S) and (not program or re.search(program, finding.get("source", "")))
+    return next((reason for pattern, reason, *program in LIMITS + OPEN if fits(pattern, *program)), None)

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-import kvino
+import kvino  # isort: skip: makes Keras use it
+from keras.src.backend import core
 
 K = kvino.ops
 
@@ -116,6 +117,20 @@ CLAMPS = {"relu": K.relu, "relu6": K.relu6, "clip": lambda x: K.clip(x, -1.0, 2.
 def test_clamps_after_clamps_keep_nan(first, dynamic):
     check(lambda x: tuple(second(CLAMPS[first](x)) for second in CLAMPS.values()), dynamic=dynamic)
     check(lambda x: tuple(K.relu6(second(CLAMPS[first](x))) for second in CLAMPS.values()), dynamic=dynamic)
+
+
+BODIES = {
+    "cond": lambda f, x: core.cond(K.any(x < 1.0), lambda: f(x), lambda: f(x) * 0.0), "scan": lambda f, x: core.scan(lambda c, _: (c, f(c)), x, np.zeros((2, 1)))[1],
+    "while": lambda f, x: core.while_loop(lambda i, _: i < 1, lambda i, _: (i + 1, f(x)), (np.int32(0), K.zeros_like(f(x))))[1],
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("body", BODIES)
+def test_clamps_in_bodies_keep_nan(body, dynamic):
+    """The plugin compiles a body as if it knew no lengths, also where they are known."""
+    f = lambda v: K.stack([g(v) for clamp in CLAMPS.values() for g in (clamp, lambda u: clamp(u * 2.0), lambda u: K.tanh(clamp(u)))])
+    check(lambda x: BODIES[body](f, x), dynamic=dynamic)
 
 
 # ---- constants one after another ----
