@@ -206,7 +206,8 @@ kvino_status kv_infer_topk(kv_call *c) {
   if (a->sort && strcmp(a->sort, "none") && strcmp(a->sort, "value") && strcmp(a->sort, "index"))
     return kv_fail(c->err, KVINO_INVALID, "the sort of TopK is none, value or index, not '%s'", a->sort);
   KV_TRY(kv_read_one(c, 1, "k", &k, &known));
-  if (known && (k < 0 || (x->shape[axis] >= 0 && k > x->shape[axis])))
+  if (known && k < 0) return kv_fail(c->err, KVINO_INVALID, "k must not be negative, found %lld", (long long)k);
+  if (known && x->shape[axis] >= 0 && k > x->shape[axis])
     return kv_fail(c->err, KVINO_INVALID, "k = %lld is not within 0 and the %lld elements of axis %lld", (long long)k,
                    (long long)x->shape[axis], (long long)axis);
   KV_TRY(kv_call_outputs(c, 2));

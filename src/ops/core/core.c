@@ -155,6 +155,17 @@ static kvino_tensor *demand_box(kv_scope *s, kvino_tensor *x, kvino_ints starts,
   return y;
 }
 
+/* OpenVINO takes what lies before the first element for that: its run does not fail of it. */
+static kvino_tensor *demand_starts(kv_scope *s, kvino_tensor *x, kvino_ints starts, const box *b) {
+  bool may_lie_before = false;
+  for (int i = 0; i < x->rank; i++) may_lie_before |= b->start[i] < 0; /* KV_UNKNOWN, too */
+  if (!may_lie_before) return x;
+  kvino_tensor *least = kv_subtract(s, kv_int(s, KVINO_I64, 0), kv_dims(s, x)), *axis = kv_int(s, KVINO_I64, 0);
+  kvino_tensor *inside = kv_greater_equal(s, kv_ints_operand(s, starts), least);
+  kvino_tensor *in[] = {x, inside, axis, entry(s, starts, 0), axis, kv_dimension(s, x, 0)};
+  return kv_require(s, 6, in, (kv_refusal_attrs){.refusal = KV_REFUSAL_box, .by = KV_BY_GUARD});
+}
+
 /* From a start that is computed: all that follows, then the first `length` of it, without arithmetic on bounds. Where
  * every length is known, the result has them, and a box that leaves x is refused at run time. */
 static kvino_tensor *computed_slice(kv_scope *s, kvino_tensor *x, kvino_ints starts, kvino_ints lengths, const box *b) {
@@ -167,6 +178,7 @@ static kvino_tensor *computed_slice(kv_scope *s, kvino_tensor *x, kvino_ints sta
     sized = sized && b->length[i] >= 0;
   }
   x = demand_box(s, x, starts, lengths, b, sized ? KV_BY_FAILURE : KV_BY_GUARD);
+  if (x && sized) x = demand_starts(s, x, starts, b);
   if (!x) return NULL;
   kvino_tensor *tail = cut(s, x, kv_ints_operand(s, starts), kv_vector(s, n, ends));
   kvino_tensor *stop = kv_ints_operand(s, (kvino_ints){lengths.n, ask, lengths.symbolic, true});
