@@ -106,6 +106,9 @@ KVINO_API kvino_status kvino_model_graph(kvino_model *m, kvino_graph **out, kvin
 
 /* A table of layers and weights, as Keras's summary. Free with kvino_text_free. */
 KVINO_API kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error *err);
+/* A picture of the layers and of what goes between them, from the top down: SVG. Free with kvino_text_free. Errors:
+ * KVINO_UNSUPPORTED: a model that is too large to be looked at, an IR. */
+KVINO_API kvino_status kvino_model_draw(kvino_model *m, char **svg, kvino_error *err);
 KVINO_API size_t kvino_model_layer_count(const kvino_model *m);
 KVINO_API kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_layer *out, kvino_error *err);
 /* Weight number `weight` of layer number `layer`: its name ("kernel"; borrowed) and its value, which the caller

@@ -107,9 +107,10 @@ const command run_command = {
     "MODEL IN.npy... [-t TEXT]... [-o OUT.npy] [-d DEVICE] [-w WEIGHTS]",
     "Run a model file on arrays.",
     "\n"
-    "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them. There is one IN.npy for each input, in "
-    "their\n"
-    "order, or one .npz archive with all of them, by the inputs' names or in their order; - is standard input. "
+    "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them, a graph of kvino's own (.kvino) or "
+    "OpenVINO's\n"
+    "IR (.xml). There is one IN.npy for each input, in their order, or one .npz archive with all of them, by the "
+    "inputs' names or in their order; - is standard input. "
     "Without\n"
     "-o, the names, dtypes and shapes of the outputs are printed.\n"
     "\n"

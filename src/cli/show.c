@@ -62,24 +62,43 @@ static kvino_status put_model(const kvino_model *model, kvino_error *err) {
   return status;
 }
 
+/* ---- the picture ---- */
+
+static kvino_status write_picture(kvino_model *model, const char *path, kvino_error *err) {
+  char *svg = NULL;
+  kvino_status status = kvino_model_draw(model, &svg, err);
+  FILE *to = status ? NULL : fopen(path, "w");
+  bool good = to && fputs(svg, to) >= 0;
+  if (to && fclose(to)) good = false;
+  kvino_text_free(svg);
+  return status || good ? status : tell(err, KVINO_IO, "%s: cannot be written", path);
+}
+
 /* ---- the command ---- */
 
 static int run(const command *self, int argc, char **argv) {
-  static const struct option options[] = {
-      {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                          {"graph", required_argument, NULL, 'g'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+  const char *picture = NULL;
   bool json = false;
   for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-    if (c != 'j') return c == 'h' ? print_help(self) : misuse(self, NULL);
-    json = true;
+    if (c != 'j' && c != 'g') return c == 'h' ? print_help(self) : misuse(self, NULL);
+    if (c == 'j')
+      json = true;
+    else
+      picture = optarg;
   }
   if (optind + 1 != argc) return misuse(self, "which model file?");
   kvino_model *model = NULL;
   kvino_error err;
   char *text = NULL;
   kvino_status status = kvino_model_load(argv[optind], NULL, &model, &err);
+  if (!status && picture) status = write_picture(model, picture, &err);
   if (!status && json) status = put_model(model, &err);
-  if (!status && !json) status = kvino_model_summary(model, &text, &err);
-  if (!status && !json) fputs(text, stdout);
+  if (!status && !json && !picture) status = kvino_model_summary(model, &text, &err);
+  if (text) fputs(text, stdout);
   kvino_text_free(text);
   kvino_model_release(model);
   return status ? fail(self, "%s", err.text) : DONE;
@@ -87,13 +106,16 @@ static int run(const command *self, int argc, char **argv) {
 
 const command show_command = {
     "show",
-    "MODEL [--json]",
+    "MODEL [--json] [--graph OUT.svg]",
     "Show a model file's inputs, outputs, layers and weights.",
     "\n"
-    "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them.\n"
+    "MODEL is a .keras archive or an HDF5 file (.h5) as Keras saves them, a graph of kvino's own (.kvino) or "
+    "OpenVINO's\n"
+    "IR (.xml).\n"
     "\n"
     "Options:\n"
-    "      --json  for programs: inputs, outputs, layers and their weights\n"
-    "  -h, --help  this text\n",
+    "      --json           for programs: inputs, outputs, layers and their weights\n"
+    "      --graph OUT.svg  write a picture of the layers and what goes between them\n"
+    "  -h, --help           this text\n",
     run,
 };

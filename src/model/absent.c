@@ -58,6 +58,10 @@ kvino_status kvino_model_summary(const kvino_model *m, char **text, kvino_error 
   (void)m, (void)text;
   return absent(err);
 }
+kvino_status kvino_model_draw(kvino_model *m, char **svg, kvino_error *err) {
+  (void)m, (void)svg;
+  return absent(err);
+}
 kvino_status kvino_model_layer(const kvino_model *m, size_t i, kvino_layer *out, kvino_error *err) {
   (void)m, (void)i, (void)out;
   return absent(err);

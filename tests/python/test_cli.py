@@ -8,11 +8,13 @@ import pathlib
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 COMMAND = os.environ.get("KVINO_COMMAND") or str(pathlib.Path(sys.executable).parent / "kvino")
+CORPUS = pathlib.Path(__file__).resolve().parents[2] / "fuzz" / "corpus" / "model"
 
 
 def kvino(*arguments, stdin=b"", **environment):
@@ -287,3 +289,46 @@ def test_run_says_what_is_wrong(tmp_path):
     code, _, err = kvino("run", tmp_path / "x.npy", tmp_path / "x.npy")
     assert code == 1 and "neither an archive" in err
     assert kvino("run", MODELS / "mlp.keras")[0] == 2
+
+
+# ---- pictures ----
+
+
+def picture(path, tmp_path):
+    """(the boxes' texts with their rectangles, the number of edges)"""
+    assert kvino("show", path, "--graph", tmp_path / "model.svg") == (0, "", "")
+    svg = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.parse(tmp_path / "model.svg").getroot()
+    boxes = {}
+    for group in root.findall(f"{svg}g"):
+        rect = group.find(f"{svg}rect")
+        boxes[tuple(t.text for t in group.findall(f"{svg}text"))] = tuple(float(rect.get(k)) for k in ("x", "y", "width", "height"))
+    return boxes, len(root.findall(f"{svg}path"))
+
+
+def test_a_picture_of_layers(tmp_path):
+    boxes, edges = picture(CORPUS / "functional.keras", tmp_path)
+    assert list(boxes) == [("i", "input: int32 (None, 4)"), ("e", "Embedding"), ("l", "LSTM"), ("m", "Multiply"), ("c", "Concatenate"),
+                           ("y", "output: float32 (None, 2)")]
+    assert edges == 6
+    rows = [y for _, y, _, _ in boxes.values()]
+    assert rows == sorted(set(rows))  # from the top down, a row each
+
+
+def test_a_picture_of_a_graph(tmp_path):
+    """Operations of no layer have boxes of their own; names are escaped, boxes lie beside each other."""
+    import kvino as package
+
+    K = package.ops
+    package.save(lambda x: {"<a> & \"b\"": K.exp(x) + K.sin(x) * K.cos(x)}, tmp_path / "graph.kvino", np.zeros(3, "float32"))
+    boxes, edges = picture(tmp_path / "graph.kvino", tmp_path)
+    assert {names[0] for names in boxes} == {"x", "Exp", "Sin", "Cos", "Multiply", "Add", '<a> & "b"'} and edges == 8
+    places = list(boxes.values())
+    for i, (x, y, width, height) in enumerate(places):
+        for a, b, w, h in places[:i]:
+            assert x + width <= a or a + w <= x or y + height <= b or b + h <= y
+
+
+def test_a_picture_that_cannot_be_written(tmp_path):
+    code, _, err = kvino("show", CORPUS / "mlp.keras", "--graph", tmp_path / "nowhere" / "model.svg")
+    assert code == 1 and "model.svg: cannot be written" in err
