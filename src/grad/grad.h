@@ -50,10 +50,13 @@ kvino_tensor *kv_ones_like(kv_scope *s, kvino_tensor *x);
 kvino_tensor *kv_scaled(kv_scope *s, kvino_tensor *x, double factor); /* x * factor, in x's dtype */
 
 /* The cotangents of the n x, given those of the n_y y: what kvino_gradients does, for rules that state what they
- * differentiate by other operators: y as these compute it from x. d[i] NULL: zero. out: n tensors, NULL: zero. */
+ * differentiate by other operators: y as these compute it from x, where one x may be computed from another: the walk
+ * ends at each. d[i] NULL: zero. out: n tensors, NULL: zero. */
 void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor *const *d, size_t n,
                   kvino_tensor *const *x, kvino_tensor **out);
-/* The whole rule of a primitive of one output that other operators say as well: y, as they compute it from g->in. */
+/* The whole rule of a primitive that other operators say as well: y, its only output (all of them, for the second), as
+ * they compute it from g->in. */
 void kv_grad_through(kv_grad *g, kvino_tensor *y);
+void kv_grad_through_all(kv_grad *g, kvino_tensor *const *y);
 
 #endif

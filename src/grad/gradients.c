@@ -25,6 +25,7 @@ typedef struct walk {
   size_t *first;    /* by node: its first value */
   bool *varies;     /* by value: depends on an x */
   bool *target;     /* by value: is an x */
+  bool ends;        /* at targets: what they are computed from is not asked for */
   kvino_tensor **d; /* by value: its cotangent, as far as it is known; NULL: zero */
 } walk;
 
@@ -83,11 +84,15 @@ static void accumulate(walk *w, const kv_node *node, kv_edge to, kvino_tensor *d
   *sum = *sum ? kv_add(w->s, *sum, d) : d;
 }
 
+/* Whether the cotangent of value v goes on to what it is computed from. */
+static bool passes(const walk *w, size_t v) { return !(w->ends && w->target[v]); }
+
 static void apply_rule(walk *w, const kv_node *node) {
   kv_scope *s = w->s;
   kv_grad g = {.s = s, .g = w->g, .prim = node->prim, .attrs = &node->attrs, .n_in = node->n_in, .n_out = node->n_out};
   kvino_tensor **in = kv_scope_alloc(s, node->n_in + 1, sizeof *in),
-               **out = kv_scope_alloc(s, node->n_out, sizeof *out);
+               **out = kv_scope_alloc(s, node->n_out, sizeof *out),
+               **d_out = kv_scope_alloc(s, node->n_out, sizeof *d_out);
   bool *wanted = kv_scope_alloc(s, node->n_in + 1, sizeof *wanted);
   g.d_in = kv_scope_alloc(s, node->n_in + 1, sizeof *g.d_in);
   if (s->status) return;
@@ -96,11 +101,14 @@ static void apply_rule(walk *w, const kv_node *node) {
     wanted[k] = w->varies[value_of(w, node->in[k])];
     g.d_in[k] = NULL;
   }
-  for (uint32_t k = 0; k < node->n_out; k++) out[k] = tensor_of(s, (kv_edge){(kv_node *)(uintptr_t)node, k});
+  for (uint32_t k = 0; k < node->n_out; k++) {
+    out[k] = tensor_of(s, (kv_edge){(kv_node *)(uintptr_t)node, k});
+    d_out[k] = passes(w, w->first[node->id] + k) ? w->d[w->first[node->id] + k] : NULL;
+  }
   if (s->status) return;
   g.in = in;
   g.out = out;
-  g.d_out = w->d + w->first[node->id];
+  g.d_out = d_out;
   g.wanted = wanted;
   rules[node->prim->id](&g);
   for (uint32_t k = 0; k < node->n_in && !s->status; k++)
@@ -111,7 +119,7 @@ static void visit(walk *w, const kv_node *node) {
   bool reached = false, varies = false;
   for (uint32_t k = 0; k < node->n_out; k++) {
     size_t v = w->first[node->id] + k;
-    reached |= w->varies[v] && w->d[v];
+    reached |= w->varies[v] && w->d[v] && passes(w, v);
   }
   for (uint32_t k = 0; k < node->n_in; k++) varies |= w->varies[value_of(w, node->in[k])];
   if (!reached || !varies) return;
@@ -132,8 +140,8 @@ static void visit_in_its_scope(walk *w, kv_node *node) {
   kv_origin_enter(before);
 }
 
-void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor *const *d, size_t n,
-                  kvino_tensor *const *x, kvino_tensor **out) {
+static void pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor *const *d, size_t n,
+                      kvino_tensor *const *x, kvino_tensor **out, bool ends) {
   kv_graph *g = s->status ? NULL : graph_of(n_y, y);
   walk w;
   kv_edge *to = kv_scope_alloc(s, n + 1, sizeof *to), *from = kv_scope_alloc(s, n_y + 1, sizeof *from);
@@ -145,12 +153,18 @@ void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor 
   for (size_t i = 0; i < n_y; i++)
     if (!kv_scope_ok(s, kv_graph_edge(g, y[i], &from[i], s->err))) return;
   if (!walk_begin(&w, s, g)) return;
+  w.ends = ends;
   for (size_t i = 0; i < n; i++) w.target[value_of(&w, to[i])] = true;
   mark(&w);
   for (size_t i = 0; i < n_y && !s->status; i++)
     if (d[i] && w.varies[value_of(&w, from[i])]) accumulate(&w, from[i].node, from[i], d[i]);
   for (size_t i = w.n; i-- > 0 && !s->status;) visit_in_its_scope(&w, w.g->node[i]);
   for (size_t i = 0; i < n && !s->status; i++) out[i] = w.d[value_of(&w, to[i])];
+}
+
+void kv_pull_back(kv_scope *s, size_t n_y, kvino_tensor *const *y, kvino_tensor *const *d, size_t n,
+                  kvino_tensor *const *x, kvino_tensor **out) {
+  pull_back(s, n_y, y, d, n, x, out, true);
 }
 
 /* ---- the public calls ---- */
@@ -183,7 +197,7 @@ static kvino_tensors gradients(kv_scope *s, size_t n_y, kvino_tensor *const *y, 
            : cotangents && cotangents[i]            ? cotangents[i]
                                                     : kv_ones_like(s, y[i]);
   if (s->status) return KV_NO_TENSORS;
-  kv_pull_back(s, n_y, y, d, n_x, x, out.v);
+  pull_back(s, n_y, y, d, n_x, x, out.v, false);
   for (size_t i = 0; i < n_x && !s->status; i++)
     if (!out.v[i]) out.v[i] = kv_zeros_like(s, x[i]);
   return out;

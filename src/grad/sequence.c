@@ -1,4 +1,5 @@
-/* Derivatives of LSTMSequence, GRUSequence and RNNSequence, one direction after the other, time first.
+/* Derivatives of LSTMSequence, GRUSequence and RNNSequence: a primitive (prim/sequence_back.c), and what that computes
+ * by operators, for its own derivatives; one direction after the other, time first.
  *
  * The gates of all steps follow from the inputs and the states, which the outputs give: one product for each. A Loop in
  * reverse carries the cotangents of the state; what it multiplies them with was computed before for all steps. The
@@ -17,7 +18,9 @@ typedef struct sequence {
   const char *activation;                 /* of RNNSequence */
   int64_t directions, hidden;
   const char *direction;
-  size_t place[N_NAMES]; /* of the operands */
+  size_t place[N_NAMES];      /* of the operands */
+  kvino_tensor *const *in;    /* the operands */
+  kvino_tensor *y, *d_out[3]; /* the outputs of all steps; the cotangents of the outputs */
   kvino_tensor *lengths;
   kvino_tensor *valid; /* [T, B, 1], bool; NULL unless masked */
   kvino_tensor *steps; /* T */
@@ -32,7 +35,7 @@ typedef struct layer {
   kvino_tensor *y;                /* states after each step */
   kvino_tensor *w, *r, *b;
   kvino_tensor *dy, *dh, *dc; /* cotangents: [T, B, H], of the last states [B, H] */
-  kvino_tensor *d[N_NAMES];   /* what comes out: as the operands, without directions */
+  kvino_tensor *d[N_NAMES];   /* what comes out: as the operands, without directions; X: of what x gives to the gates */
 } layer;
 
 #define MOST_GIVEN 8
@@ -184,7 +187,7 @@ static void differentiate_lstm(layer *l) {
                .carried = {l->dh, l->dc}};
   if (!s->status) run(l, false, &back, lstm_step);
   if (s->status) return;
-  l->d[X] = times(l, back.stacked[0], l->w, false);
+  l->d[X] = back.stacked[0];
   l->d[H] = back.carried[0];
   l->d[C] = back.carried[1];
   l->d[W] = over_steps(l, back.stacked[0], l->x);
@@ -220,7 +223,7 @@ static void gru_step(const layer *l, step *t) {
 
 /* inputs: the cotangents of what x gives to the gates; state: those of what the state gives. */
 static void finish_gru(layer *l, kvino_tensor *inputs, const step *back) {
-  l->d[X] = times(l, inputs, l->w, false);
+  l->d[X] = inputs;
   l->d[H] = back->carried[0];
   l->d[W] = over_steps(l, inputs, l->x);
 }
@@ -311,7 +314,7 @@ static void differentiate_rnn(layer *l) {
                .carried = {l->dh}};
   if (!s->status) run(l, false, &back, rnn_step);
   if (s->status) return;
-  l->d[X] = times(l, back.stacked[0], l->w, false);
+  l->d[X] = back.stacked[0];
   l->d[H] = back.carried[0];
   l->d[W] = over_steps(l, back.stacked[0], l->x);
   l->d[R] = over_steps(l, back.stacked[0], l->prev);
@@ -340,12 +343,7 @@ static kvino_tensor *batch_first(const layer *l, kvino_tensor *t) {
   return l->s->status ? NULL : in_order(l, kv_permute(l->s, t, (int64_t[]){1, 0, 2}));
 }
 
-static kvino_tensor *operand(const sequence *q, int name) { return q->g->in[q->place[name]]; }
-
-/* A cotangent of an output, or zeros. */
-static kvino_tensor *cotangent(const sequence *q, size_t k) {
-  return q->g->d_out[k] ? q->g->d_out[k] : kv_zeros_like(q->s, q->g->out[k]);
-}
+static kvino_tensor *operand(const sequence *q, int name) { return q->in[q->place[name]]; }
 
 static layer take_direction(const sequence *q, int64_t at) {
   kv_scope *s = q->s;
@@ -355,15 +353,15 @@ static layer take_direction(const sequence *q, int64_t at) {
   l.w = by_direction(&l, operand(q, W), 0, at);
   l.r = by_direction(&l, operand(q, R), 0, at);
   l.b = by_direction(&l, operand(q, B), 0, at);
-  l.y = time_first(&l, by_direction(&l, q->g->out[0], 1, at));
+  l.y = time_first(&l, by_direction(&l, q->y, 1, at));
   kvino_tensor *states[] = {kv_unsqueeze(s, l.h, KV_VECTOR(s, 0)), l.y};
   kvino_tensor *all = kv_concat(s, 2, states, (kv_axis_attrs){.axis = 0});
   l.prev = s->status ? NULL : kv_cut(s, all, 0, 0, -1);
-  l.dy = where_valid(&l, time_first(&l, by_direction(&l, cotangent(q, 0), 1, at)), 0);
-  l.dh = by_direction(&l, cotangent(q, 1), 1, at);
+  l.dy = where_valid(&l, time_first(&l, by_direction(&l, q->d_out[0], 1, at)), 0);
+  l.dh = by_direction(&l, q->d_out[1], 1, at);
   if (!q->lstm) return l;
   l.c = by_direction(&l, operand(q, C), 1, at);
-  l.dc = by_direction(&l, cotangent(q, 2), 1, at);
+  l.dc = by_direction(&l, q->d_out[2], 1, at);
   return l;
 }
 
@@ -413,12 +411,12 @@ static kvino_tensor *join_directions(const sequence *q, layer *l, int name, int6
 static void read_attributes(sequence *q) {
   const kv_attrs *a = q->g->attrs;
   switch (q->g->prim->id) {
-  case KV_LSTMSequence:
+  case KV_LSTMSequenceBack:
     q->lstm = true;
     q->direction = a->lstm_sequence.direction;
     q->hidden = a->lstm_sequence.hidden_size;
     break;
-  case KV_GRUSequence:
+  case KV_GRUSequenceBack:
     q->direction = a->gru_sequence.direction;
     q->hidden = a->gru_sequence.hidden_size;
     q->linear_before_reset = a->gru_sequence.linear_before_reset;
@@ -435,10 +433,10 @@ static void read_attributes(sequence *q) {
 static void differentiate(layer *l) {
   if (l->s->status) return;
   switch (l->q->g->prim->id) {
-  case KV_LSTMSequence:
+  case KV_LSTMSequenceBack:
     differentiate_lstm(l);
     break;
-  case KV_GRUSequence:
+  case KV_GRUSequenceBack:
     differentiate_gru(l);
     break;
   default:
@@ -446,21 +444,58 @@ static void differentiate(layer *l) {
   }
 }
 
-void kv_grad_sequence(kv_grad *g) {
+/* Behind the forward operands of the primitive stand y and the cotangents. */
+static void read_operands(sequence *q) {
+  size_t n = q->lstm ? N_NAMES : N_NAMES - 1;
+  q->in = q->g->in;
+  q->y = q->in[n];
+  for (size_t k = 0; k < (q->lstm ? 3u : 2u); k++) q->d_out[k] = q->in[n + 1 + k];
+}
+
+void kv_grad_sequence_back(kv_grad *g) {
   sequence q = {.g = g, .s = g->s};
   layer l[2];
   read_attributes(&q);
+  read_operands(&q);
   look_at_lengths(&q);
   for (int64_t k = 0; k < q.directions && !q.s->status; k++) {
     l[k] = take_direction(&q, k);
     differentiate(&l[k]);
   }
   if (q.s->status) return;
-  kvino_tensor *dx = batch_first(&l[0], l[0].d[X]);
-  if (q.directions > 1) dx = kv_add(q.s, dx, batch_first(&l[1], l[1].d[X]));
-  g->d_in[q.place[X]] = dx;
-  g->d_in[q.place[H]] = join_directions(&q, l, H, 1);
-  if (q.lstm) g->d_in[q.place[C]] = join_directions(&q, l, C, 1);
+  kvino_tensor *sums[2], *y[6];
+  for (int64_t k = 0; k < q.directions; k++) sums[k] = batch_first(&l[k], l[k].d[X]);
+  size_t n = 0;
+  y[n++] = join(&l[0], (size_t)q.directions, sums);
+  y[n++] = join_directions(&q, l, H, 1);
+  if (q.lstm) y[n++] = join_directions(&q, l, C, 1);
   static const int weights[] = {W, R, B};
-  for (int i = 0; i < 3; i++) g->d_in[q.place[weights[i]]] = join_directions(&q, l, weights[i], 0);
+  for (int i = 0; i < 3; i++) y[n++] = join_directions(&q, l, weights[i], 0);
+  kv_grad_through_all(g, y);
+}
+
+/* That of x [B, T, I]: sums [B, T, D gates H] times W [D, gates H, I], of both directions at once. */
+static kvino_tensor *of_inputs(kv_scope *s, kvino_tensor *sums, kvino_tensor *w) {
+  return kv_mat_mul(s, sums, kv_reshape_to(s, w, 2, (int64_t[]){sums->shape[2], -1}), (kv_matmul_attrs){0});
+}
+
+/* The cotangents of all operands but the lengths, from one primitive. */
+void kv_grad_sequence(kv_grad *g) {
+  kv_scope *s = g->s;
+  kvino_tensor *in[11];
+  kvino_tensors d;
+  size_t n = 0, lengths = g->n_out;
+  for (size_t k = 0; k < g->n_in; k++) in[n++] = g->in[k];
+  in[n++] = g->out[0];
+  for (size_t k = 0; k < g->n_out; k++) in[n++] = g->d_out[k] ? g->d_out[k] : kv_zeros_like(s, g->out[k]);
+  if (s->status) return;
+  if (g->prim->id == KV_LSTMSequence)
+    d = kv_lstm_sequence_back(s, n, in, g->attrs->lstm_sequence);
+  else if (g->prim->id == KV_GRUSequence)
+    d = kv_gru_sequence_back(s, n, in, g->attrs->gru_sequence);
+  else
+    d = kv_rnn_sequence_back(s, n, in, g->attrs->rnn_sequence);
+  for (size_t k = 1; k < g->n_in && !s->status; k++)
+    if (k != lengths) g->d_in[k] = d.v[k - (k > lengths)];
+  if (g->wanted[0] && !s->status) g->d_in[0] = of_inputs(s, d.v[0], g->in[lengths + 1]);
 }

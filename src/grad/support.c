@@ -41,13 +41,17 @@ kvino_tensor *kv_restore_axes(kv_scope *s, kvino_tensor *y, kvino_tensor *x, kvi
 }
 
 void kv_grad_through(kv_grad *g, kvino_tensor *y) {
-  if (g->s->status || !y) return;
+  if (y) kv_grad_through_all(g, &y);
+}
+
+void kv_grad_through_all(kv_grad *g, kvino_tensor *const *y) {
+  if (g->s->status) return;
   size_t n = 0;
   kvino_tensor **x = kv_scope_alloc(g->s, g->n_in + 1, sizeof *x), **d = kv_scope_alloc(g->s, g->n_in + 1, sizeof *d);
   for (size_t i = 0; x && d && i < g->n_in; i++)
     if (g->wanted[i]) x[n++] = g->in[i];
   if (g->s->status) return;
-  kv_pull_back(g->s, 1, &y, g->d_out, n, x, d);
+  kv_pull_back(g->s, g->n_out, y, g->d_out, n, x, d);
   n = 0;
   for (size_t i = 0; i < g->n_in; i++)
     if (g->wanted[i]) g->d_in[i] = d[n++];

@@ -6,22 +6,11 @@
 
 #include "base/memory.h"
 #include "kernels/linalg/blas.h"
-#include "kernels/elementwise/elementwise.h"
-#include "kernels/linalg/gemm.h"
-#include "prim/prim.h"
+#include "prim/sequence.h"
 
-typedef struct operands {
-  kv_prim_id kind;       /* KV_LSTMSequence, ... */
-  kv_loop_id activation; /* of RNN */
-  bool lstm, linear_before_reset;
-  int64_t batch, steps, inputs, directions, hidden;
-  kvino_tensor *x, *h, *c, *lengths, *w, *r, *b; /* c: NULL but for LSTM */
-  const char *direction;
-} operands;
+int64_t kv_sequence_gates(const kv_sequence *o) { return o->lstm ? 4 : o->kind == KV_GRUSequence ? 3 : 1; }
 
-static int64_t gates_of(const operands *o) { return o->lstm ? 4 : o->kind == KV_GRUSequence ? 3 : 1; }
-
-static kvino_status read_attributes(kv_call *c, operands *o) {
+static kvino_status read_attributes(kv_call *c, kv_sequence *o) {
   const kv_attrs *a = c->attrs;
   switch (o->kind) {
   case KV_LSTMSequence:
@@ -45,19 +34,28 @@ static kvino_status read_attributes(kv_call *c, operands *o) {
   return KVINO_OK;
 }
 
-static kvino_status read_operands(kv_call *c, operands *o) {
-  o->kind = c->prim->id;
-  o->lstm = o->kind == KV_LSTMSequence;
-  if (c->n_in != (o->lstm ? 7u : 6u))
-    return kv_fail(c->err, KVINO_INVALID, "%s takes %d operands, not %zu", c->prim->name, o->lstm ? 7 : 6, c->n_in);
-  size_t k = 0;
+static kvino_status read_operands(kv_call *c, kv_sequence *o) {
+  kv_prim_id id = c->prim->id;
+  bool back = id == KV_LSTMSequenceBack || id == KV_GRUSequenceBack || id == KV_RNNSequenceBack;
+  o->lstm = id == KV_LSTMSequence || id == KV_LSTMSequenceBack;
+  o->kind = o->lstm                                            ? KV_LSTMSequence
+            : id == KV_GRUSequence || id == KV_GRUSequenceBack ? KV_GRUSequence
+                                                               : KV_RNNSequence;
+  size_t states = o->lstm ? 2 : 1, n = 5 + states + (back ? 2 + states : 0), k = 0;
+  if (c->n_in != n) return kv_fail(c->err, KVINO_INVALID, "%s takes %zu operands, not %zu", c->prim->name, n, c->n_in);
   o->x = c->in[k++];
   o->h = c->in[k++];
   o->c = o->lstm ? c->in[k++] : NULL;
   o->lengths = c->in[k++];
   o->w = c->in[k++];
   o->r = c->in[k++];
-  o->b = c->in[k];
+  o->b = c->in[k++];
+  if (back) {
+    o->y = c->in[k++];
+    o->dy = c->in[k++];
+    o->dh = c->in[k++];
+    o->dc = o->lstm ? c->in[k++] : NULL;
+  }
   KV_TRY(read_attributes(c, o));
   o->directions = o->direction && !strcmp(o->direction, "bidirectional") ? 2 : 1;
   return KVINO_OK;
@@ -77,28 +75,56 @@ static kvino_status expect(kv_call *c, const char *name, const kvino_tensor *t, 
                  kvino_dtype_name((kvino_dtype)t->dtype), kv_shape_text(t->rank, t->shape, text));
 }
 
-kvino_status kv_infer_sequence(kv_call *c) {
-  operands o = {0};
-  KV_TRY(read_operands(c, &o));
-  kvino_dtype dtype = (kvino_dtype)o.x->dtype, lengths = (kvino_dtype)o.lengths->dtype;
-  int64_t units = o.hidden, gates = gates_of(&o) * units, biases = gates + (o.linear_before_reset ? units : 0);
+/* Reads the operands, and what is known of their lengths. */
+static kvino_status infer_operands(kv_call *c, kv_sequence *o) {
+  KV_TRY(read_operands(c, o));
+  kvino_dtype dtype = (kvino_dtype)o->x->dtype, lengths = (kvino_dtype)o->lengths->dtype;
+  int64_t units = o->hidden, gates = kv_sequence_gates(o) * units,
+          biases = gates + (o->linear_before_reset ? units : 0);
   if (dtype != KVINO_F32 && dtype != KVINO_F64 && dtype != KVINO_F16 && dtype != KVINO_BF16)
     return kv_fail(c->err, KVINO_TYPE, "%s computes floats, not %s", c->prim->name, kvino_dtype_name(dtype));
   if (units <= 0) return kv_fail(c->err, KVINO_INVALID, "%s: hidden_size must be positive", c->prim->name);
   if (lengths != KVINO_I32 && lengths != KVINO_I64)
     return kv_fail(c->err, KVINO_TYPE, "%s: lengths must be int32 or int64", c->prim->name);
-  o.batch = o.steps = o.inputs = -1;
-  int64_t *b = &o.batch, *t = &o.steps, *i = &o.inputs, *d = &o.directions, *h = &units, *g = &gates;
-  KV_TRY(expect(c, "x", o.x, dtype, 3, (int64_t *[]){b, t, i}));
-  KV_TRY(expect(c, "the first state", o.h, dtype, 3, (int64_t *[]){b, d, h}));
-  if (o.c) KV_TRY(expect(c, "the first cell state", o.c, dtype, 3, (int64_t *[]){b, d, h}));
-  KV_TRY(expect(c, "lengths", o.lengths, lengths, 1, (int64_t *[]){b}));
-  KV_TRY(expect(c, "W", o.w, dtype, 3, (int64_t *[]){d, g, i}));
-  KV_TRY(expect(c, "R", o.r, dtype, 3, (int64_t *[]){d, g, h}));
-  KV_TRY(expect(c, "the biases", o.b, dtype, 2, (int64_t *[]){d, &biases}));
+  o->batch = o->steps = o->inputs = -1;
+  int64_t *b = &o->batch, *t = &o->steps, *i = &o->inputs, *d = &o->directions, *h = &units, *g = &gates;
+  KV_TRY(expect(c, "x", o->x, dtype, 3, (int64_t *[]){b, t, i}));
+  KV_TRY(expect(c, "the first state", o->h, dtype, 3, (int64_t *[]){b, d, h}));
+  if (o->c) KV_TRY(expect(c, "the first cell state", o->c, dtype, 3, (int64_t *[]){b, d, h}));
+  KV_TRY(expect(c, "lengths", o->lengths, lengths, 1, (int64_t *[]){b}));
+  KV_TRY(expect(c, "W", o->w, dtype, 3, (int64_t *[]){d, g, i}));
+  KV_TRY(expect(c, "R", o->r, dtype, 3, (int64_t *[]){d, g, h}));
+  KV_TRY(expect(c, "the biases", o->b, dtype, 2, (int64_t *[]){d, &biases}));
+  if (!o->y) return KVINO_OK;
+  KV_TRY(expect(c, "y", o->y, dtype, 4, (int64_t *[]){b, d, t, h}));
+  KV_TRY(expect(c, "the cotangent of y", o->dy, dtype, 4, (int64_t *[]){b, d, t, h}));
+  KV_TRY(expect(c, "the cotangent of the state", o->dh, dtype, 3, (int64_t *[]){b, d, h}));
+  return o->dc ? expect(c, "the cotangent of the cell state", o->dc, dtype, 3, (int64_t *[]){b, d, h}) : KVINO_OK;
+}
+
+kvino_status kv_infer_sequence(kv_call *c) {
+  kv_sequence o = {0};
+  KV_TRY(infer_operands(c, &o));
+  kvino_dtype dtype = (kvino_dtype)o.x->dtype;
   KV_TRY(kv_call_outputs(c, o.lstm ? 3 : 2));
-  kv_call_spec(c, 0, dtype, 4, (int64_t[]){o.batch, o.directions, o.steps, units});
-  for (size_t k = 1; k < c->n_out; k++) kv_call_spec(c, k, dtype, 3, (int64_t[]){o.batch, o.directions, units});
+  kv_call_spec(c, 0, dtype, 4, (int64_t[]){o.batch, o.directions, o.steps, o.hidden});
+  for (size_t k = 1; k < c->n_out; k++) kv_call_spec(c, k, dtype, 3, (int64_t[]){o.batch, o.directions, o.hidden});
+  return KVINO_OK;
+}
+
+kvino_status kv_infer_sequence_back(kv_call *c) {
+  kv_sequence o = {0};
+  KV_TRY(infer_operands(c, &o));
+  kvino_dtype dtype = (kvino_dtype)o.x->dtype;
+  int64_t d = o.directions, h = o.hidden, gates = kv_sequence_gates(&o) * h;
+  size_t k = 0;
+  KV_TRY(kv_call_outputs(c, o.lstm ? 6 : 5));
+  kv_call_spec(c, k++, dtype, 3, (int64_t[]){o.batch, o.steps, d * gates});
+  kv_call_spec(c, k++, dtype, 3, (int64_t[]){o.batch, d, h});
+  if (o.lstm) kv_call_spec(c, k++, dtype, 3, (int64_t[]){o.batch, d, h});
+  kv_call_spec(c, k++, dtype, 3, (int64_t[]){d, gates, o.inputs});
+  kv_call_spec(c, k++, dtype, 3, (int64_t[]){d, gates, h});
+  kv_call_spec(c, k, dtype, 2, (int64_t[]){d, gates + (o.linear_before_reset ? h : 0)});
   return KVINO_OK;
 }
 
@@ -106,7 +132,7 @@ kvino_status kv_infer_sequence(kv_call *c) {
 
 /* One direction at work. Arrays are of the dtype; those per batch have `batch` rows of `hidden`. */
 typedef struct layer {
-  const operands *o;
+  const kv_sequence *o;
   kvino_dtype dtype;
   size_t size; /* of an element */
   int64_t at;  /* the direction */
@@ -117,40 +143,19 @@ typedef struct layer {
   char *h, *c, *next, *cell; /* the state, and room for the next and for tanh of the cell */
 } layer;
 
-static const char *row(const kvino_tensor *t, int64_t i) { /* of a contiguous matrix or more */
-  int64_t n = t->size / (t->shape[0] ? t->shape[0] : 1);
-  return t->data + (size_t)(i * n) * kvino_dtype_size((kvino_dtype)t->dtype);
-}
-
-/* y[m, n] = a[m, k] b[n, k]^T */
-static void product(kvino_dtype dtype, const void *a, int64_t m, int64_t k, const void *b, int64_t n, void *y) {
-  kv_gemm(dtype, (kv_matrix){a, m, k, k, 1}, (kv_matrix){b, k, n, 1, k}, y, n);
-}
-
-#define FOR_FLOATS(dtype, T, statement)                                                                                \
-  do {                                                                                                                 \
-    if ((dtype) == KVINO_F32) {                                                                                        \
-      typedef float T;                                                                                                 \
-      statement                                                                                                        \
-    } else {                                                                                                           \
-      typedef double T;                                                                                                \
-      statement                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
-
-static int64_t place(const layer *l, int64_t b, int64_t step) {
-  int64_t n = kv_tensor_get_int(l->o->lengths, b);
-  if (n > l->o->steps) n = l->o->steps;
-  return step >= n ? -1 : l->reverse ? n - 1 - step : step;
+int64_t kv_sequence_place(const kv_sequence *o, bool reverse, int64_t b, int64_t step) {
+  int64_t n = kv_tensor_get_int(o->lengths, b);
+  if (n > o->steps) n = o->steps;
+  return step >= n ? -1 : reverse ? n - 1 - step : step;
 }
 
 /* gate[k] = what inputs and, where `state` is not NULL, the state give to it; `bias` is added to the state's part. */
 static void add_parts(layer *l, int64_t step, int64_t k, bool state, char *to) {
-  const operands *o = l->o;
-  int64_t n = o->hidden, width = gates_of(o) * n;
+  const kv_sequence *o = l->o;
+  int64_t n = o->hidden, width = kv_sequence_gates(o) * n;
   FOR_FLOATS(l->dtype, T, {
     for (int64_t b = 0; b < o->batch; b++) {
-      int64_t t = place(l, b, step);
+      int64_t t = kv_sequence_place(l->o, l->reverse, b, step);
       T *y = (T *)to + b * n;
       const T *x = (const T *)l->given + (b * o->steps + (t < 0 ? 0 : t)) * width + k * n;
       const T *p = (const T *)l->product + b * width + k * n;
@@ -169,7 +174,7 @@ static void apply(const layer *l, kv_loop_id id, const char *x, char *y) {
 }
 
 static void lstm_step(layer *l, int64_t step) {
-  const operands *o = l->o;
+  const kv_sequence *o = l->o;
   int64_t n = o->batch * o->hidden;
   for (int64_t k = 0; k < 4; k++) add_parts(l, step, k, true, l->gate[k]);
   for (int k = 0; k < 4; k++) apply(l, k == 2 ? KV_LOOP_Tanh : KV_LOOP_Sigmoid, l->gate[k], l->gate[k]);
@@ -192,18 +197,18 @@ static void lstm_step(layer *l, int64_t step) {
 /* The part of R or of the biases that belongs to the gate h. */
 static const char *last_gate(const layer *l, const kvino_tensor *t, int64_t gate) {
   int64_t columns = t->rank == 3 ? l->o->hidden : 1;
-  return row(t, l->at) + (size_t)(gate * l->o->hidden * columns) * l->size;
+  return kv_sequence_part(t, l->at) + (size_t)(gate * l->o->hidden * columns) * l->size;
 }
 
 static void gru_candidate(layer *l, int64_t step) {
-  const operands *o = l->o;
+  const kv_sequence *o = l->o;
   int64_t n = o->hidden;
   add_parts(l, step, 2, false, l->gate[2]);
   if (!o->linear_before_reset) { /* (r h) R^T */
     FOR_FLOATS(l->dtype, T, {
       for (int64_t j = 0; j < o->batch * n; j++) ((T *)l->gate[3])[j] = ((T *)l->gate[1])[j] * ((T *)l->h)[j];
     });
-    product(l->dtype, l->gate[3], o->batch, n, last_gate(l, o->r, 2), n, l->cell);
+    kv_sequence_product(l->dtype, l->gate[3], o->batch, n, last_gate(l, o->r, 2), n, l->cell);
     FOR_FLOATS(l->dtype, T, {
       for (int64_t j = 0; j < o->batch * n; j++) ((T *)l->gate[2])[j] += ((T *)l->cell)[j];
     });
@@ -220,7 +225,7 @@ static void gru_candidate(layer *l, int64_t step) {
 }
 
 static void gru_step(layer *l, int64_t step) {
-  const operands *o = l->o;
+  const kv_sequence *o = l->o;
   for (int64_t k = 0; k < 2; k++) {
     add_parts(l, step, k, true, l->gate[k]);
     apply(l, KV_LOOP_Sigmoid, l->gate[k], l->gate[k]);
@@ -243,10 +248,10 @@ static void rnn_step(layer *l, int64_t step) {
 
 /* The next state of those of the batch that are not at their end, and y. */
 static void keep_step(layer *l, int64_t step, char *y) {
-  const operands *o = l->o;
+  const kv_sequence *o = l->o;
   size_t bytes = (size_t)o->hidden * l->size;
   for (int64_t b = 0; b < o->batch; b++) {
-    int64_t t = place(l, b, step);
+    int64_t t = kv_sequence_place(l->o, l->reverse, b, step);
     if (t < 0) continue;
     memcpy(l->h + (size_t)b * bytes, l->next + (size_t)b * bytes, bytes);
     if (o->lstm) memcpy(l->c + (size_t)b * bytes, l->cell + (size_t)b * bytes, bytes);
@@ -256,10 +261,10 @@ static void keep_step(layer *l, int64_t step, char *y) {
 
 /* x W^T + b for all steps. */
 static void give_inputs(layer *l) {
-  const operands *o = l->o;
-  int64_t rows = o->batch * o->steps, width = gates_of(o) * o->hidden;
-  const char *bias = row(o->b, l->at);
-  product(l->dtype, o->x->data, rows, o->inputs, row(o->w, l->at), width, l->given);
+  const kv_sequence *o = l->o;
+  int64_t rows = o->batch * o->steps, width = kv_sequence_gates(o) * o->hidden;
+  const char *bias = kv_sequence_part(o->b, l->at);
+  kv_sequence_product(l->dtype, o->x->data, rows, o->inputs, kv_sequence_part(o->w, l->at), width, l->given);
   FOR_FLOATS(l->dtype, T, {
     for (int64_t i = 0; i < rows; i++)
       for (int64_t j = 0; j < width; j++) ((T *)l->given)[i * width + j] += ((const T *)bias)[j];
@@ -272,11 +277,11 @@ static void copy_state(const layer *l, char *to, const char *from, int64_t to_st
     memcpy(to + (size_t)(b * to_step) * bytes, from + (size_t)(b * from_step) * bytes, bytes);
 }
 
-static kvino_status run_direction(const operands *o, int64_t at, kvino_tensor **out, kvino_error *err) {
+static kvino_status run_direction(const kv_sequence *o, int64_t at, kvino_tensor **out, kvino_error *err) {
   layer l = {.o = o, .dtype = (kvino_dtype)o->x->dtype, .at = at};
   l.size = kvino_dtype_size(l.dtype);
   l.reverse = at || (o->direction && !strcmp(o->direction, "reverse"));
-  int64_t gates = gates_of(o), state = o->batch * o->hidden, given, room;
+  int64_t gates = kv_sequence_gates(o), state = o->batch * o->hidden, given, room;
   if (__builtin_mul_overflow(state, (o->steps + 1) * gates, &given) || __builtin_mul_overflow(state, 8, &state) ||
       __builtin_add_overflow(given, state, &room) || __builtin_mul_overflow(room, (int64_t)l.size, &room))
     return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
@@ -293,7 +298,7 @@ static kvino_status run_direction(const operands *o, int64_t at, kvino_tensor **
   if (o->lstm) copy_state(&l, l.c, o->c->data + d, 1, o->directions);
   give_inputs(&l);
   for (int64_t step = 0; step < o->steps; step++) {
-    product(l.dtype, l.h, o->batch, o->hidden, row(o->r, at), gates * o->hidden, l.product);
+    kv_sequence_product(l.dtype, l.h, o->batch, o->hidden, kv_sequence_part(o->r, at), gates * o->hidden, l.product);
     if (o->lstm)
       lstm_step(&l, step);
     else if (o->kind == KV_GRUSequence)
@@ -308,31 +313,35 @@ static kvino_status run_direction(const operands *o, int64_t at, kvino_tensor **
   return KVINO_OK;
 }
 
-/* Every operand in C order; the references are in `held`. */
-static kvino_status make_dense(operands *o, kvino_tensor *held[7], kvino_error *err) {
-  kvino_tensor **all[] = {&o->x, &o->h, &o->c, &o->lengths, &o->w, &o->r, &o->b};
-  for (int i = 0; i < 7; i++) {
+kvino_status kv_sequence_read(kv_call *c, kv_sequence *o, kvino_tensor *held[KV_SEQUENCE_OPERANDS]) {
+  KV_TRY(read_operands(c, o));
+  KV_TRY(kv_blas_ready(c->err));
+  if (o->x->dtype != KVINO_F32 && o->x->dtype != KVINO_F64)
+    return kv_fail(c->err, KVINO_UNSUPPORTED, "%s of %s", c->prim->name, kvino_dtype_name((kvino_dtype)o->x->dtype));
+  o->batch = o->x->shape[0];
+  o->steps = o->x->shape[1];
+  o->inputs = o->x->shape[2];
+  kvino_tensor **all[KV_SEQUENCE_OPERANDS] = {&o->x, &o->h, &o->c,  &o->lengths, &o->w, &o->r,
+                                              &o->b, &o->y, &o->dy, &o->dh,      &o->dc};
+  for (int i = 0; i < KV_SEQUENCE_OPERANDS; i++) {
     if (!*all[i]) continue;
-    KV_TRY(kvino_tensor_contiguous(*all[i], &held[i], err));
+    KV_TRY(kvino_tensor_contiguous(*all[i], &held[i], c->err));
     *all[i] = held[i];
   }
   return KVINO_OK;
 }
 
+void kv_sequence_release(kvino_tensor *held[KV_SEQUENCE_OPERANDS]) {
+  for (int i = 0; i < KV_SEQUENCE_OPERANDS; i++) kvino_tensor_release(held[i]);
+}
+
 kvino_status kv_eval_sequence(kv_call *c) {
-  operands o = {0};
-  kvino_tensor *held[7] = {NULL};
-  KV_TRY(read_operands(c, &o));
-  KV_TRY(kv_blas_ready(c->err));
-  if (o.x->dtype != KVINO_F32 && o.x->dtype != KVINO_F64)
-    return kv_fail(c->err, KVINO_UNSUPPORTED, "%s of %s", c->prim->name, kvino_dtype_name((kvino_dtype)o.x->dtype));
-  o.batch = o.x->shape[0];
-  o.steps = o.x->shape[1];
-  o.inputs = o.x->shape[2];
-  kvino_status status = make_dense(&o, held, c->err);
+  kv_sequence o = {0};
+  kvino_tensor *held[KV_SEQUENCE_OPERANDS] = {NULL};
+  kvino_status status = kv_sequence_read(c, &o, held);
   for (size_t i = 0; i < c->n_out && !status; i++) status = kv_call_alloc(c, i);
   if (!status) memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
   for (int64_t d = 0; d < o.directions && !status; d++) status = run_direction(&o, d, c->out, c->err);
-  for (int i = 0; i < 7; i++) kvino_tensor_release(held[i]);
+  kv_sequence_release(held);
   return status;
 }

@@ -322,6 +322,19 @@ def test_recurrent_operator_of_unknown_dimensions():
     check_on_openvino(f, *xs, shapes=shapes)
 
 
+@pytest.mark.parametrize("layer", ["lstm", "gru", "rnn"])
+def test_derivatives_are_one_primitive(layer):
+    """No Loop: one node for each sequence, and no product for inputs whose derivative nobody wants."""
+    f = OPS["rnn"][layer + "_sequence"]
+    rnn_arrays = arrays((BATCH, STEPS, INPUTS), (BATCH, UNITS), (INPUTS, UNITS), (UNITS, UNITS), (UNITS,))
+    xs = {"lstm": lstm_arrays, "gru": lambda: gru_arrays(True), "rnn": lambda: rnn_arrays}[layer]()
+    graph, x, y = trace(f, [a.shape for a in xs], "float32")
+    for t in _core.gradients(y, (None,) * len(y), x[1:]):
+        graph.result(t)
+    text = graph.compile("CPU").describe()
+    assert f"{layer.upper()}SequenceBack" in text and "Loop" not in text and "MatMul" not in text
+
+
 def test_no_steps():
     f, xs = OPS["rnn"]["lstm_sequence"], lstm_arrays()
     xs[0] = xs[0][:, :0]
