@@ -19,11 +19,27 @@ PyObject *tensor_object_new(kvino_tensor *t) {
   self->t = t;
   self->dict = NULL;
   self->weakrefs = NULL;
-  PyObject_GC_Track((PyObject *)self);
-  return (PyObject *)self;
+  return (PyObject *)self; /* not tracked: see track() */
 }
 
-/* What users set on a tensor may hold the tensor. */
+/* What users set on a tensor may hold the tensor; one that has no attributes of theirs cannot be part of a cycle, and
+ * the collector need not walk over it. */
+static void track(PyObject *o) {
+  if (((tensor_object *)o)->dict && !PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
+}
+
+static int set_attribute(PyObject *o, PyObject *name, PyObject *value) {
+  int result = PyObject_GenericSetAttr(o, name, value);
+  track(o);
+  return result;
+}
+
+static PyObject *get_attributes(PyObject *o, void *closure) {
+  PyObject *dict = PyObject_GenericGetDict(o, closure);
+  track(o);
+  return dict;
+}
+
 static int traverse(PyObject *o, visitproc visit, void *arg) {
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(((tensor_object *)o)->dict);
@@ -668,7 +684,7 @@ static PyGetSetDef getset[] = {
     {"imag", tensor_imag, NULL, "The imaginary parts.", NULL},
     {"device", get_device, NULL, "Where the values are: \"cpu\", whatever device computed them.", NULL},
     {"__array_priority__", get_priority, NULL, NULL, NULL},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {"__dict__", get_attributes, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -719,6 +735,7 @@ static PyType_Slot slots[] = {
     SLOT(tp_dealloc, dealloc),
     SLOT(tp_traverse, traverse),
     SLOT(tp_clear, clear),
+    SLOT(tp_setattro, set_attribute),
     SLOT(tp_getset, getset),
     SLOT(tp_methods, methods),
     SLOT(tp_members, members),

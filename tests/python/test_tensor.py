@@ -679,12 +679,20 @@ def test_jax_takes_a_tensor():
 
 
 def test_a_tensor_that_holds_itself_is_collected():
-    import gc
-    import weakref
-
     x, y = kvino.Tensor([1.0]), kvino.Tensor([2.0])
     x.own, x.other, y.other = x, y, [x]
     seen = [weakref.ref(x), weakref.ref(y)]
     del x, y
     gc.collect()
     assert [r() for r in seen] == [None, None]
+
+
+def test_the_collector_sees_only_tensors_with_attributes():
+    x, y, z = kvino.Tensor([1.0]), kvino.Tensor([2.0]), kvino.Tensor([3.0])
+    y.own = 1
+    z.__dict__["own"] = z
+    assert [gc.is_tracked(t) for t in (x, y, z)] == [False, True, True]
+    alive = weakref.ref(z)
+    del z
+    gc.collect()
+    assert alive() is None
