@@ -65,4 +65,17 @@ def table(header, rows):
     rows = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [header] + rows) for i in range(len(header))]
     for row in [header] + rows:
-        print("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))), flush=True)
+        print_row(row, widths)
+
+
+def stream(header, rows):
+    """As table, of rows that take their time: each is printed when it comes, its columns as wide as their headings (at least 9)."""
+    widths = [max(len(cell), 9) for cell in header]
+    print_row(header, widths)
+    for row in rows:
+        print_row(row, widths)
+
+
+def print_row(row, widths):
+    cells = [str(cell).rjust(w) if i else str(cell).ljust(w) for i, (cell, w) in enumerate(zip(row, widths))]
+    print("  ".join(cells), flush=True)

@@ -23,17 +23,7 @@ import numpy as np
 weights, size, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 import keras
 model = keras.applications.MobileNetV2(input_shape=(size, size, 3), weights=None, classifier_activation=None)
-if os.path.exists(weights):
-    with np.load(weights) as stored:
-        model.set_weights([stored[name] for name in stored.files])
-else:
-    rng = np.random.default_rng(7)
-    for v in model.variables:  # statistics that a trained network might have, so that every layer matters
-        if v.name == "moving_variance" or v.name == "gamma":
-            v.assign(rng.uniform(0.5, 1.5, v.shape))
-        elif v.name in ("beta", "moving_mean"):
-            v.assign(rng.normal(0, 0.1, v.shape))
-    np.savez(weights, *[np.asarray(w) for w in model.get_weights()])
+share_weights(model, weights + ".npz")
 x = np.random.default_rng(3).random((batch, size, size, 3), dtype=np.float32)
 a = keras.ops.convert_to_tensor(np.ones((64, 64), np.float32))
 steps = {
@@ -59,7 +49,7 @@ def main():
     arguments = parser.parse_args()
     print(common.machine())
     with tempfile.TemporaryDirectory() as folder:
-        weights = os.path.join(folder, "weights.npz")
+        weights = os.path.join(folder, "weights")
         workers = peers.start(arguments.backends.split(","), WORKER, weights, arguments.size, arguments.batch)
         outputs = {backend: np.load(f"{weights}.{backend}.npy") for backend in workers}
         rows = []

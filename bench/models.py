@@ -62,18 +62,7 @@ model = {
     "efficientnet": lambda: keras.applications.EfficientNetB0(**image), "convnext": lambda: keras.applications.ConvNeXtTiny(**image),
     "densenet": lambda: keras.applications.DenseNet121(**image), "transformer": transformer, "lstm": lstm, "unet": unet,
 }[name]()
-path = os.path.join(folder, "weights.npz")
-if os.path.exists(path):
-    with np.load(path) as stored:
-        model.set_weights([stored[k] for k in stored.files])
-else:
-    rng = np.random.default_rng(7)
-    for v in model.variables:  # statistics that a trained network might have, so that every layer matters
-        if v.name in ("moving_variance", "gamma"):
-            v.assign(rng.uniform(0.5, 1.5, v.shape))
-        elif v.name in ("beta", "moving_mean"):
-            v.assign(rng.normal(0, 0.1, v.shape))
-    np.savez(path, *[np.asarray(w) for w in model.get_weights()])
+share_weights(model, os.path.join(folder, "weights.npz"))
 x = np.random.default_rng(3).random((batch, *model.input_shape[1:]), dtype=np.float32)
 run = lambda: model.predict_on_batch(x)
 if kind == "raw":
@@ -116,6 +105,14 @@ def row(name, batch, precision, kinds, rounds, folder):
     return cells + ["-"]
 
 
+def rows(arguments, kinds):
+    for name in arguments.models.split(","):
+        for batch in map(int, arguments.batches.split(",")):
+            with tempfile.TemporaryDirectory() as folder:
+                for precision in arguments.precisions.split(","):
+                    yield row(name, batch, precision, kinds, arguments.rounds, folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", default=",".join(MODELS))
@@ -126,12 +123,9 @@ def main():
     arguments = parser.parse_args()
     kinds = arguments.kinds.split(",")
     print(common.machine())
-    rows = []
-    for name in arguments.models.split(","):
-        for batch in map(int, arguments.batches.split(",")):
-            with tempfile.TemporaryDirectory() as folder:
-                rows += [row(name, batch, p, kinds, arguments.rounds, folder) for p in arguments.precisions.split(",")]
-    common.table(["model", "batch", "precision", *[cell for kind in kinds for cell in (f"{kind} ms", "")], "kvino from jax f32"], rows)
+    header = ["model", "batch", "precision", *[cell for kind in kinds for cell in (f"{kind} ms", "")], "kvino from jax f32"]
+    common.stream(header, rows(arguments, kinds))
+
 
 
 if __name__ == "__main__":
