@@ -21,9 +21,13 @@ def _path(*names):
 
 def export(model, filepath, format, **options):
     """model.export for every format of Keras's TensorFlow backend, which writes "tf_saved_model", "litert" and "onnx" in a
-    process of its own (docs/export.md), and for "openvino"."""
+    process of its own (docs/export.md), and for "openvino"; "openvino_genai" writes a folder for openvino-genai's LLMPipeline."""
     if format == "openvino":
         return model.export(filepath, format=format, **options)
+    if format == "openvino_genai":
+        from kvino.keras_backend.stateful_export import export_openvino_genai
+
+        return export_openvino_genai(model, filepath, **options)
     from kvino.keras_backend.export import export
 
     return export(model, filepath, format, **options)

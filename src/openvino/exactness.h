@@ -39,6 +39,7 @@ typedef struct kv_exact_row {
   const char *native; /* why; NULL: the verdict says */
   kv_verdict verdict;
   kv_substitute substitute; /* NULL: never */
+  kv_substitute exported;   /* for a node that is native here, in a model for an OpenVINO by itself. NULL: as it is */
 } kv_exact_row;
 
 const kv_exact_row *kv_exact_row_of(kv_prim_id id);
@@ -91,6 +92,7 @@ enum { KV_UNROLLED = 16 };
 /* Substitutes, in substitute.c, substitute_math.c and guard.c: declared from the lines, so that a missing one is a link
  * error. */
 #define DECLARE_LOWERED(opset, verdict, name) DECLARE_COMPOSED(verdict, name)
+#define DECLARE_EXPORTED(opset, verdict, name) DECLARE_COMPOSED(verdict, name)
 #define DECLARE_COMPOSED(verdict, name)                                                                                \
   kvino_tensors kv_sub_##name(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
 #define DECLARE_OPENVINO(...)

@@ -157,9 +157,10 @@ static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, k
   const kv_judged *bodies = kv_exactness_bodies(l->exactness, node);
   if (bodies) return kv_lower_bodies(s, l, bodies, node, in);
   const char *why = l->plain ? kv_exactness_native(l->exactness, node) : NULL;
-  if (why) note_plain(s, l, node, why);
-  if (!room || why) return KV_KEEP;
+  if (why && !row->exported) note_plain(s, l, node, why);
+  if (!room || (why && !row->exported)) return KV_KEEP;
   kv_case c = kv_case_of(l->exactness, node, room);
+  if (why) return row->exported(s, &c, in);
   if (!l->plain && kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
   if (!l->plain) guard_against_nan(s, l, node, in);

@@ -66,6 +66,43 @@ SUBSTITUTE(select) {
   return kv_one(s, kv_bitwise_xor(s, in[2], kv_bitwise_and(s, kv_bitwise_xor(s, in[1], in[2]), mask)));
 }
 
+/* ---- boxes ---- */
+
+/* x with `updates` in the box that begins at start[axis] and goes on by step[axis], for the given axes: an axis at a
+ * time, by indices. */
+static kvino_tensor *box(kv_scope *s, kvino_tensor *x, kvino_tensor *updates, size_t n, const int64_t *axes,
+                         kvino_tensor *const *start, kvino_tensor *const *step) {
+  kvino_tensor *axis = kv_int(s, KVINO_I64, *axes), *zero = kv_int(s, KVINO_I64, 0);
+  kv_output_type_attrs wide = {.output_type = KVINO_I64};
+  kvino_tensor *length = kv_gather(s, kv_shape_of(s, x, wide), axis, zero, (kv_gather_attrs){0});
+  kvino_tensor *places = kv_gather(s, kv_shape_of(s, updates, wide), axis, zero, (kv_gather_attrs){0});
+  kvino_tensor *first = kv_select(s, kv_less(s, *start, zero), kv_add(s, *start, length), *start);
+  kvino_tensor *end = kv_add(s, first, kv_multiply(s, places, *step));
+  kvino_tensor *index = kv_range(s, first, end, *step, (kv_output_type_attrs){.output_type = KVINO_I64});
+  if (n > 1)
+    updates = box(s, kv_gather(s, x, index, axis, (kv_gather_attrs){0}), updates, n - 1, axes + 1, start + 1, step + 1);
+  return kv_scatter_update(s, x, index, updates, axis);
+}
+
+SUBSTITUTE(box_scatter) {
+  if (c->node->n_in > 5 && !is_constant(in[5])) return KV_KEEP;
+  size_t n = 0;
+  int64_t axes[KVINO_MAX_RANK];
+  kvino_tensor *start[KVINO_MAX_RANK], *step[KVINO_MAX_RANK], *zero = kv_int(s, KVINO_I64, 0);
+  for (int64_t i = 0; i < in[2]->shape[0]; i++) {
+    int64_t axis = c->node->n_in > 5 ? kv_tensor_get_int(in[5], i) : i;
+    if (axis < 0) axis += in[0]->rank;
+    if (in[0]->shape[axis] >= 0 && in[0]->shape[axis] == in[1]->shape[axis] && is_constant(in[4]) &&
+        kv_tensor_get_int(in[4], i) == 1)
+      continue; /* all of it */
+    kvino_tensor *place = kv_int(s, KVINO_I64, i);
+    start[n] = kv_to(s, kv_gather(s, in[2], place, zero, (kv_gather_attrs){0}), KVINO_I64);
+    step[n] = kv_to(s, kv_gather(s, in[4], place, zero, (kv_gather_attrs){0}), KVINO_I64);
+    axes[n++] = axis;
+  }
+  return kv_one(s, n ? box(s, in[0], in[1], n, axes, start, step) : in[1]);
+}
+
 /* ---- arithmetic ---- */
 
 /* What an operation does to booleans. */

@@ -16,6 +16,7 @@ const kv_prim kv_prims[KV_PRIM_COUNT] = {
 #define FIELDS_ATTRS(group) kv_##group##_fields
 #define FIELDS_NO_ATTRS kv_none_fields
 #define OPSET_OPENVINO(opset, ...) opset
+#define OPSET_EXPORTED(opset, ...) opset
 #define OPSET_LOWERED(opset, ...) opset
 #define OPSET_COMPOSED(...) NULL
 #define OPSET_NATIVE(opset, ...) opset

@@ -272,6 +272,57 @@ def test_graphs_of_ones_own(core, tmp_path):
     assert got["y"].tolist() == [[2, 3]] and got["constant"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("shape, updates, start", [((2, 8, 3), (2, None, 3), (0, 5, 0)), ((2, 8, 3), (2, 1, 3), (0, -1, 0)),
+                                                   ((4, 5, 6), (2, None, 1), (1, 2, 5))])
+def test_a_box_written_at_a_computed_place(core, tmp_path, shape, updates, start):
+    graph = kvino.Graph()
+    x, u, at = (graph.parameter(*p) for p in ((shape, "float32", "x"), (updates, "float32", "u"), ((3,), "int32", "at")))
+    graph.result(kvino.ops.slice_update(x, at, u), "y")
+    graph.save_ir(tmp_path / "model.xml")
+    values = [rng.normal(size=[n or 2 for n in s]).astype("float32") for s in (shape, updates)] + [np.array(start, "int32")]
+    want = kvino.ops.slice_update(values[0], values[2], values[1])
+    np.testing.assert_array_equal(load(core, tmp_path / "model.xml")(values)["y"], want)
+
+
+# ---- for openvino-genai ----
+
+
+def tokenizer(openvino, folder):
+    """One that openvino-genai loads, for prompts that are tokens already."""
+    from openvino import opset13 as op
+
+    text = op.parameter([-1], openvino.Type.string, name="text")
+    shape = op.concat([op.shape_of(text), op.constant(np.array([1]))], 0)
+    ones = [op.result(op.convert(op.broadcast(op.constant(np.array([[n]], "int32")), shape), "i64")) for n in (1, 2)]
+    for one, name in zip(ones, ("input_ids", "attention_mask"), strict=True):
+        one.output(0).set_names({name})
+    openvino.save_model(openvino.Model(ones, [text], "tokenizer"), folder / "openvino_tokenizer.xml")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gemma"])
+def test_openvino_genai_generates_the_same_tokens(tmp_path, name):
+    genai = pytest.importorskip("openvino_genai", reason="the package that reads what is exported")
+    pytest.importorskip("keras_hub", reason="its models are exported")
+    import generation
+    import openvino
+
+    model, length = generation.model(name), 16
+    kvino.export(model, tmp_path, "openvino_genai", max_length=length, verbose=False)
+    tokenizer(openvino, tmp_path)
+    pipeline = genai.LLMPipeline(tmp_path, genai.Tokenizer(tmp_path), "CPU", ATTENTION_BACKEND="SDPA", INFERENCE_PRECISION_HINT="f32")
+    settings = genai.GenerationConfig(max_length=length, ignore_eos=True, eos_token_id=0)
+    for prompt in ([[3, 4, 5]], [[7, 2, 9, 1, 6]]):  # the second begins anew
+        tokens = np.zeros((1, length), "int32")
+        tokens[:, : len(prompt[0])] = prompt
+        want = model.generate({"token_ids": tokens, "padding_mask": tokens > 0}, stop_token_ids=None)["token_ids"]
+        assert pipeline.generate(openvino.Tensor(np.array(prompt)), settings).tokens[0] == want[0, len(prompt[0]) :].tolist()
+
+
+def test_what_openvino_genai_cannot_read(tmp_path):
+    with pytest.raises(ValueError, match="no causal language model"):
+        kvino.export(two_inputs(), tmp_path, "openvino_genai", max_length=8)
+
+
 # ---- what TensorFlow writes ----
 
 

@@ -47,13 +47,7 @@ def trace(model, input_signature=None):
         with Recording(graph) as scope:
             outputs = model(*inputs, training=False) if model._call_has_training_arg else model(*inputs)
     except Exception as error:
-        place, text = _where(error)
-        raise ValueError(
-            f"{model.name} cannot be exported: it cannot be recorded because of {place} ({text}): {type(error).__name__}: "
-            f"{error}\nWhat a layer does in Python or NumPy has no place in a model of OpenVINO: write it with keras.ops. If a "
-            "length that is not known is the reason, give fixed ones: input_signature=[keras.InputSpec(shape=(1, 28, 28), "
-            'dtype="float32")].'
-        ) from error
+        raise refusal(model, error) from error
     for x, name in zip(tree.flatten(outputs), _output_names(model, outputs), strict=True):
         if not isinstance(x, Tensor):
             raise ValueError(f"{model.name} cannot be exported: output '{name}' is no tensor but {type(x).__name__}")
@@ -63,6 +57,17 @@ def trace(model, input_signature=None):
         warnings.warn(f"{model.name} changes {moved} when it is called; the exported model does not", stacklevel=4)
     weights = [variable._value for variable, _ in scope.read.values()]
     return graph.bind((None,) * len(tree.flatten(arguments)) + tuple(weights))
+
+
+def refusal(model, error):
+    """The error of a model that cannot be recorded."""
+    place, text = _where(error)
+    return ValueError(
+        f"{model.name} cannot be exported: it cannot be recorded because of {place} ({text}): {type(error).__name__}: "
+        f"{error}\nWhat a layer does in Python or NumPy has no place in a model of OpenVINO: write it with keras.ops. If a "
+        "length that is not known is the reason, give fixed ones: input_signature=[keras.InputSpec(shape=(1, 28, 28), "
+        'dtype="float32")].'
+    )
 
 
 def _arguments(model, signature):
