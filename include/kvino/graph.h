@@ -87,6 +87,12 @@ KVINO_API void kvino_executable_release(kvino_executable *e);
  */
 KVINO_API kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                             kvino_error *err);
+/* The same, where the memory of inputs may be overwritten, so that a step which adds a few rows to a large table does
+ * not copy it: lent[i] is how many references of input i are held by those who do not want its value any more, 0 where
+ * it stays as it is. Where there are no others, a result may be in that memory, and be the same tensor; such an input
+ * is undefined afterwards, also where the run fails. */
+KVINO_API kvino_status kvino_executable_run_over(kvino_executable *e, size_t n, kvino_tensor *const *in,
+                                                 const uint8_t *lent, kvino_tensors *out, kvino_error *err);
 /* NULL has none. */
 KVINO_API size_t kvino_executable_input_count(const kvino_executable *e);
 KVINO_API size_t kvino_executable_output_count(const kvino_executable *e);

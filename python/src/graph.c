@@ -313,15 +313,22 @@ static void executable_dealloc(PyObject *o) {
   Py_END_ALLOW_THREADS
 }
 
-int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool aliased, kvino_tensors *out) {
+/* lent: as kvino_executable_run_over takes it; NULL, where all inputs stay. */
+static int run(PyObject *self, size_t n, kvino_tensor *const *in, const uint8_t *lent, bool aliased,
+               kvino_tensors *out) {
   kvino_error err;
   kvino_status status;
   kvino_executable *e = ((executable_object *)self)->e;
-  Py_BEGIN_ALLOW_THREADS status = kvino_executable_run(e, n, in, out, &err);
+  Py_BEGIN_ALLOW_THREADS status =
+      lent ? kvino_executable_run_over(e, n, in, lent, out, &err) : kvino_executable_run(e, n, in, out, &err);
   Py_END_ALLOW_THREADS if (status) return raise_error(&err), -1;
   const char *advice = kvino_executable_advice(e);
   if (advice && PyErr_WarnEx(PyExc_UserWarning, advice, 1)) return kvino_tensors_clear(out), -1; /* made an error */
   return aliased ? unalias_results(out, in, (int)n) : 0;
+}
+
+int executable_run(PyObject *self, size_t n, kvino_tensor *const *in, bool aliased, kvino_tensors *out) {
+  return run(self, n, in, NULL, aliased, out);
 }
 
 /* The operands of a call. */
@@ -359,6 +366,30 @@ static PyObject *executable_call(PyObject *self, PyObject *args, PyObject *kwarg
     return PyErr_SetString(PyExc_TypeError, "an Executable takes no keyword arguments"), NULL;
   if (operands_read(args, &o)) return NULL;
   if (!executable_run(self, (size_t)o.n, o.in, o.aliased, &out)) result = tensor_tuple_new(&out);
+  operands_free(&o);
+  return result;
+}
+
+/* _run_over(values, places): a call with the values of a list. Those at the places, which some variable has had so far,
+ * may be overwritten, if nobody has them but the variable and the list. */
+static PyObject *executable_run_over(PyObject *self, PyObject *args) {
+  operands o;
+  kvino_tensors out;
+  PyObject *values, *places, *result = NULL;
+  if (!PyArg_ParseTuple(args, "O!O!:_run_over", &PyTuple_Type, &values, &PyTuple_Type, &places) ||
+      operands_read(values, &o))
+    return NULL;
+  uint8_t *lent = PyMem_Calloc((size_t)o.n + 1, 1);
+  for (Py_ssize_t k = 0; lent && k < PyTuple_Size(places); k++) {
+    Py_ssize_t i = PyLong_AsSsize_t(PyTuple_GetItem(places, k));
+    PyObject *x = i >= 0 && i < o.n ? PyTuple_GetItem(values, i) : NULL;
+    if (x && is_tensor(x) && Py_REFCNT(x) == 2) lent[i] = 2; /* the object's reference, and that in `o` */
+  }
+  if (!lent)
+    PyErr_NoMemory();
+  else if (!PyErr_Occurred() && !run(self, (size_t)o.n, o.in, lent, o.aliased, &out))
+    result = tensor_tuple_new(&out);
+  PyMem_Free(lent);
   operands_free(&o);
   return result;
 }
@@ -403,6 +434,7 @@ static PyObject *executable_advise(PyObject *self, PyObject *wanted) {
 
 static PyMethodDef executable_methods[] = {
     {"_advise", executable_advise, METH_O, NULL},
+    {"_run_over", executable_run_over, METH_VARARGS, NULL},
     {"describe", executable_describe, METH_NOARGS,
      "describe($self)\n--\n\nHow the graph was divided between the engines."},
     {"explain", executable_explain, METH_NOARGS,

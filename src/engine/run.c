@@ -185,6 +185,18 @@ kvino_status kvino_executable_run(kvino_executable *e, size_t n, kvino_tensor *c
   return kv_advice_due(e) ? kv_run_for_advice(e, n, in, out, err) : kv_executable_run(e, n, in, out, NULL, err);
 }
 
+kvino_status kvino_executable_run_over(kvino_executable *e, size_t n, kvino_tensor *const *in, const uint8_t *lent,
+                                       kvino_tensors *out, kvino_error *err) {
+  KV_NOT_NULL(err, e && out && ((in && lent) || !n));
+  KV_TRY(check_inputs(e->graph, n, in, err));
+  for (size_t i = 0; i < n; i++)
+    if (lent[i]) in[i]->lent = lent[i];
+  kvino_status status = kvino_executable_run(e, n, in, out, err);
+  for (size_t i = 0; i < n; i++)
+    if (lent[i]) in[i]->lent = 0;
+  return status;
+}
+
 kvino_status kv_executable_run(kvino_executable *e, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                const kv_watch *watch, kvino_error *err) {
   const kv_graph *g = e->graph;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "openvino/guard.h"
+#include "passes/passes.h"
 
 kv_kind kv_kind_of(kvino_dtype dtype) {
   switch (dtype) {
@@ -258,6 +259,10 @@ static const char *elements(const kv_case *c) {
 }
 
 static const char *scatter(const kv_case *c) {
+  const kv_edge *in = c->node->in;
+  if (in[0].node->prim->id == KV_Parameter && kv_is_sum(c->node) &&
+      kv_adds_few_rows(c->node->out, kv_edge_output(in[2])))
+    return "rows of a table, which are added in its own memory";
   const char *how = c->node->attrs.scatter.reduction; /* the first field of both groups */
   if (!how || !strcmp(how, "none") || c->kind == KV_KIND_FLOAT) return NULL;
   bool exact = (c->kind == KV_KIND_I32 || c->kind == KV_KIND_WIDE) &&

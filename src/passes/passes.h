@@ -23,6 +23,11 @@ kvino_status kv_pass_simplify(const kv_graph *in, kv_graph **out, kvino_error *e
 kvino_status kv_pass_unpack(const kv_graph *in, kv_graph **out, kvino_error *err);
 /* Products with weights of few bits in the form in which engines keep these as they are. */
 kvino_status kv_pass_weights(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Sums of few rows of a large table in place of arrays of zeros with rows: rows.c. */
+kvino_status kv_pass_rows(const kv_graph *in, kv_graph **out, kvino_error *err);
+/* Whether so few rows are added to so large a table that this pays, and whether a node is such a sum. */
+bool kv_adds_few_rows(const kv_output *table, const kv_output *rows);
+bool kv_is_sum(const kv_node *node);
 /* Moves transposes between channels-last and channels-first to where the fewest are needed (layout.c). */
 kvino_status kv_pass_layout(const kv_graph *in, kv_graph **out, kvino_error *err);
 

@@ -56,9 +56,10 @@ typedef struct scatter {
 
 static kvino_status begin(kv_call *c, scatter *s) {
   *s = (scatter){0};
-  KV_TRY(kv_call_alloc(c, 0));
+  c->spare &= 1; /* the others are read after the rest is there */
+  KV_TRY(kv_call_alloc_over(c));
   s->y = c->out[0];
-  kv_tensor_copy_to(c->in[0], s->y->data);
+  if (s->y != c->in[0]) kv_tensor_copy_to(c->in[0], s->y->data);
   KV_TRY(kvino_tensor_contiguous(c->in[1], &s->indices, c->err));
   return kvino_tensor_contiguous(c->in[2], &s->updates, c->err);
 }

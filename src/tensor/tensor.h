@@ -14,6 +14,7 @@ struct kvino_tensor {
   uint8_t rank;
   bool weak;       /* a Python scalar: takes the dtype of what it meets (Keras's promotion rules) */
   bool contiguous; /* in C order */
+  uint8_t lent;    /* references whose holder lets the memory be overwritten (kvino_executable_run_over) */
   int64_t size;    /* elements; -1 where a dimension is unknown */
   char *data;      /* the element at index 0 of every axis; NULL where symbolic */
   /* Who owns the data: `base` for a view and a watched tensor, `release` for foreign memory, otherwise this tensor

@@ -56,7 +56,7 @@ kvino_status kv_call_alloc(kv_call *c, size_t i) {
 /* Whether the memory of t is a block that nobody else has. */
 static bool is_sole(const kvino_tensor *t) {
   const kvino_tensor *owner = t->base ? t->base : t;
-  return t->refs == 1 && owner->refs == 1 && owner->block;
+  return t->refs == 1u + t->lent && (owner == t || owner->refs == 1) && owner->block;
 }
 
 kvino_status kv_call_alloc_over(kv_call *c) {

@@ -132,6 +132,7 @@ VALUES = {
     "const kvino_profile *": lambda: C.c_void_p(profile()), "kvino_profile **": OUT,
     "const kvino_item *": lambda: keep((Item * 1)(Item(kind=2))), "const kvino_op *": lambda: C.c_void_p(op()),
     "const kvino_arg *": lambda: keep((C.c_void_p * 8)(tensor())), "const char *const *": lambda: keep((C.c_char_p * 4)(*[b"x"] * 4)),
+    "const uint8_t *": lambda: keep((C.c_uint8 * 8)()),
     "const size_t *": lambda: keep((C.c_size_t * 4)(1, 1, 1, 1)),
     "kvino_model *": lambda: C.c_void_p(model()), "const kvino_model *": lambda: C.c_void_p(model()),
     "const kvino_model_options *": lambda: C.byref(keep(capi.ModelOptions(b"native"))),

@@ -157,6 +157,9 @@ class Executable:
         """bound: {place in trace.variables: the value}"""
         self.bound = [(trace.variables[i], value) for i, value in bound.items()]
         self.inputs = [v for i, v in enumerate(trace.variables) if i not in bound]
+        # What is assigned has no use for the value before: its memory may become that of the new one.
+        assigned = {id(v) for v in trace.assigned}
+        self.over = tuple(trace.n_tensors + i for i, v in enumerate(self.inputs) if id(v) in assigned and len(v.shape))
         graph = trace.graph
         if bound:
             places = range(len(trace.variables))
@@ -169,7 +172,8 @@ class Executable:
         return all(variable._value is value for variable, value in self.bound)
 
     def __call__(self, tensors):
-        return self.executable(*tensors, *[v._value for v in self.inputs])
+        values = (*tensors, *[v._value for v in self.inputs])
+        return self.executable._run_over(values, self.over)
 
 
 class CompiledStep:
