@@ -1,12 +1,13 @@
-"""A page of the layers that are read from files in C, and how near to Keras's NumPy backend their results are.
+"""docs/layers.md: the layers that are read from files in C, and how near to Keras's their results are.
 
-KVINO_LIBRARY=build/release/libkvino.so .venv/bin/python tests/layers_page.py > layers.md
+KVINO_LIBRARY=build/release/libkvino.so .venv/bin/python tests/layers_page.py > docs/layers.md     # some minutes
 
 Every model of tests/python/models is saved by Keras and run; a row has the largest difference, relative to the model's largest
 value, in any model that holds the layer.
 """
 
 import collections
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -21,10 +22,14 @@ import capi
 import models
 
 PYTHON = pathlib.Path(__file__).parent / "python"
+DEVICES = ("CPU", "native")
 HEAD = """# Layers read in C
 
-Printed by `tests/layers_page.py` from the models of `tests/python/models`, which Keras saves and its NumPy backend runs. *Models*: how many hold the layer.
-*CPU*, *native*: the largest difference from Keras in any of them, relative to the model's largest value or 1; models that compute in 16 bits are left out of that.
+Printed by `tests/layers_page.py` from the models of `tests/python/models`, which Keras saves and computes with NumPy (those of texts with TensorFlow).
+
+*Models*: how many hold the layer. *CPU*, *native*: the largest difference from Keras in any of them, relative to the model's largest value or 1; models that
+compute in 16 bits are left out of that. Where there is no number, the layer is one of Keras 1 and 2 alone, which other tests compare with Keras 2. What is not read:
+[Model files in C](files.md#what-is-not-read).
 
 | layer | models | CPU | native |
 |---|---|---|---|"""
@@ -35,8 +40,7 @@ def gap(got, wanted):
     return float(np.abs(got - wanted).max(initial=0) / max(1, np.abs(wanted).max(initial=0)))
 
 
-def results(folder, name, device):
-    data = np.load(folder / f"{name}.npz")
+def difference(folder, name, device, data):
     path = next(p for p in (folder / f"{name}.keras", folder / f"{name}.h5") if p.exists())
     model = capi.Model(str(path), device)
     outputs = model(*(data[f"x{i}"] for i in range(len(model.inputs))))
@@ -44,32 +48,48 @@ def results(folder, name, device):
     return max((gap(y, data[f"y{i}"]) for i, y in enumerate(outputs) if y.dtype.kind in "fiub"), default=0.0)
 
 
-def main():
-    counts, worst = collections.Counter(), collections.defaultdict(lambda: collections.defaultdict(float))
+def of_family(folder, family):
+    """[(classes of a model, {device: difference}), ...]"""
+    for name in [*models.cases(family), *models.old(family)]:
+        data = np.load(folder / f"{name}.npz")
+        half = "float16" in str(data["policies"])
+        yield data["classes"].tolist(), {} if half else {device: difference(folder, name, device, data) for device in DEVICES}
+
+
+def of_families(families):
+    """The same for several, which one process of Keras saves."""
     keras = subprocess.Popen([sys.executable, "-m", "models"], cwd=PYTHON, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             text=True, env=dict(os.environ, KERAS_BACKEND="numpy"))
-    for family in models.FAMILIES:
-        with tempfile.TemporaryDirectory() as place:
-            folder = pathlib.Path(place)
+                             text=True, env=dict(os.environ, KERAS_BACKEND=models.backend(families[0])))
+    found = []
+    for family in families:
+        with tempfile.TemporaryDirectory() as folder:
             print(family, folder, file=keras.stdin, flush=True)
-            answer = next(line for line in keras.stdout if line.startswith(("DONE", "FAILED")))
+            answer = next((line for line in keras.stdout if line.startswith(("DONE", "FAILED"))), "Keras has died")
             assert answer.startswith("DONE"), answer
-            for name in [*models.cases(family), *models.old(family)]:
-                data = np.load(folder / f"{name}.npz")
-                counts.update(data["classes"].tolist())
-                if "float16" in str(data["policies"]):
-                    continue
-                for device in ("CPU", "native"):
-                    difference = results(folder, name, device)
-                    for layer in data["classes"]:
-                        worst[str(layer)][device] = max(worst[str(layer)][device], difference)
+            found += of_family(pathlib.Path(folder), family)
+            print(family, len(found), file=sys.stderr, flush=True)
     keras.stdin.close()
     keras.wait()
+    return found
+
+
+def main():
+    counts, worst = collections.Counter(), collections.defaultdict(dict)
+    numpy = [family for family in models.FAMILIES if models.backend(family) == "numpy"]
+    others = [[family] for family in models.FAMILIES if family not in numpy]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for part in pool.map(of_families, [numpy[::2], numpy[1::2], *others]):
+            for classes, differences in part:
+                counts.update(classes)
+                for layer in classes:
+                    for device, value in differences.items():
+                        worst[layer][device] = max(worst[layer].get(device, 0.0), value)
     print(HEAD)
     known = [capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())]
     for name in sorted(set(known) - {"Operation"}):
         written = "GroupQueryAttention" if name == "GroupedQueryAttention" else name  # what Keras writes
-        print(f"| {name} | {counts[written]} | {worst[written]['CPU']:.1e} | {worst[written]['native']:.1e} |")
+        figures = [f"{worst[written][device]:.1e}" if device in worst[written] else "" for device in DEVICES]
+        print(f"| {name} | {counts[written] or ''} | {' | '.join(figures)} |")
 
 
 if __name__ == "__main__":

@@ -289,10 +289,11 @@ kvino_status kv_layer_read(const kv_model_file *file, const kv_customs *customs,
   if (file->major == 1 && !kv_keras1_rename(file->config)) return no_memory(&b);
   kvino_status status = make(&b, file->config, "", &layer);
   if (!status && b.unknown.n)
-    status = kv_fail(err, KVINO_UNSUPPORTED,
-                     "%s: these layers cannot be read from a file: %s.%s Keras's model.export "
-                     "writes the model for OpenVINO instead",
-                     file->name, b.unknown.at, b.runs_code ? " (Code of the file is never run.)" : "");
+    status =
+        kv_fail(err, KVINO_UNSUPPORTED,
+                "%s: these layers cannot be read from a file: %s.%s kvino.save (in Python) or Keras's model.export "
+                "writes what the model computes instead",
+                file->name, b.unknown.at, b.runs_code ? " (Code of the file is never run.)" : "");
   if (!status && !(layer->kind->traits & KV_MODEL))
     status =
         kv_fail(err, KVINO_IO, "%s: the configuration is that of a %s, not of a model", file->name, layer->class_name);
