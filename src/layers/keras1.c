@@ -67,10 +67,12 @@ static bool rename_fields(const char *class, json_t *config) {
   for (size_t i = 0; ok && i < sizeof FIELDS / sizeof *FIELDS; i++)
     if (!*FIELDS[i].classes || kv_listed(FIELDS[i].classes, class, NULL, NULL))
       ok = move(config, FIELDS[i].old, FIELDS[i].now);
-  json_t *format = json_object_get(config, "data_format");
-  if (is_text(format, "th")) ok = ok && !json_object_set_new(config, "data_format", json_string("channels_first"));
-  if (is_text(format, "tf")) ok = ok && !json_object_set_new(config, "data_format", json_string("channels_last"));
-  if (is_text(format, "default")) ok = ok && !json_object_set_new(config, "data_format", json_null());
+  const json_t *format = json_object_get(config, "data_format");
+  json_t *now = is_text(format, "th")        ? json_string("channels_first")
+                : is_text(format, "tf")      ? json_string("channels_last")
+                : is_text(format, "default") ? json_null()
+                                             : NULL;
+  if (now) ok = !json_object_set_new(config, "data_format", now) && ok;
   const char *list = LEFT_OUT, *item;
   size_t n;
   char name[32];
