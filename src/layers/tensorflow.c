@@ -207,7 +207,9 @@ static bool bind(kv_invocation *c, const function *f, const kvino_op *op, kv_bou
       continue;
     }
     if (v.kind == KV_VALUE_NONE && preset) v = (kv_value){.kind = KV_VALUE_DATA, .data = preset};
-    if (v.kind != KV_VALUE_NONE) to[parameter(op, at.to)] = (kv_bound){true, v};
+    int k = parameter(op, at.to);
+    if (k < 0) return kv_layer_refuse(c, "the operator %s has no parameter '%s'", op->name, at.to) != NULL;
+    if (v.kind != KV_VALUE_NONE) to[k] = (kv_bound){true, v};
   }
   return !c->s->status;
 }

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import warnings
@@ -133,6 +134,13 @@ def test_every_layer_has_a_case(saved):
     written = {"GroupedQueryAttention": "GroupQueryAttention"}  # the class, and what Keras writes for it
     of_keras_2 = {"TFOpLambda", "LocallyConnected1D", "LocallyConnected2D"}  # test_tf_keras_files.py
     assert {written.get(name, name) for name in known} - used - {"Operation"} - of_keras_2 == set()
+
+
+def test_the_page_of_layers_is_whole():
+    """docs/layers.md, which tests/layers_page.py prints, has a row for each."""
+    rows = re.findall(r"^\| (\w+) \| \d* \|", (HERE.parents[1] / "docs/layers.md").read_text(), re.M)
+    known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
+    assert rows == sorted(known - {"Operation"})
 
 
 def test_a_configuration_and_weights_in_other_files(saved, tmp_path):
