@@ -77,6 +77,18 @@ def test_a_length_that_a_graph_must_know_is_named(name):
         f[name]()
 
 
+@pytest.mark.parametrize("axis", [None, 0, (1, -2), (0,), (1,)])
+@pytest.mark.parametrize("name", ["nanmin", "nanmax"])
+def test_extremes_of_nothing_but_nan_say_the_same_compiled(name, axis):
+    f, x = lambda v: getattr(K, name)(v, axis=axis), np.zeros((0, 5), "float32")
+    for device in DEVICES:
+        for y in (f, kvino.function(f, device=device), kvino.function(f, device=device, dynamic=True)):
+            if axis == (1,):
+                assert np.asarray(y(kvino.Tensor(x))).shape == (0,)
+            else:
+                assert f"reduction operation f{name[3:]} which has no identity" in str(refusal(y, kvino.Tensor(x)).value)
+
+
 def test_runs_beside_refused_ones():
     """Threads that run one compiled model, some of them with what it refuses: those that are right stay right."""
     f = kvino.function(lambda x, y: K.matmul(x * 2, y), device="CPU", dynamic=True)

@@ -79,8 +79,12 @@ kvino_tensor *op_nanstd(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keep
 /* NaN loses against everything; where there is nothing else it is the result. */
 static kvino_tensor *nan_extreme(kv_scope *s, kvino_tensor *x, kvino_ints axis, bool keepdims, bool largest) {
   if (x && !x->size && !s->status) { /* NumPy takes fmax and fmin here, and says so */
-    int64_t one = axis.n == 1 && !axis.symbolic ? axis.v[0] : 0;
-    if (axis.n < 0 || (axis.n == 1 && kv_axis_ok(s, &one, x->rank) && !x->shape[one]))
+    bool nothing = axis.n < 0;
+    for (int i = 0; i < axis.n && !axis.symbolic; i++) {
+      int64_t one = axis.v[i];
+      nothing |= kv_axis_ok(s, &one, x->rank) && !x->shape[one];
+    }
+    if (nothing)
       return kv_scope_fail(s, KVINO_INVALID, "zero-size array to reduction operation %s which has no identity",
                            largest ? "fmax" : "fmin");
   }
