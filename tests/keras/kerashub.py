@@ -29,6 +29,8 @@ DIFFERS = 3  # what a process ends with that went through all files and found di
 KNOWN = {
     "depth_anything_backbone": "KerasHub's own code refuses every backend but TensorFlow, JAX and PyTorch",
     "depth_anything_depth_estimator": "as its backbone",
+    **{f"d_fine_backbone_denoising_eval_{part}": "denoising draws noise, another with each backend" for part in ("first", "middle", "last")},
+    "d_fine_object_detector_denoising": "denoising draws noise, another with each backend",
 }
 METHODS = ("run_backbone_test", "run_vision_backbone_test", "run_task_test")
 
