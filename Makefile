@@ -164,7 +164,7 @@ format: $(STAMPS)/lint
 
 # A wheel that needs nothing of the system, in a build tree of its own: it has another OpenBLAS.
 wheel: $(STAMPS)/system $(STAMPS)/tools requirements/wheel.txt
-	bash tools/setup_system.sh "$(PYTHON)" dpkg-dev make
+	bash tools/setup_system.sh "$(PYTHON)" dpkg-dev make advancecomp
 	$(VENV)/bin/python $(PIP) -r requirements/wheel.txt
 	$(VENV)/bin/python tools/make_wheel.py build/manylinux
 

@@ -14,6 +14,7 @@ KV_FIRST(hypotf)
 
 /* Moved from libpthread and libdl into libc in 2.32 to 2.34. */
 KV_FIRST(pthread_create)
+KV_FIRST(pthread_join)
 KV_FIRST(pthread_sigmask)
 KV_FIRST(pthread_once)
 KV_FIRST(pthread_mutex_trylock)
