@@ -76,6 +76,13 @@ def test_strokes(tmp_path):
     assert is_picture(tmp_path / "out.png")
 
 
+@needs("tensorflow", "tensorboard")
+def test_tensorboard(tmp_path):
+    printed = run(tmp_path, "tensorboard_training.py", "logs")
+    assert number(r"new pictures: ([\d.]+)", printed) > 0.85
+    assert "2 files of events" in printed
+
+
 # ---- serving ----
 
 
@@ -157,6 +164,40 @@ def test_server_refuses(server, inputs):
     assert status == 400 and reply["detail"]
 
 
+# ---- many workers ----
+
+# The program, whose first worker at work is killed.
+KILLED = """
+import os, pathlib, sys
+import numpy as np
+import with_dask as example
+predict = example.predict
+def dying(path, rows, died=sys.argv[4]):
+    if not os.path.exists(died):
+        pathlib.Path(died).touch()
+        os.kill(os.getpid(), 9)
+    return predict(path, rows)
+example.predict = dying
+if __name__ == "__main__":
+    out, workers = example.run(sys.argv[1], np.load(sys.argv[2]))
+    np.save(sys.argv[3], out)
+"""
+
+
+@needs("distributed")
+def test_many_workers(saved, tmp_path):
+    """Nothing is lost or doubled, also where a worker is killed."""
+    folder, x, y = saved
+    program = EXAMPLES / "many_workers" / "with_dask.py"
+    assert "200 rows by" in run(tmp_path, program, folder / "small.keras", folder / "x.npy", "y.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), y, rtol=1e-5, atol=1e-6)
+    (tmp_path / "killed.py").write_text(KILLED)
+    path = f"{program.parent}:{os.environ.get('PYTHONPATH', '')}"
+    run(tmp_path, tmp_path / "killed.py", folder / "small.keras", folder / "x.npy", "again.npy", tmp_path / "died", PYTHONPATH=path)
+    assert (tmp_path / "died").exists()
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), np.load(tmp_path / "y.npy"))
+
+
 @needs("mypy")
 def test_types():
     """Types are right, as far as the libraries have any."""
@@ -164,7 +205,7 @@ def test_types():
 
     package = pathlib.Path(kvino.__file__).parent.parent
     environment = dict(os.environ) if package.name == "site-packages" else {**os.environ, "MYPYPATH": str(package)}
-    for folder in ("", "serving"):
+    for folder in ("", "serving", "many_workers"):
         done = subprocess.run([sys.executable, "-m", "mypy", "--ignore-missing-imports", "--disallow-untyped-defs", *(EXAMPLES / folder).glob("*.py")],
                               capture_output=True, text=True, cwd=ROOT, env=environment)
         assert done.returncode == 0, done.stdout
