@@ -25,7 +25,7 @@ if(KVINO_ZIP)
   kvino_use(libzip libzip)
   string(APPEND KVINO_LEFT_OUT "|src/tensor/npz_absent\\.c$")
 else()
-  string(APPEND KVINO_LEFT_OUT "|src/tensor/(npz|zip_member)\\.c$")
+  string(APPEND KVINO_LEFT_OUT "|src/tensor/(npz|zip_member|zip_write)\\.c$")
 endif()
 
 if(KVINO_OPENBLAS)
