@@ -59,7 +59,8 @@ static inline int32_t pairs_unit(const int8_t *v, int n) {
 
 /* ---- four bytes: the instruction takes b's without a sign, so 128 is added to them ---- */
 
-#if KV_LEVEL_BYTES >= 32
+/* clang has no pragma of a target: its builds go without these. */
+#if KV_LEVEL_BYTES >= 32 && !defined(__clang__)
 #pragma GCC push_options
 #if KV_LEVEL_BYTES == 64
 #pragma GCC target("avx512vnni")
@@ -137,7 +138,7 @@ static bool has_dots(void) {
 
 enum { TILE = 16 }; /* rows, and units of a row */
 
-#if KV_LEVEL_BYTES == 64 && defined(__x86_64__) && defined(__linux__)
+#if KV_LEVEL_BYTES == 64 && defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #pragma GCC push_options
