@@ -18,7 +18,7 @@ import capi
 from test_cli import COMMAND
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["start", "sharp-bits", "from-keras-openvino", "deployment", "serving", "sparse"]
+PAGES = ["start", "sharp-bits", "from-keras-openvino", "deployment", "serving", "sparse", "ragged"]
 OTHERS = {"devices-and-precision", "quantization", "generation", "training", "profiling", "export", "files"}
 LIBRARY = pathlib.Path(capi.lib._name).resolve()
 
