@@ -21,7 +21,7 @@ KERAS_TESTS = [  # in a process with kvino as backend
     "tests/python/test_keras.py", "tests/python/test_keras_training.py", "tests/python/test_keras_steps.py",
     "tests/python/test_keras_eager.py", "tests/python/test_keras_export.py",
     "tests/python/test_keras_generation.py", "tests/python/test_keras_profile.py",
-    "tests/python/test_keras_quantization.py",
+    "tests/python/test_keras_quantization.py", "tests/python/test_keras_save.py",
 ]
 SHOWN = 80  # lines of a failed step's log that are printed
 PARALLEL = ["-n", str(len(os.sched_getaffinity(0)))]  # long steps of pytest run on every processor
