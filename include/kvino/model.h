@@ -97,6 +97,12 @@ KVINO_API kvino_status kvino_model_submit(kvino_model *m, size_t n, kvino_tensor
                                           void *context, kvino_error *err);
 /* Waits until nothing that was submitted is on its way; not from inside of `done`. NULL is allowed. */
 KVINO_API void kvino_model_wait(kvino_model *m);
+/* As Keras's reset_states for every recurrent layer with stateful=True: the next run begins with zeros, as the first
+ * one does. Any other run begins with the states that the last one that succeeded has left in the model. The batch has
+ * the size that the file says. Runs of such a model, of whatever threads, come one after the other, those of
+ * kvino_model_submit in the order of the calls; a reset waits for the one that has begun. kvino_model_call,
+ * kvino_model_graph and training refuse such a model (KVINO_UNSUPPORTED). NULL is allowed. */
+KVINO_API void kvino_model_reset_states(kvino_model *m);
 /* The model's layers called on tensors as an operator is: computed now, or recorded where one is symbolic. So a model
  * is part of a graph of one's own, and has derivatives there (kvino/gradient.h). */
 KVINO_API kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,

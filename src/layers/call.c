@@ -300,8 +300,14 @@ kv_value kv_layer_call(kv_scope *s, const kv_layer *layer, size_t n_args, const 
   if (n_named) memcpy(all.item + n_args, named, n_named * sizeof *named);
   if (!(traits & (KV_NO_AUTOCAST | KV_MODEL | KV_INPUT)) && kvino_dtype_is_float(layer->compute))
     cast_leaves(s, &all, layer->compute);
-  kv_invocation c = {s, layer, n_args, n_named, all.item, names, all.item ? all.item + n_args : NULL, 0, NULL, false};
-  if (outer) c.depth = outer->depth + 1, c.training = outer->training, c.frozen = outer->frozen;
+  kv_invocation c = {s, layer, n_args, n_named, all.item, names, all.item ? all.item + n_args : NULL,
+                     0, NULL,  false,  NULL};
+  if (outer) {
+    c.depth = outer->depth + 1;
+    c.training = outer->training;
+    c.frozen = outer->frozen;
+    c.states = outer->states;
+  }
   c.frozen |= !layer->trainable;
   kv_value out = KV_NOTHING;
   kvino_tensor *mask = NULL;

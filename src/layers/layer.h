@@ -63,6 +63,20 @@ typedef struct kv_training {
   int in_steps;                /* inside of a loop over steps */
 } kv_training;
 
+/* A state that a recurrent layer keeps between the runs of a model (stateful=True). */
+typedef struct kv_state {
+  const kv_layer *layer;
+  kvino_tensor *after;
+  struct kv_state *next;
+} kv_state;
+
+/* All of them, in the order in which they became inputs of the graph that a run of the model is recorded in. */
+typedef struct kv_states {
+  kvino_graph *graph;
+  size_t n;
+  kv_state *first, *last; /* from the scope */
+} kv_states;
+
 struct kv_model_file;
 
 struct kv_layer {
@@ -94,6 +108,7 @@ struct kv_invocation {
   int depth;             /* of layers in layers */
   kv_training *training; /* NULL: predict */
   bool frozen;           /* it, or what it is in, is not trainable */
+  kv_states *states;     /* NULL: nothing is kept between calls */
 };
 
 /* ---- for the functions of layers: arguments ---- */
@@ -135,6 +150,13 @@ kvino_tensor *kv_encode_categories(kv_invocation *c, kvino_tensor *x, const char
                                    kvino_dtype dtype, kvino_tensor *weights);
 /* x divided by its length along the axes, or by epsilon where that is more. */
 kvino_tensor *kv_unit_length(kv_invocation *c, kvino_tensor *x, kvino_ints axes, double epsilon);
+
+/* ---- states that are kept between runs ---- */
+
+/* Zeros become what the run before has left. Errors: KVINO_UNSUPPORTED where no run keeps them. */
+void kv_begin_states(kv_invocation *c, size_t n, kvino_tensor **state);
+/* What this run leaves; nothing where the layer has not begun with what was kept. */
+void kv_end_states(kv_invocation *c, size_t n, kvino_tensor *const *state);
 
 /* ---- training ---- */
 

@@ -32,7 +32,6 @@ static bool drop_inputs(kv_invocation *c, recurrence *r) {
 }
 
 static bool begin(kv_invocation *c, recurrence *r) {
-  kv_only_default(c, "stateful");
   r->x = kv_arg(c, "sequences");
   r->mask = kv_mask(c, "sequences");
   r->all = kv_field_flag(c, "return_sequences");
@@ -67,18 +66,24 @@ static bool given_states(kv_invocation *c, recurrence *r) {
   return true;
 }
 
+/* Zeros become the first states: those that the call was given, or what the run before has left. */
+static bool first_states(kv_invocation *c, recurrence *r) {
+  if (!given_states(c, r) && kv_field_flag(c, "stateful")) kv_begin_states(c, r->n, r->state);
+  return !c->s->status;
+}
+
 /* n states of as many units each. */
 static bool begin_states(kv_invocation *c, recurrence *r, size_t n) {
   r->n = n;
-  if (!given_states(c, r))
-    for (size_t i = 0; i < n; i++) r->state[i] = zero_state(c, r->x, kv_field_integer(c, "units"));
-  return !c->s->status;
+  for (size_t i = 0; i < n; i++) r->state[i] = zero_state(c, r->x, kv_field_integer(c, "units"));
+  return first_states(c, r);
 }
 
 /* What the layer gives of `sequence` (in the order of computing), the last output and the states. */
 static kv_value outputs(kv_invocation *c, const recurrence *r, kvino_tensor *sequence, kvino_tensor *last,
                         kvino_tensor *const *state) {
   if (c->s->status || !sequence || !last) return KV_NOTHING;
+  kv_end_states(c, r->n, state);
   kvino_tensor *mask = r->time_major ? swap_time(c->s, r->mask) : r->mask;
   kvino_tensor *y = !r->all ? last : r->time_major ? swap_time(c->s, sequence) : sequence;
   kv_value first = kv_of_masked(y, r->all ? mask : NULL);
@@ -190,12 +195,11 @@ kv_value kv_layer_simple_rnn(kv_invocation *c) {
 kv_value kv_layer_conv_lstm(kv_invocation *c) {
   recurrence r = {.n = 2};
   if (!begin(c, &r)) return KV_NOTHING;
-  if (!given_states(c, &r)) { /* zeros of the shape of a step's output */
-    kvino_tensor *x = kv_gather(c->s, r.x, kv_int(c->s, KVINO_I64, 0), kv_int(c->s, KVINO_I64, 1),
-                                (kv_gather_attrs){.batch_dims = 0});
-    r.state[0] = r.state[1] = op_zeros_like(c->s, kv_conv_lstm_input(c, x, 0), KVINO_NO_DTYPE);
-  }
-  return c->s->status ? KV_NOTHING : step_by_step(c, &r, kv_conv_lstm_step, 0);
+  kvino_tensor *x =
+      kv_gather(c->s, r.x, kv_int(c->s, KVINO_I64, 0), kv_int(c->s, KVINO_I64, 1), (kv_gather_attrs){.batch_dims = 0});
+  /* zeros of the shape of a step's output */
+  r.state[0] = r.state[1] = op_zeros_like(c->s, kv_conv_lstm_input(c, x, 0), KVINO_NO_DTYPE);
+  return first_states(c, &r) ? step_by_step(c, &r, kv_conv_lstm_step, 0) : KV_NOTHING;
 }
 
 /* ---- a layer of any cells ---- */
@@ -251,8 +255,7 @@ kv_value kv_layer_rnn(kv_invocation *c) {
                 cell->kind->call != kv_layer_simple_rnn_cell && cell->kind->call != kv_layer_stacked_rnn_cells))
     return kv_layer_refuse(c, "its cell is none that is read from a file"), KV_NOTHING;
   cell_states(c, cell, &r);
-  given_states(c, &r);
-  return c->s->status ? KV_NOTHING : step_by_step(c, &r, cell_step, output_state(cell, r.n));
+  return first_states(c, &r) ? step_by_step(c, &r, cell_step, output_state(cell, r.n)) : KV_NOTHING;
 }
 
 /* ---- both directions ---- */

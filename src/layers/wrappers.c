@@ -11,7 +11,9 @@ kv_value kv_layer_time_distributed(kv_invocation *c) {
   kvino_tensor *dims = kv_dims(s, x), *leading = kv_cut(s, dims, 0, 0, 2), *minus = KV_VECTOR(s, -1);
   kvino_tensor *joined =
       kv_concat(s, 2, (kvino_tensor *[]){minus, kv_cut(s, dims, 0, 2, INT64_MAX)}, (kv_axis_attrs){.axis = 0});
-  kvino_tensor *y = kv_call_child(c, 0, kv_of(kv_reshape(s, x, joined, (kv_reshape_attrs){0}))).tensor;
+  kv_invocation steps = *c;
+  steps.states = NULL; /* which are not those of one step after the other */
+  kvino_tensor *y = kv_call_child(&steps, 0, kv_of(kv_reshape(s, x, joined, (kv_reshape_attrs){0}))).tensor;
   if (!y) return kv_scope_fail(s, KVINO_UNSUPPORTED, "the layer inside gives no single tensor"), KV_NOTHING;
   kvino_tensor *back = kv_concat(s, 2, (kvino_tensor *[]){leading, kv_cut(s, kv_dims(s, y), 0, 1, INT64_MAX)},
                                  (kv_axis_attrs){.axis = 0});

@@ -46,6 +46,7 @@ kvino_status kvino_model_submit(kvino_model *m, size_t n, kvino_tensor *const *i
   return absent(err);
 }
 void kvino_model_wait(kvino_model *m) { (void)m; }
+void kvino_model_reset_states(kvino_model *m) { (void)m; }
 kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err) {
   (void)m, (void)n, (void)in, (void)out;
   return absent(err);

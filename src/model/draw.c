@@ -185,7 +185,7 @@ static kvino_status connect(picture *p, kv_edge value, uint32_t to) {
 
 static kvino_status gather(picture *p, const bool *live) {
   KV_TRY(find_depth(p, live));
-  for (size_t i = 0; i < p->g->n_parameters; i++) {
+  for (size_t i = 0; i < p->m->in.n; i++) {
     uint32_t box;
     KV_TRY(add_port(p, &p->m->in.v[i], "input", &box));
     p->box_of[p->g->parameter[i]->id] = box + 1;
@@ -196,7 +196,7 @@ static kvino_status gather(picture *p, const bool *live) {
     KV_TRY(box_of(p, node));
     for (uint32_t k = 0; k < node->n_in; k++) KV_TRY(connect(p, node->in[k], p->box_of[node->id] - 1));
   }
-  for (size_t i = 0; i < p->g->n_results; i++) {
+  for (size_t i = 0; i < p->m->out.n; i++) {
     uint32_t box;
     KV_TRY(add_port(p, &p->m->out.v[i], "output", &box));
     KV_TRY(connect(p, p->g->result[i].value, box));
@@ -434,7 +434,7 @@ kvino_status kvino_model_draw(kvino_model *m, char **svg, kvino_error *err) {
   kv_text t = {0};
   kvino_graph *g = NULL;
   KV_NOT_NULL(err, m && svg);
-  KV_TRY(kvino_model_graph(m, &g, err));
+  KV_TRY(kv_model_record(m, m->in.shapes, &g, NULL, err));
   picture p = {.m = m, .g = g, .err = err};
   kvino_status status = draw(&p, &t);
   clear(&p);

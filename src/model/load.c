@@ -55,9 +55,11 @@ static kvino_status take_ports(kvino_model *m, kvino_error *err) {
   kvino_status status = s.status;
   if (!status) status = take_inputs(&s, m, n, in, err);
   if (!status) status = kv_model_record(m, m->in.shapes, &graph, &list, err);
+  if (!status) status = kv_states_find(m, graph, err);
   const char **names = status ? NULL : kv_model_output_names(&s, m->root, &n_names);
   if (!status) status = s.status;
-  if (!status) status = take_outputs(&s, m, &list, n_names, names, err);
+  kvino_tensors own = {list.n - m->kept.n, list.v}; /* without those of states */
+  if (!status) status = take_outputs(&s, m, &own, n_names, names, err);
   kvino_tensors_clear(&list);
   kvino_graph_release(graph);
   kvino_tensors nothing = {0, NULL};
@@ -122,6 +124,7 @@ static kvino_status load(kv_bytes *bytes, const char *name, const char *path, co
   if (!m) return no_memory(err);
   atomic_init(&m->refs, 1);
   pthread_mutex_init(&m->lock, NULL);
+  pthread_mutex_init(&m->turn, NULL);
   pthread_rwlock_init(&m->weights, NULL);
   pthread_mutex_init(&m->queue, NULL);
   pthread_cond_init(&m->idle, NULL);
@@ -180,6 +183,9 @@ void kv_model_free(kvino_model *m) {
   kv_ov_model_release(m->ir);
   kv_model_ports_clear(&m->in);
   kv_model_ports_clear(&m->out);
+  kvino_model_reset_states(m);
+  kv_free(m->state);
+  kv_model_ports_clear(&m->kept);
   kv_free(m->device);
   kv_free(m->properties);
   for (size_t i = 0; i < m->n_source; i++) kv_bytes_release(m->source[i]);
@@ -187,6 +193,7 @@ void kv_model_free(kvino_model *m) {
   pthread_rwlock_destroy(&m->weights);
   pthread_cond_destroy(&m->idle);
   pthread_mutex_destroy(&m->queue);
+  pthread_mutex_destroy(&m->turn);
   pthread_mutex_destroy(&m->lock);
   kv_free(m);
 }

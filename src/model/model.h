@@ -43,6 +43,9 @@ struct kvino_model {
   uint64_t changes; /* of weights by their user, of what can be trained */
   kv_compiled compiled[KV_KEPT_SHAPES];
   kvino_executable *any_shape; /* where there are more than those */
+  kv_model_ports kept;         /* states of layers (states.c): further inputs and results of what is compiled */
+  pthread_mutex_t turn;        /* of what follows, for a run's whole time */
+  kvino_tensor **state;        /* NULL: zeros */
   pthread_mutex_t queue;       /* of what follows: runs that were submitted */
   pthread_cond_t idle;
   kv_job *first, *last;
@@ -54,8 +57,10 @@ struct kvino_model {
 bool kv_model_end(kvino_model *m);
 void kv_model_free(kvino_model *m);
 
-/* The layers' results for these tensors, concrete or symbolic, in a scope: of predict, or of `training`. */
-kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training);
+/* The layers' results for these tensors, concrete or symbolic, in a scope: of predict, or of `training`. `states`: what
+ * is kept, or NULL. */
+kv_value kv_model_apply(kv_scope *s, const kvino_model *m, kvino_tensor *const *in, kv_training *training,
+                        kv_states *states);
 
 /* Errors: KVINO_UNSUPPORTED: it has no layers `to` do that with. */
 kvino_status kv_model_need_layers(const kvino_model *m, const char *to, kvino_error *err);
@@ -71,8 +76,20 @@ void kv_graph_model_summary(const kvino_model *m, kv_text *t);
 kvino_status kv_ir_begin(kvino_model *m, kvino_error *err);
 kvino_status kv_ir_run(const kvino_model *m, kvino_tensor *const *in, kvino_tensors *out, kvino_error *err);
 
-/* Records the model for inputs of these shapes (in.n_dims numbers). *out_list: its results, which the caller clears;
- * may be NULL. */
+/* The states of a recording of the model: ports, no values. */
+kvino_status kv_states_find(kvino_model *m, const kvino_graph *recorded, kvino_error *err);
+/* The inputs of a run with the states after them: *all, until kv_states_end, which puts those of `out` in their place
+ * and takes them away from it; NULL: the run has failed. Other runs wait in between. */
+kvino_status kv_states_begin(kvino_model *m, kvino_tensor *const *in, kvino_tensor ***all, kvino_error *err);
+void kv_states_end(kvino_model *m, kvino_tensor **all, kvino_tensors *out);
+
+/* kvino_model_run where `take` is to have the results before they count: where it fails the run has. May be NULL. */
+typedef kvino_status kv_take_results(void *context, const kvino_tensors *out, kvino_error *err);
+kvino_status kv_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kv_take_results *take, void *context,
+                          kvino_tensors *out, kvino_error *err);
+
+/* Records the model for inputs of these shapes (in.n_dims numbers), what it keeps as further inputs and results.
+ * *out_list: its results, which the caller clears; may be NULL. */
 kvino_status kv_model_record(kvino_model *m, const int64_t *shapes, kvino_graph **out, kvino_tensors *out_list,
                              kvino_error *err);
 

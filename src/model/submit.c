@@ -48,11 +48,12 @@ static void *work(void *model) {
   return NULL;
 }
 
-/* A further thread, where that helps. The queue's lock is held; false: the job cannot be computed. */
+/* A further thread, where that helps; runs that keep states come one after the other. The queue's lock is held; false:
+ * the job cannot be computed. */
 static bool start(kvino_model *m) {
   pthread_t thread;
   pthread_attr_t detached;
-  int most = kv_processors() < 2 ? 2 : kv_processors() > MOST_THREADS ? MOST_THREADS : kv_processors();
+  int most = m->kept.n ? 1 : kv_processors() < 2 ? 2 : kv_processors() > MOST_THREADS ? MOST_THREADS : kv_processors();
   if (m->n_threads >= (size_t)most) return true;
   pthread_attr_init(&detached);
   pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
@@ -105,6 +106,34 @@ bool kv_model_end(kvino_model *m) {
   return false;
 }
 
+/* Memory of the caller's for results. */
+typedef struct room {
+  const kvino_model *m;
+  void *const *data;
+  const size_t *bytes;
+} room;
+
+/* All of them or none. */
+static kvino_status fill(void *context, const kvino_tensors *out, kvino_error *err) {
+  const room *to = context;
+  const kvino_model *m = to->m;
+  for (size_t i = 0; i < m->out.n; i++) {
+    kvino_tensor *plain = NULL;
+    KV_TRY(kvino_tensor_contiguous(out->v[i], &plain, err));
+    kvino_tensor_release(out->v[i]);
+    out->v[i] = plain;
+    size_t size = (size_t)kvino_tensor_size(plain) * kvino_dtype_size(kvino_tensor_dtype(plain));
+    if (size > to->bytes[i])
+      return kv_fail(err, KVINO_INVALID, "%s: output '%s' has %zu bytes; there is room for %zu", m->file.name,
+                     m->out.v[i].name, size, to->bytes[i]);
+  }
+  for (size_t i = 0; i < m->out.n; i++) {
+    size_t size = (size_t)kvino_tensor_size(out->v[i]) * kvino_dtype_size(kvino_tensor_dtype(out->v[i]));
+    if (size) memcpy(to->data[i], kvino_tensor_data(out->v[i]), size);
+  }
+  return KVINO_OK;
+}
+
 kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const *in, size_t n_out, void *const *data,
                                   const size_t *bytes, kvino_error *err) {
   kvino_tensors out = {0, NULL};
@@ -112,22 +141,7 @@ kvino_status kvino_model_run_into(kvino_model *m, size_t n, kvino_tensor *const 
   for (size_t i = 0; i < n_out; i++) KV_NOT_NULL(err, data[i]);
   if (n_out != m->out.n)
     return kv_fail(err, KVINO_INVALID, "%s: the model has %zu outputs, not %zu", m->file.name, m->out.n, n_out);
-  KV_TRY(kvino_model_run(m, n, in, &out, err));
-  kvino_status status = KVINO_OK;
-  for (size_t i = 0; i < n_out && !status; i++) {
-    kvino_tensor *plain = NULL;
-    if ((status = kvino_tensor_contiguous(out.v[i], &plain, err))) break;
-    kvino_tensor_release(out.v[i]);
-    out.v[i] = plain;
-    size_t size = (size_t)kvino_tensor_size(plain) * kvino_dtype_size(kvino_tensor_dtype(plain));
-    if (size > bytes[i])
-      status = kv_fail(err, KVINO_INVALID, "%s: output '%s' has %zu bytes; there is room for %zu", m->file.name,
-                       m->out.v[i].name, size, bytes[i]);
-  }
-  for (size_t i = 0; i < n_out && !status; i++) {
-    size_t size = (size_t)kvino_tensor_size(out.v[i]) * kvino_dtype_size(kvino_tensor_dtype(out.v[i]));
-    if (size) memcpy(data[i], kvino_tensor_data(out.v[i]), size);
-  }
+  KV_TRY(kv_model_run(m, n, in, fill, &(room){m, data, bytes}, &out, err));
   kvino_tensors_clear(&out);
-  return status;
+  return KVINO_OK;
 }

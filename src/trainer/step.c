@@ -82,7 +82,7 @@ static void record_loss(recording *r) {
   for (size_t i = 0; i < b->n_x; i++) /* in the dtypes that the model takes */
     x[i] = r->in[i] ? kv_cast(s, r->in[i], t->model->in.v[i].dtype) : NULL;
   if (s->status) return;
-  kv_value out = kv_model_apply(s, t->model, x, &r->training);
+  kv_value out = kv_model_apply(s, t->model, x, &r->training, NULL);
   size_t n = 0;
   kv_value **leaf = kv_value_leaves(s, &out, &n);
   if (!s->status && n != b->n_y) kv_scope_fail(s, KVINO_INVALID, "%zu outputs, %zu targets", n, b->n_y);

@@ -583,6 +583,121 @@ static void test_memory_of_the_caller(void **state) {
   kvino_model_release(m);
 }
 
+/* ---- states that are kept between runs ---- */
+
+/* A recurrent layer that adds what it is given to what it has: the output is the sum since the start. */
+static kvino_model *load_sum(void) {
+  static const char config[] = "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"m\", \"layers\": [" LAYER_(
+      "InputLayer",
+      "\"name\": \"x\", \"batch_shape\": [1, null, 1], \"dtype\": \"float32\"") ", " LAYER_("SimpleRNN",
+                                                                                            "\"name\": \"sum\", "
+                                                                                            "\"units\": 1, "
+                                                                                            "\"activation\": "
+                                                                                            "\"linear\", \"use_bias\": "
+                                                                                            "false, "
+                                                                                            "\"stateful\": true") "]}}";
+  const char *path = scratch_path("sum.h5");
+  hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), links = H5Pcreate(H5P_LINK_CREATE);
+  H5Pset_create_intermediate_group(links, 1);
+  hid_t group = H5Gcreate2(file, "layers/simple_rnn/cell/vars", links, H5P_DEFAULT, H5P_DEFAULT);
+  for (int i = 0; i < 2; i++) H5LTmake_dataset_float(group, i ? "1" : "0", 2, (hsize_t[]){1, 1}, (float[]){1});
+  H5Gclose(group);
+  H5Pclose(links);
+  H5Fclose(file);
+  bytes weights = read_file(path);
+  const char *whole = scratch_path("sum.keras");
+  zip_t *zip = zip_open(whole, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+  zip_file_add(zip, "config.json", zip_source_buffer(zip, config, strlen(config), 0), 0);
+  zip_file_add(zip, "model.weights.h5", zip_source_buffer(zip, weights.at, weights.n, 0), 0);
+  assert_false(zip_close(zip));
+  free(weights.at);
+  kvino_model *m = NULL;
+  OK(kvino_model_load(whole, &NATIVE, &m, ERR));
+  return m;
+}
+
+enum { SUMS = 100, SUM_THREADS = 4 };
+
+/* What runs gave: each sum once, whatever thread has it. */
+typedef struct sums {
+  kvino_model *m;
+  kvino_tensor *one;
+  _Atomic int seen[SUM_THREADS * SUMS + 1];
+  int last, in_order; /* of submitted runs, which come one by one */
+} sums;
+
+static void *add_ones(void *context) {
+  sums *s = context;
+  for (int i = 0; i < SUMS; i++) {
+    float y = 0;
+    if (!kvino_model_run_into(s->m, 1, &s->one, 1, (void *[]){&y}, (size_t[]){sizeof y}, NULL) && y >= 1 &&
+        y <= SUM_THREADS * SUMS)
+      s->seen[(int)y]++;
+  }
+  return NULL;
+}
+
+static void next_sum(void *context, kvino_status status, const kvino_error *err, const kvino_tensors *out) {
+  sums *s = context;
+  (void)err;
+  if (!status) s->in_order += *(const float *)kvino_tensor_data(out->v[0]) == (float)++s->last;
+}
+
+static void test_states_of_many_threads(void **state) {
+  (void)state;
+  sums s = {.m = load_sum()};
+  pthread_t thread[SUM_THREADS];
+  float y = 0;
+  kvino_error err = {0};
+  OK(kvino_tensor_new(KVINO_F32, 3, (int64_t[]){1, 1, 1}, (float[]){1}, &s.one, ERR));
+  for (int i = 0; i < SUM_THREADS; i++) assert_int_equal(pthread_create(&thread[i], NULL, add_ones, &s), 0);
+  for (int i = 0; i < SUM_THREADS; i++) pthread_join(thread[i], NULL);
+  for (int i = 1; i <= SUM_THREADS * SUMS; i++) assert_int_equal(s.seen[i], 1);
+  kvino_model_reset_states(s.m);
+  OK(kvino_model_run_into(s.m, 1, &s.one, 1, (void *[]){&y}, (size_t[]){sizeof y}, ERR));
+  assert_true(y == 1);
+  kvino_model_reset_states(s.m);
+  for (int i = 0; i < SUMS; i++) OK(kvino_model_submit(s.m, 1, &s.one, next_sum, &s, ERR));
+  kvino_model_wait(s.m);
+  assert_int_equal(s.in_order, SUMS);
+  kvino_graph *g = NULL;
+  kvino_tensors out = {0, NULL};
+  assert_int_equal(kvino_model_graph(s.m, &g, &err), KVINO_UNSUPPORTED);
+  assert_int_equal(kvino_model_call(s.m, 1, &s.one, &out, &err), KVINO_UNSUPPORTED);
+  assert_non_null(strstr(err.text, "layer 'sum' (SimpleRNN): stateful=True"));
+  char *svg = NULL; /* shows inputs and outputs, no states */
+  OK(kvino_model_draw(s.m, &svg, ERR));
+  assert_true(strstr(svg, "sum") && !strstr(svg, "state"));
+  kvino_text_free(svg);
+  kvino_model_reset_states(NULL);
+  kvino_tensor_release(s.one);
+  kvino_model_release(s.m);
+}
+
+/* A run that fails anywhere leaves the states as they were. */
+static void test_states_of_runs_that_fail(void **state) {
+  (void)state;
+  kvino_model *m = load_sum();
+  kvino_tensor *one = NULL;
+  float y = 0;
+  OK(kvino_tensor_new(KVINO_F32, 3, (int64_t[]){1, 1, 1}, (float[]){1}, &one, ERR));
+  OK(kvino_model_run_into(m, 1, &one, 1, (void *[]){&y}, (size_t[]){sizeof y}, ERR)); /* compiled from here on */
+  for (int round = 0; round < 2; round++) {                                           /* the second begins with zeros */
+    for (long n = 0;; n++) {
+      kvino_error err = {0};
+      kv_fail_after(n);
+      kvino_status status = kvino_model_run_into(m, 1, &one, 1, (void *[]){&y}, (size_t[]){sizeof y}, &err);
+      kv_fail_after(-1);
+      if (!status) break;
+      assert_true(*err.text && n < 10000);
+    }
+    assert_true(y == (round ? 1 : 2));
+    kvino_model_reset_states(m);
+  }
+  kvino_tensor_release(one);
+  kvino_model_release(m);
+}
+
 /* The same of writing: the file is there in full or not at all. */
 static void test_saves_that_fail(void **state) {
   (void)state;
@@ -627,6 +742,8 @@ int main(void) {
       cmocka_unit_test(test_saves_that_fail),
       cmocka_unit_test(test_submitted_runs),
       cmocka_unit_test(test_memory_of_the_caller),
+      cmocka_unit_test(test_states_of_many_threads),
+      cmocka_unit_test(test_states_of_runs_that_fail),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

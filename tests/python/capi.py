@@ -364,6 +364,18 @@ class Model:
         error = Error()
         check(lib.kvino_model_save(self.handle, os.fsencode(path), C.byref(error)), error)
 
+    def run_into(self, x, y):
+        """The one result for one input, written into the array y."""
+        t, error = wrap(x), Error()
+        data, room = (C.c_void_p * 1)(y.ctypes.data), (C.c_size_t * 1)(y.nbytes)
+        try:
+            check(lib.kvino_model_run_into(self.handle, C.c_size_t(1), (C.c_void_p * 1)(t), C.c_size_t(1), data, room, C.byref(error)), error)
+        finally:
+            lib.kvino_tensor_release(t)
+
+    def reset_states(self):
+        lib.kvino_model_reset_states(self.handle)
+
     def summary(self):
         text, error = C.c_char_p(), Error()
         check(lib.kvino_model_summary(self.handle, C.byref(text), C.byref(error)), error)

@@ -1,9 +1,12 @@
 """The programs of examples/c and examples/cpp: compiled as their heads say, and what they print and write."""
 
 import importlib.util
+import json
 import pathlib
 import subprocess
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -75,6 +78,29 @@ def test_fine_tune(program):
     assert not np.array_equal(before.get_weight("dense", "kernel"), after.get_weight("dense", "kernel"))
     code, out, err = program("fine_tune")(MODEL, "x.npy", "y.npy", "nowhere", 1, "x.keras")
     assert code == 1 and "No such layer: nowhere" in err
+
+
+def write_sum(folder):
+    """A stateful model whose output is the sum of all that it was given."""
+    layers = [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [1, None, 2], "dtype": "float32"}},
+              {"class_name": "SimpleRNN", "config": {"name": "rnn", "units": 1, "activation": "linear", "use_bias": False, "stateful": True}}]
+    with h5py.File(folder / "model.weights.h5", "w") as file:
+        file["layers/simple_rnn/cell/vars/0"], file["layers/simple_rnn/cell/vars/1"] = np.ones((2, 1), "float32"), np.ones((1, 1), "float32")
+    with zipfile.ZipFile(folder / "sum.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"name": "sum", "layers": layers}}))
+        archive.write(folder / "model.weights.h5", "model.weights.h5")
+
+
+def test_stream(program):
+    write_sum(program.folder)
+    sequences = [np.array([[1, 2], [0.5, 0], [-4, 1]], "float32"), np.array([[1, 0], [1, 1]], "float32")]
+    for i, x in enumerate(sequences):
+        np.save(program.folder / f"{i}.npy", x)
+    code, out, err = program("stream")("sum.keras", "0.npy", "1.npy")
+    assert (code, err) == (0, "")
+    assert out.split() == [f"{y:.4f}" for x in sequences for y in x.sum(1).cumsum()]
+    code, out, err = program("stream")("sum.keras", MODEL)
+    assert code == 1 and "mlp.keras" in err
 
 
 def test_classify_in_cpp(program):

@@ -70,7 +70,7 @@ def test_what_is_refused(tmp_path):
                        (lambda: model.get_weight("dense", "gamma"), "has no weight 'gamma'; it has: kernel, bias"),
                        (lambda: model.set_weight("dense", "kernel", np.ones((3, 3), "float32")), r"has the shape \(.*\); the value has \(3, 3\)"),
                        (lambda: model.set_trainable("nowhere", True), "No such layer"),
-                       (lambda: model.save(tmp_path / "model.onnx"), "ends in .keras, .h5 or .weights.h5"),
+                       (lambda: model.save(tmp_path / "model.onnx"), "ends in .keras, .h5, .weights.h5 or .kvino"),
                        (lambda: model.save(tmp_path / "no" / "where.keras"), "where.keras"),
                        (lambda: capi.Model(MLP, "native", outputs=["dense"]).save(tmp_path / "x.keras"), "outputs of other layers")):
         with pytest.raises(capi.KvinoError, match=text):

@@ -101,8 +101,14 @@ def test_time_major(saved, layer):
         np.testing.assert_allclose(found, y.swapaxes(0, 1) if y.ndim == 3 else y, atol=1e-5)
 
 
-def test_stateful_is_refused(saved):
+def test_stateful(saved):
     path, x, y = saved("LSTM(4)")
-    edit(path, lambda config, whole: config.update(stateful=True))
-    with pytest.raises(capi.KvinoError, match="stateful"):
-        capi.Model(path, "native")
+    edit(path, lambda config, whole: config.update(stateful=True, batch_input_shape=[2, None, 3]))
+    with h5py.File(path, "r+") as file:  # as Keras 2 has it: the first layer says what the input is
+        config = json.loads(file.attrs["model_config"])
+        del config["config"]["layers"][0]
+        file.attrs["model_config"] = json.dumps(config)
+    for device in ("CPU", "native"):
+        model = capi.Model(path, device)
+        model(x[:, :2])
+        np.testing.assert_allclose(model(x[:, 2:]), y, atol=1e-5)
