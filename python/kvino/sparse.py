@@ -492,7 +492,11 @@ def _matmul(function, x1, x2):
     if x1.ndim != x2.ndim or x1.ndim < 2:
         return function(_dense(x1), _dense(x2))
     if isinstance(x1, SparseTensor) and isinstance(x2, SparseTensor):
-        return SparseTensor.fromdense(_matmul(function, x1, x2.todense()), 0, x1.indices.dtype)
+        if tuple(x1.shape[:-2]) != tuple(x2.shape[:-2]):  # stacks that broadcast
+            return SparseTensor.fromdense(function(_dense(x1), _dense(x2)), 0, x1.indices.dtype)
+        x1, x2 = x1.with_axes(), x2.with_axes()
+        product = ops.sparse_product(x1.indices, x1.values, x1._shape, x2.indices, x2.values, x2._shape)
+        return SparseTensor(*product, (*x1._shape[:-1], x2._shape[-1]), True, False)
     if isinstance(x1, SparseTensor):
         if tuple(x1.shape[:-2]) != tuple(x2.shape[:-2]):
             return function(_dense(x1), x2)

@@ -29,6 +29,11 @@ void kv_grad_mat_mul(kv_grad *g) {
   }
 }
 
+static kvino_tensor *turned(kv_scope *s, kvino_tensor *indices) {
+  return kv_concat(s, 2, (kvino_tensor *[]){kv_cut(s, indices, 1, 1, 2), kv_cut(s, indices, 1, 0, 1)},
+                   (kv_axis_attrs){.axis = 1});
+}
+
 /* d y = d A x + A d x: of an entry, the product of the rows that it brings together; of x, the transposed matrix's. */
 void kv_grad_sparse_mat_mul(kv_grad *g) {
   kv_scope *s = g->s;
@@ -37,7 +42,46 @@ void kv_grad_sparse_mat_mul(kv_grad *g) {
     g->d_in[1] = kv_reduce_sum(s, kv_multiply(s, kv_taken_at(s, d, row), kv_taken_at(s, g->in[2], column)),
                                KV_VECTOR(s, 1), (kv_keep_dims_attrs){.keep_dims = false});
   if (g->wanted[2]) {
-    kvino_tensor *turned = kv_concat(s, 2, (kvino_tensor *[]){column, row}, (kv_axis_attrs){.axis = 1});
-    g->d_in[2] = kv_sparse_mat_mul(s, turned, g->in[1], d, kv_dimension(s, g->in[2], 0));
+    g->d_in[2] = kv_sparse_mat_mul(s, turned(s, g->in[0]), g->in[1], d, kv_dimension(s, g->in[2], 0));
+  }
+}
+
+/* Where each row and column of indices is in a matrix of so many columns: [n] int64. */
+static kvino_tensor *places_of(kv_scope *s, kvino_tensor *indices, kvino_tensor *columns) {
+  indices = kv_cast(s, indices, KVINO_I64);
+  kvino_tensor *row = kv_multiply(s, kv_cut(s, indices, 1, 0, 1), columns);
+  return kv_squeeze(s, kv_add(s, row, kv_cut(s, indices, 1, 1, 2)), KV_VECTOR(s, 1));
+}
+
+/* The elements at `wanted` of the matrix that has the values at the indices, which are in order; else 0. */
+static kvino_tensor *elements_at(kv_scope *s, kvino_tensors matrix, kvino_tensor *columns, kvino_tensor *wanted) {
+  if (s->status) return NULL;
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *none = kv_like(s, matrix.v[1], 0);
+  kv_axis_attrs first = {.axis = 0};
+  kvino_tensor *at = places_of(s, matrix.v[0], columns), *place = places_of(s, wanted, columns);
+  at = kv_concat(s, 2, (kvino_tensor *[]){at, KV_VECTOR(s, INT64_MAX)}, first); /* one that is behind all */
+  kvino_tensor *values[] = {matrix.v[1], kv_unsqueeze(s, none, KV_VECTOR(s, 0))};
+  kvino_tensor *found = kv_search_sorted(s, at, place, (kv_search_sorted_attrs){.output_type = KVINO_I64});
+  kv_gather_attrs plain = {.batch_dims = 0};
+  return kv_select(s, kv_equal(s, kv_gather(s, at, found, zero, plain), place),
+                   kv_gather(s, kv_concat(s, 2, values, first), found, zero, plain), none);
+}
+
+/* As of any product of matrices, d A = d Y B^T and d B = A^T d Y, at the places that A and B have. */
+void kv_grad_sparse_product(kv_grad *g) {
+  kv_scope *s = g->s;
+  kvino_tensor *y = g->out[0], *d = g->d_out[1], *zero = kv_int(s, KVINO_I64, 0);
+  kv_gather_attrs plain = {.batch_dims = 0};
+  if (!d) return;
+  kvino_tensor *columns = kv_cut(s, g->in[4], 0, 1, 2);
+  if (g->wanted[1]) {
+    kvino_tensor *shapes = kv_gather(s, g->in[4], KV_VECTOR(s, 0, 3, 3, 1), zero, plain);
+    kvino_tensors product = kv_sparse_product(s, y, d, turned(s, g->in[2]), g->in[3], shapes);
+    g->d_in[1] = elements_at(s, product, columns, g->in[0]);
+  }
+  if (g->wanted[3]) {
+    kvino_tensor *shapes = kv_gather(s, g->in[4], KV_VECTOR(s, 1, 0, 0, 3), zero, plain);
+    kvino_tensors product = kv_sparse_product(s, turned(s, g->in[0]), g->in[1], y, d, shapes);
+    g->d_in[3] = elements_at(s, product, kv_cut(s, g->in[4], 0, 3, 4), g->in[2]);
   }
 }

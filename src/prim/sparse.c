@@ -80,12 +80,15 @@ static void look(void *context, size_t begin, size_t end) {
   if (!inside) s->inside = false;
 }
 
+kvino_status kv_entry_error(const kv_call *c, int64_t entry, int64_t at, int axis, int64_t size) {
+  return kv_fail(c->err, KVINO_INDEX, "entry %lld: index %lld is out of bounds for axis %d with size %lld",
+                 (long long)entry, (long long)at, axis, (long long)size);
+}
+
 static kvino_status refuse(kv_call *c, const kvino_tensor *indices, const int64_t *size) {
   for (int64_t i = 0; i < indices->size; i++) {
     int64_t at = kv_tensor_get_int(indices, i);
-    if (at < 0 || at >= size[i % 2])
-      return kv_fail(c->err, KVINO_INDEX, "entry %lld: index %lld is out of bounds for axis %d with size %lld",
-                     (long long)(i / 2), (long long)at, (int)(i % 2), (long long)size[i % 2]);
+    if (at < 0 || at >= size[i % 2]) return kv_entry_error(c, i / 2, at, (int)(i % 2), size[i % 2]);
   }
   return KVINO_OK;
 }

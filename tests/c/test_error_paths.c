@@ -188,6 +188,31 @@ static kvino_status ctc_beams(job *j, kvino_error *err) {
   return kvino_ctc_decode(spoken.frames, spoken.lengths, "beam_search", 4, 2, true, 0, &j->list, err);
 }
 
+static struct { kvino_tensor *indices, *values; } entries;
+
+/* Of axes so long that rows and columns are numbered, and of such as have a number each. */
+static kvino_status long_product(job *j, kvino_error *err) {
+  kvino_ints shape = KVINO_INTS(1 << 30, 1 << 30);
+  return kvino_sparse_product(entries.indices, entries.values, shape, entries.indices, entries.values, shape, &j->list,
+                              err);
+}
+static kvino_status short_product(job *j, kvino_error *err) {
+  kvino_ints shape = KVINO_INTS(9, 9);
+  return kvino_sparse_product(entries.indices, entries.values, shape, entries.indices, entries.values, shape, &j->list,
+                              err);
+}
+
+static void test_sparse(void **state) {
+  (void)state;
+  job j = {0};
+  OK(kvino_tensor_new(KVINO_F32, 1, (int64_t[]){3}, (float[]){1, 2, 3}, &entries.values, ERR));
+  OK(kvino_tensor_new(KVINO_I32, 2, (int64_t[]){3, 2}, (int32_t[]){5, 2, 2, 8, 1, 5}, &entries.indices, ERR));
+  sweep("sparse_product of long axes", long_product, &j, 25);
+  sweep("sparse_product", short_product, &j, 18);
+  kvino_tensor_release(entries.indices);
+  kvino_tensor_release(entries.values);
+}
+
 static void test_speech(void **state) {
   (void)state;
   job j = {0};
@@ -292,7 +317,8 @@ static void test_files(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_tensors), cmocka_unit_test(test_operators), cmocka_unit_test(test_transforms),
-      cmocka_unit_test(test_speech),  cmocka_unit_test(test_graphs),    cmocka_unit_test(test_files),
+      cmocka_unit_test(test_sparse),  cmocka_unit_test(test_speech),    cmocka_unit_test(test_graphs),
+      cmocka_unit_test(test_files),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -548,6 +548,16 @@ def _(g):
     return (places, g.of(g.dtype(x), (n,)), shape, x), {}
 
 
+@arguments("sparse_product")
+def _(g):
+    kind, dtype, rows, inner, columns = g.r.choice(["int32", "int64"]), g.float(), *(g.r.randint(1, 4) for _ in range(3))
+    operands = []
+    for shape in ((rows, inner), (inner, columns)):
+        n = g.r.randint(0, 5)
+        operands += [g.new(kind, (n, 2), low=0, high=min(shape) - 1), g.of(dtype, (n,)), shape]
+    return operands, {}
+
+
 @arguments("take_along_axis")
 def _(g):
     x = g.any(ranks=range(1, 4))

@@ -58,6 +58,17 @@ def matmul(indices, values, shape, x):
     return cast(y, name)
 
 
+def product(indices1, values1, shape1, indices2, values2, shape2):
+    """As of dense matrices, with an entry wherever a product of two entries falls."""
+    name = result_type(values1, values2)
+    work = np.result_type(name, "int32") if "float" not in name and "complex" not in name else np.result_type(name, "float64")
+    y = np.matmul(dense(indices1, values1, shape1).astype(work), dense(indices2, values2, shape2).astype(work))
+    one = [dense(i, np.ones(len(i), "int64"), s) for i, s in ((indices1, shape1), (indices2, shape2))]
+    kept = np.stack(np.nonzero(np.matmul(*one)), 1)
+    index = indices1.dtype if indices1.dtype == indices2.dtype else "int64"
+    return kept.astype(index), cast(y[tuple(kept.T)], name)
+
+
 def numbers(name, shape, seed=1):
     x = np.random.default_rng(seed).integers(-3, 4, shape)
     return cast(x + 1j * x[::-1] if "complex" in name else x, name)
@@ -71,6 +82,7 @@ SOME = ordered(SHAPE, 9)
 TWICE = np.concatenate([SOME, SOME[3:6], SOME[:1]])
 OTHERS = ordered(SHAPE, 8, 5)
 MATRIX = ordered((5, 7), 12)
+OTHER = ordered((7, 4), 9, 3)
 COLUMNS = {"dynamic": False, "why": "how many axes the indices have must be known"}
 CASES = {
     "gather_nd": [
@@ -102,6 +114,17 @@ CASES = {
         case(np.concatenate([MATRIX, MATRIX]), numbers("float32", 24), (5, 7), numbers("float32", (7, 70), 2), expect=matmul, **COLUMNS),
         case(SOME, numbers("float32", 9), SHAPE, numbers("float32", (3, 2, 5), 2), expect=matmul, **COLUMNS),
         case(MATRIX[:0], numbers("float32", 0), (5, 7), numbers("float32", (7, 3), 2), expect=matmul, **COLUMNS),
+    ],
+    "sparse_product": [
+        case(SOME, numbers("float32", 9), SHAPE, ordered((3, 2, 5), 8), numbers("float32", 8, 2), (3, 2, 5), expect=product, **COLUMNS),
+        *(case(MATRIX, numbers(d, 12), (5, 7), OTHER, numbers(d, 9, 2), (7, 4), expect=product, compile=d in COMPILED, **COLUMNS)
+          for d in (*DTYPES, "complex128", "uint32", "bfloat16")),
+        case(MATRIX, numbers("float32", 12), (5, 7), OTHER.astype("int64"), numbers("int32", 9, 2), (7, 4), expect=product, **COLUMNS),
+        case(MATRIX.astype("uint8"), numbers("float32", 12), (5, 7), OTHER.astype("uint8"), numbers("float32", 9), (7, 4), expect=product, compile=False, **COLUMNS),
+        case(np.concatenate([MATRIX, MATRIX])[::-1], numbers("float32", 24), (5, 7), np.concatenate([OTHER, OTHER[2:4]])[::-1],
+             numbers("float32", 11, 2), (7, 4), expect=product, **COLUMNS),
+        case(MATRIX[:0], numbers("float32", 0), (5, 7), OTHER, numbers("float32", 9, 2), (7, 4), expect=product, **COLUMNS),
+        case(MATRIX[:0], numbers("float32", 0), (5, 0), OTHER[:0], numbers("float32", 0), (0, 4), expect=product, **COLUMNS),
     ],
 }  # fmt: skip
 

@@ -78,7 +78,7 @@ OWN = {
     "argwhere", "column_stack", "compute_homography_matrix", "copysign", "cov", "flatnonzero", "float_power", "gammainc", "gather_nd",
     "gru_sequence", "lgamma", "lstm_sequence", "matrix_power", "ragged_check", "ragged_from_dense", "ragged_rows", "ragged_same",
     "ragged_splits", "ragged_to_dense", "rnn_sequence", "shape_tensor", "sparse_align", "sparse_axes",
-    "sparse_check", "sparse_coalesce", "sparse_from_dense", "sparse_matmul", "sparse_reshape",
+    "sparse_check", "sparse_coalesce", "sparse_from_dense", "sparse_matmul", "sparse_product", "sparse_reshape",
     "category_counts", "hash_buckets", "hashed_cross", "string_lookup", "string_split", "string_standardize",
 }
 # Parameters of Keras's that an operator has not.

@@ -256,6 +256,76 @@ def test_matmul(shapes):
         ops.matmul(x, np.zeros((7, 7), "float32") if a.ndim == 2 else np.zeros((*shapes[0][:-2], 7, 7), "float32"))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int32", "complex64"])
+@pytest.mark.parametrize(
+    "shape, entries",
+    [((90, 80, 70), (900, 1200)), ((300, 300, 5000), (3000, 20000)), ((40, 3000, 60000), (2000, 9000)), ((2000, 2000, 3), (9000, 700)),
+     ((900, 700, 800), (40000, 60000))],
+)  # fmt: skip
+def test_products_are_scipy_s(shape, entries, dtype):
+    """However many the entries of a row are; entries that come twice and in any order; more work than one thread is given."""
+    rng = np.random.default_rng(3)
+    operands, ours = [], []
+    for n, size in zip(entries, (shape[:2], shape[1:])):
+        places = np.stack([rng.integers(0, d, n) for d in size], 1)
+        values = (rng.integers(-9, 9, n) * (1 + 1j if dtype == "complex64" else 1)).astype(dtype)
+        operands.append(scipy.sparse.csr_array((values, places.T), size))
+        ours.append(SparseTensor(places, values, size))
+    got = ops.matmul(*ours)
+    expected = operands[0] @ operands[1]
+    assert got.canonical and got.dtype == dtype and np.array_equal(got.numpy(), expected.toarray())
+    assert kvino.sparse._is_canonical(got.indices, got.shape)
+
+
+def test_products_of_long_matrices():
+    """Memory is as of the entries, however long the axes."""
+    x = np.array([[5, 2**40], [2**41, 7]]), np.array([2.0, 3.0]), (2**42, 2**43)
+    y = np.array([[2**40, 2**35], [3, 1], [2**40, 9]]), np.array([5.0, 6.0, 7.0]), (2**43, 2**36)
+    indices, values = ops.sparse_product(*x, *y)
+    assert np.array_equal(indices, [[5, 9], [5, 2**35]]) and np.array_equal(values, [14, 10])
+
+
+def test_products_keep_what_adds_up_to_zero():
+    """As JAX's do: an entry that is 0 now has a derivative."""
+    z = ops.matmul(SparseTensor([[0, 0], [0, 1]], [1.0, 1.0], (1, 2)), SparseTensor([[0, 0], [1, 0]], [2.0, -2.0], (2, 1)))
+    assert z.nse == 1 and np.asarray(z.values) == 0
+
+
+def test_products_refuse():
+    i, v = np.array([[0, 1], [1, 0]]), np.ones(2, "float32")
+    for other, name in ((i + 1, "entry 1: index 2 is out of bounds for axis 0 with size 2"), (i - 1, "entry 0: index -1 is out of bounds for axis 0")):
+        for operands in ((other, v, (2, 2), i, v, (2, 2)), (i, v, (2, 2), other, v, (2, 2))):
+            with pytest.raises(IndexError, match=name):
+                ops.sparse_product(*operands)
+    with pytest.raises(ValueError, match=r"core dimension 0 \(size 3 is different from 2"):
+        ops.sparse_product(i, v, (2, 2), i, v, (3, 2))
+    j = np.array([[0, 0, 1], [1, 1, 0]])
+    for shape in ((3, 2, 2), (2, 4, 2)):  # the first would fit as one long matrix
+        with pytest.raises(ValueError, match="mismatch in its core dimension 0"):
+            ops.sparse_product(j, v, (2, 2, 3), j, v, shape)
+    with pytest.raises(ValueError, match="operands of 2 and 3 axes"):
+        ops.sparse_product(i, v, (2, 2), j, v, (2, 2, 2))
+    with pytest.raises(ValueError, match="a row and a column for each value"):
+        ops.sparse_product(i, v[:1], (2, 2), i, v, (2, 2))
+
+
+@pytest.mark.parametrize("shapes", [((4, 6), (6, 5)), ((2, 3, 4), (2, 4, 3))])
+@pytest.mark.parametrize("device", ["native", "CPU"])
+def test_derivatives_of_products(shapes, device):
+    (a, b), n = (some(shape, seed) for seed, shape in enumerate(shapes)), len(shapes[0])
+    x, y = SparseTensor.fromdense(a), SparseTensor.fromdense(b)
+
+    def f(v, w):
+        z = ops.matmul(x.with_values(v), y.with_values(w))
+        return ops.sum(ops.square(z.values))
+
+    grad = kvino.function(lambda v, w: kvino.gradients((f(v, w),), (None,), (v, w)), device=device)
+    dv, dw = grad(x.values, y.values)
+    turned = (*range(n - 2), n - 1, n - 2)
+    close(dv, (2 * (a @ b) @ b.transpose(turned))[np.nonzero(a)])
+    close(dw, (a.transpose(turned) @ (2 * (a @ b)))[np.nonzero(b)])
+
+
 def test_encodings():
     labels = np.array([[1, -1, 2], [0, 5, 2]])
     for axis in (-1, 0, 1):
@@ -299,13 +369,14 @@ def test_in_graphs(device):
         a = SparseTensor(indices, values, (4, 6), canonical=False, check=False)
         b = SparseTensor.fromdense(x)
         total = ops.multiply(ops.add(a, b), 2.0)
-        return ops.matmul(total, w), ops.sum(ops.multiply(a, b), 1).todense(), ops.reshape(ops.tanh(a), (3, 8)).todense()
+        square = ops.matmul(a, ops.transpose(b)).todense()
+        return ops.matmul(total, w), ops.sum(ops.multiply(a, b), 1).todense(), ops.reshape(ops.tanh(a), (3, 8)).todense(), square
 
     for seed in range(3):
         a, b = some((4, 6), seed), some((4, 6), seed + 7)
         x = SparseTensor.fromdense(a)
         y = f(x.indices, x.values, b)
-        for got, expected in zip(y, [2 * (a + b) @ w, (a * b).sum(1), np.tanh(a).reshape(3, 8)], strict=True):
+        for got, expected in zip(y, [2 * (a + b) @ w, (a * b).sum(1), np.tanh(a).reshape(3, 8), a @ b.T], strict=True):
             close(got, expected)
 
 

@@ -272,3 +272,65 @@ kvino_tensor *op_sparse_matmul(kv_scope *s, kvino_tensor *indices, kvino_tensor 
   if (rank > 2) y = kv_reshape(s, y, size, (kv_reshape_attrs){.special_zero = false});
   return kv_cast(s, y, dtype);
 }
+
+/* Rows and columns of a stack that was one matrix, whose last axes have these lengths, again with the axes in front. */
+static kvino_tensor *stacked_indices(kv_scope *s, kvino_tensor *indices, kvino_ints shape1, kvino_ints shape2) {
+  int64_t rank = shape1.n, last = rank - 1;
+  shape1.n = last;
+  kvino_ints all = {1, (int64_t[]){INT64_MAX}, NULL, true}; /* the length of an only axis does not matter */
+  kvino_tensor *front = op_sparse_reshape(s, kv_cut(s, indices, 1, 0, 1), all, shape1);
+  kvino_tensor *columns = kv_cut(s, kv_ints_operand(s, shape2), 0, last, rank);
+  kvino_tensor *column = kv_floor_mod(s, kv_cut(s, indices, 1, 1, 2), kv_maximum(s, columns, kv_int(s, KVINO_I64, 1)));
+  return kv_concat(s, 2, (kvino_tensor *[]){front, column}, (kv_axis_attrs){.axis = 1});
+}
+
+/* The indices, where stacks of matrices of these shapes (1-D) are of the same lengths and their matrices fit. */
+static kvino_tensor *demand_same_stacks(kv_scope *s, kvino_tensor *indices, kvino_tensor *shape1, kvino_tensor *shape2,
+                                        int64_t rank) {
+  kv_axis_attrs first = {.axis = 0};
+  kvino_tensor *inner = kv_concat(
+      s, 2, (kvino_tensor *[]){kv_cut(s, shape1, 0, 0, rank - 2), kv_cut(s, shape1, 0, rank - 1, rank)}, first);
+  kvino_tensor *other = kv_cut(s, shape2, 0, 0, rank - 1);
+  int64_t number[KVINO_MAX_RANK] = {0}; /* of the axis; the last is core dimension 0, as for one matrix */
+  for (int64_t i = 0; i < rank - 2; i++) number[i] = i;
+  kvino_tensor *axis = kv_vector(s, (size_t)(rank - 1), number);
+  return kv_demand(s, KV_REFUSAL_core_dimension, indices, kv_equal(s, inner, other), 3,
+                   (kvino_tensor *[]){axis, other, inner});
+}
+
+kvino_tensors op_sparse_product(kv_scope *s, kvino_tensor *indices1, kvino_tensor *values1, kvino_ints shape1,
+                                kvino_tensor *indices2, kvino_tensor *values2, kvino_ints shape2) {
+  kvino_tensor *indices[] = {as_rows(s, indices1), as_rows(s, indices2)};
+  kvino_tensor *values[] = {kv_strong(s, values1), kv_strong(s, values2)};
+  if (s->status) return KV_NO_TENSORS;
+  int64_t rank = shape1.n;
+  if (rank < 2 || shape2.n != rank || indices[0]->shape[1] != rank || indices[1]->shape[1] != rank ||
+      values[0]->rank != 1 || values[1]->rank != 1) {
+    kv_scope_fail(s, KVINO_INVALID, "sparse_product: operands of %lld and %lld axes with indices of %lld and %lld",
+                  (long long)rank, (long long)shape2.n, (long long)indices[0]->shape[1],
+                  (long long)indices[1]->shape[1]);
+    return KV_NO_TENSORS;
+  }
+  kvino_dtype dtype = kv_result_type(s, 2, values), work = product_dtype(dtype);
+  kvino_dtype places = indices[0]->dtype == indices[1]->dtype ? kv_dtype_of(indices[0]) : KVINO_I64;
+  kvino_tensor *lengths[2], *sizes[] = {kv_ints_operand(s, shape1), kv_ints_operand(s, shape2)};
+  for (int i = 0; i < 2; i++) {
+    lengths[i] = kv_cut(s, sizes[i], 0, rank - 2, rank);
+    if (rank > 2)
+      lengths[i] = kv_multiply(s, lengths[i],
+                               kv_reduce_prod(s, kv_cut(s, sizes[i], 0, 0, rank - 2), KV_VECTOR(s, 0),
+                                              (kv_keep_dims_attrs){.keep_dims = false}));
+  }
+  if (rank > 2) {
+    indices[0] = flat_indices(s, demand_same_stacks(s, indices[0], sizes[0], sizes[1], rank), shape1);
+    indices[1] = flat_indices(s, indices[1], shape2);
+  }
+  kvino_tensors y =
+      kv_sparse_product(s, indices[0], kv_cast(s, values[0], work), indices[1], kv_cast(s, values[1], work),
+                        kv_concat(s, 2, lengths, (kv_axis_attrs){.axis = 0}));
+  kvino_tensor **v = kv_scope_alloc(s, 2, sizeof *v);
+  if (!y.v || !v) return KV_NO_TENSORS;
+  v[0] = kv_cast(s, rank > 2 ? stacked_indices(s, y.v[0], shape1, shape2) : y.v[0], places);
+  v[1] = kv_cast(s, y.v[1], dtype);
+  return (kvino_tensors){2, v};
+}
