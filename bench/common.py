@@ -69,8 +69,8 @@ def table(header, rows):
 
 
 def stream(header, rows):
-    """As table, of rows that take their time: each is printed when it comes, its columns as wide as their headings (at least 9)."""
-    widths = [max(len(cell), 9) for cell in header]
+    """As table, of rows that take their time: each is printed when it comes, its columns as wide as their headings, or more."""
+    widths = [max(len(cell), 9 if i else 24) for i, cell in enumerate(header)]
     print_row(header, widths)
     for row in rows:
         print_row(row, widths)

@@ -3,7 +3,7 @@
     .venv/bin/python bench/training.py [--rounds N] [--only name,...]
 
 Small models of each kind and ResNet50, in float32 and mixed_bfloat16, the same weights and data for all; Adam, batches of 32
-(ResNet50: 8). A turn is one call of fit over 10 batches (2). "agrees": the greatest difference of a weight from JAX's after the first turn.
+(ResNet50: 8); and a table of a million embeddings, SGD, batches of 256. A turn is one call of fit over 10 batches (2). "agrees": the greatest difference of a weight from JAX's after the first turn.
 
 The second table: train_on_batch and predict_on_batch of a small convolutional net in turns, 100 times, against both alone.
 """
@@ -52,18 +52,23 @@ def transformer(x):
     x = L.LayerNormalization()(x + L.Dense(64)(L.Dense(256, "gelu")(x)))
     return L.Dense(10)(L.GlobalAveragePooling1D()(x))
 
+def embedding(x):
+    return L.Dense(10)(L.GlobalAveragePooling1D()(L.Embedding(1_000_000, 64)(x)))
+
 def resnet50(x):
     return keras.applications.ResNet50(weights=None, classes=10, classifier_activation=None, input_tensor=x)(x)
 
 shape = {"mlp": (784,), "cnn": (28, 28, 1), "mobile": (64, 64, 3), "lstm": (50, 32), "transformer": (64, 64),
-         "resnet50": (224, 224, 3)}[name]
-batch, batches = (8, 2) if name == "resnet50" else (32, 10)
-inputs = keras.Input(shape)
+         "resnet50": (224, 224, 3), "embedding": (20,)}[name]
+batch, batches = {"resnet50": (8, 2), "embedding": (256, 10)}.get(name, (32, 10))
+ids = name == "embedding"
+inputs = keras.Input(shape, dtype="int32" if ids else None)
 model = keras.Model(inputs, locals()[name](inputs))
 rng = np.random.default_rng(7)
 model.set_weights([w if w.ndim < 2 else rng.normal(0, 1 / np.sqrt(np.prod(w.shape[:-1])), w.shape) for w in model.get_weights()])
-model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-x = rng.normal(size=(batch * batches, *shape)).astype("float32")
+model.compile(keras.optimizers.SGD(1e-3) if ids else keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+size = (batch * batches, *shape)
+x = rng.integers(0, 1_000_000, size).astype("int32") if ids else rng.normal(size=size).astype("float32")
 y = rng.integers(0, 10, len(x))
 fit = lambda: model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)
 train = lambda: model.train_on_batch(x[:batch], y[:batch])
@@ -79,7 +84,7 @@ for run in (train, predict):
 serve(lambda step: seconds(fit, 1) / batches if step == "fit" else seconds({"train": train, "predict": predict, "both": both}[step], 100))
 """
 
-MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer", "resnet50", "resnet50 mixed_bfloat16"]
+MODELS = ["mlp", "cnn", "mobile", "lstm", "transformer", "embedding", "resnet50", "resnet50 mixed_bfloat16"]
 ALTERNATING = "alternating"
 
 
@@ -105,6 +110,18 @@ def alternating(arguments):
     common.table(["backend", "train_on_batch ms", "predict_on_batch ms", "in turns ms", "of the sum"], rows)
 
 
+def rows(arguments, names):
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            workers = peers.start(arguments.backends.split(","), WORKER, name, folder)
+            runs = {backend: functools.partial(worker.ask, "fit") for backend, worker in workers.items()}
+            medians = peers.medians(runs, arguments.rounds, budget=20)
+            for backend, worker in workers.items():
+                yield [name, backend, f"{1e3 * worker.first:.0f}", f"{1e3 * medians[backend]:.2f}",
+                       f"{medians[backend] / medians.get('kvino', medians[backend]):.2f}x", f"{difference(folder, backend):.1e}"]
+                worker.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
@@ -112,20 +129,9 @@ def main():
     parser.add_argument("--backends", default="jax,kvino,tensorflow")
     arguments = parser.parse_args()
     print(common.machine())
-    rows = []
     wanted = arguments.only.split(",")
-    for name in (name for name in wanted if name != ALTERNATING):
-        with tempfile.TemporaryDirectory() as folder:
-            workers = peers.start(arguments.backends.split(","), WORKER, name, folder)
-            runs = {backend: functools.partial(worker.ask, "fit") for backend, worker in workers.items()}
-            medians = peers.medians(runs, arguments.rounds, budget=20)
-            for backend, worker in workers.items():
-                rows.append([name, backend, f"{1e3 * worker.first:.0f}", f"{1e3 * medians[backend]:.2f}",
-                             f"{medians[backend] / medians.get('kvino', medians[backend]):.2f}x",
-                             f"{difference(folder, backend):.1e}"])
-                worker.close()
-    if rows:
-        common.table(["model", "backend", "first turn ms", "step ms", "", "agrees"], rows)
+    if names := [name for name in wanted if name != ALTERNATING]:
+        common.stream(["model", "backend", "first turn ms", "step ms", "", "agrees"], rows(arguments, names))
     if ALTERNATING in wanted:
         alternating(arguments)
 
