@@ -44,14 +44,13 @@ kvino_status kv_infer_sparse_mat_mul(kv_call *c) {
   return KVINO_OK;
 }
 
-/* Row and column of each entry as int32, which is what they are read as, in place where they are that: {row, column,
- * ...} */
-static kvino_status as_pairs(kv_call *c, const kvino_tensor *indices, int32_t **own, const int32_t **pairs) {
-  *pairs = (const int32_t *)indices->data;
-  if (indices->dtype == KVINO_I32) return KVINO_OK;
-  *pairs = *own = kv_malloc((size_t)(indices->size + 1) * sizeof **own);
+/* Row and column of each entry as int32: {row, column, ...}. A copy, which nobody writes to between the look at it and
+ * its use. */
+static kvino_status as_pairs(kv_call *c, const kvino_tensor *indices, int32_t **own) {
+  *own = kv_malloc((size_t)(indices->size + 1) * sizeof **own);
   if (!*own) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %lld indices", (long long)indices->size);
-  for (int64_t i = 0; i < indices->size; i++) {
+  if (indices->dtype == KVINO_I32) memcpy(*own, indices->data, (size_t)indices->size * sizeof **own);
+  for (int64_t i = 0; indices->dtype != KVINO_I32 && i < indices->size; i++) {
     int64_t at = kv_tensor_get_int(indices, i);
     (*own)[i] = at >= 0 && at <= INT32_MAX ? (int32_t)at : -1; /* out of bounds like what it was */
   }
@@ -85,12 +84,11 @@ kvino_status kv_entry_error(const kv_call *c, int64_t entry, int64_t at, int axi
                  (long long)entry, (long long)at, axis, (long long)size);
 }
 
-static kvino_status refuse(kv_call *c, const kvino_tensor *indices, const int64_t *size) {
-  for (int64_t i = 0; i < indices->size; i++) {
-    int64_t at = kv_tensor_get_int(indices, i);
-    if (at < 0 || at >= size[i % 2]) return kv_entry_error(c, i / 2, at, (int)(i % 2), size[i % 2]);
-  }
-  return KVINO_OK;
+static kvino_status refuse(kv_call *c, const kvino_tensor *indices, const int32_t *pairs, const int64_t *size) {
+  int64_t i = 0;
+  while (pairs[i] >= 0 && pairs[i] < size[i % 2]) i++; /* there is one */
+  int64_t said = kv_tensor_get_int(indices, i);        /* beyond 32 bits it is -1 in pairs */
+  return kv_entry_error(c, i / 2, pairs[i] == -1 ? said : pairs[i], (int)(i % 2), size[i % 2]);
 }
 
 /* Entries that come in any order, row by row. */
@@ -137,7 +135,7 @@ static kvino_status multiply(kv_call *c, const kvino_tensor *indices, const int3
   survey s = {pairs, rows, x->shape[0], by_row->splits, true, true};
   for (int64_t r = 0; r <= rows; r++) by_row->splits[r] = n; /* of the rows behind the last entry */
   kv_parallel_ranges((size_t)n, (size_t)GRAIN, look, &s);
-  if (!s.inside) return refuse(c, indices, (int64_t[]){rows, x->shape[0]});
+  if (!s.inside) return refuse(c, indices, pairs, (int64_t[]){rows, x->shape[0]});
   product p = {by_row->splits, pairs + 1, values->data, x, y};
   if (!s.sorted) {
     by_row->pairs = kv_malloc((size_t)(2 * n + 2) * sizeof *by_row->pairs);
@@ -157,7 +155,6 @@ static kvino_status multiply(kv_call *c, const kvino_tensor *indices, const int3
 kvino_status kv_eval_sparse_mat_mul(kv_call *c) {
   kvino_tensor *indices = NULL, *values = NULL, *x = NULL;
   int32_t *own = NULL;
-  const int32_t *pairs = NULL;
   KV_TRY(kv_call_alloc(c, 0));
   entries by_row = {kv_malloc((size_t)(c->out[0]->shape[0] + 2) * sizeof(int64_t)), NULL, NULL};
   kvino_status status = KVINO_OK;
@@ -168,8 +165,8 @@ kvino_status kv_eval_sparse_mat_mul(kv_call *c) {
   if (!status && x->shape[0] > INT32_MAX)
     status = kv_fail(c->err, KVINO_UNSUPPORTED, "SparseMatMul takes up to %d columns, not %lld", INT32_MAX,
                      (long long)x->shape[0]);
-  if (!status) status = as_pairs(c, indices, &own, &pairs);
-  if (!status) status = multiply(c, indices, pairs, values, x, &by_row);
+  if (!status) status = as_pairs(c, indices, &own);
+  if (!status) status = multiply(c, indices, own, values, x, &by_row);
   kv_free(by_row.splits);
   kv_free(by_row.pairs);
   kv_free(by_row.values);

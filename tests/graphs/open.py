@@ -15,6 +15,7 @@ LARGE = r"array\(.*(\binf\b|e\+(1[5-9]|[23]\d)\b)|\d{16}"
 
 LIMITS = [
     # What a graph with unknown lengths cannot do, and says so.
+    (r"(raises|other error) .*NotImplementedError[^|]*(lengths are|must be) known", "a length must be known"),
     (DYNAMIC + r"(raises|other error) .*NotImplementedError", "a length must be known"),
     (DYNAMIC + r"(raises|other error) .*kernel's numbers of channels must be known", "the lengths of a kernel must be known"),
     (DYNAMIC + r"(raises|other error) .*can only specify one unknown dimension", "the lengths of a kernel must be known"),
@@ -24,7 +25,7 @@ LIMITS = [
     (DYNAMIC + r"raises \| [^|]*einsum[^|]*\|.*(mismatch in its core dimension|shape-mismatch for sum|could not be broadcast)",
      "an axis of length 1 that an einsum broadcasts is known when traced"),
     # What no result needs the values of is not computed, nor checked.
-    (UNKNOWN + r"does not raise \| [^|]*(zeros_like|ones_like|full|empty_like|isreal|shape_tensor|scan)", "a check belongs to its value"),
+    (UNKNOWN + r"does not raise \| [^|]*(zeros_like|ones_like|full|empty_like|isreal|shape_tensor|scan|meshgrid|tensordot)", "a check belongs to its value"),
     (UNKNOWN + r"does not raise \| [^|]*nan(max|min)[^|]*\| .*reduction operation f(max|min)", "extremes of nothing where the result is empty, too"),
     (UNKNOWN + r"other error \| [^|]*\+[^|]*\| want (ValueError|IndexError):.*\ngot  (ValueError|IndexError):", "of several errors any may come first"),
     # docs/exactness.md: not promised.
@@ -32,7 +33,9 @@ LIMITS = [
     (r"^CPU[^|]*\| value \| [^|]*(copysign|reciprocal|divide)[^|]*\|.*want / got: (-?inf / -?inf(, )?)+$", "the sign of a zero, divided by"),
     (r"^CPU[^|]*\| (nan|inf) \| [^|]*(conv|matmul|dot|einsum|inner|outer)", "the order of sums that overflow, zeros beside infinities", LARGE),
     (r"^CPU[^|]*\| (nan|inf|value) \| [^|]*norm", "squares and scales that overflow float32 in between", LARGE),
+    (r"^CPU[^|]*\| (nan|inf) \| [^|]*prod", "the order of products that overflow, zeros and numbers that are none beside infinities"),
     (r"^CPU[^|]*\| value \| .*bfloat16[^|]*want / got: -?[\d.]+e-(39|4\d) / -?0\.0", "subnormal bfloat16"),
+    (r"^CPU[^|]*\| inf \| [^|]*(lgamma|log|reciprocal|divide)[^|]*\| bfloat16", "a subnormal bfloat16 before a logarithm or quotient", r"e-(3[89]|4\d)|e-\d\d"),
     (r"^CPU[^|]*\| integers \| [^|]*histogram", "edges of even bins are rounded otherwise: what lies on one is in the next"),
     (r"^NumPy eager \| value \| .*(nan|inf)[+-][\w.]*j", "complex products that overflow: NumPy's order"),
     (r"^NumPy eager \| value \| [^|]*\| (std|var): float32 .*/ eager: inf", "squares that overflow float32: the reference's are of float64"),

@@ -548,6 +548,41 @@ def _(g):
     return (places, g.of(g.dtype(x), (n,)), shape, x), {}
 
 
+def rows_of(g):
+    """Splits of up to four rows; now and then some that do not fit."""
+    splits = np.cumsum([0] + [g.r.randint(0, 3) for _ in range(g.r.randint(0, 4))])
+    return np.flip(splits) if g.r.random() < 0.1 else splits
+
+
+def splits_of(g, splits):
+    return g.add(splits.astype(g.r.choice(["int32", "int64"])))
+
+
+@arguments("ragged_check")
+def _(g):
+    splits = rows_of(g)
+    return (splits_of(g, splits), g.of(g.float(), (max(splits), *arrays.some_shape(g.r, g.r.randint(0, 2))))), {}
+
+
+@arguments("ragged_to_dense")
+def _(g):
+    splits = rows_of(g)
+    values = g.of(g.float(), (max(splits), *arrays.some_shape(g.r, g.r.randint(0, 2))))
+    return (values, splits_of(g, splits)), some(g, default_value=g.r.choice([0.0, -1.5]), width=g.r.randint(0, 4))
+
+
+@arguments("ragged_from_dense")
+def _(g):
+    x = g.any(ranks=range(2, 4))
+    return (x, g.add(np.array([g.r.randint(0, 3) for _ in range(g.shape(x)[0])], "int64"))), {}
+
+
+@arguments("sparse_check")
+def _(g):
+    shape = arrays.some_shape(g.r, g.r.randint(1, 3))
+    return (g.new(g.r.choice(["int32", "int64"]), (g.r.randint(0, 5), len(shape)), low=0, high=max(0, min(shape) - 1)), list(shape)), {}
+
+
 @arguments("sparse_product")
 def _(g):
     kind, dtype, rows, inner, columns = g.r.choice(["int32", "int64"]), g.float(), *(g.r.randint(1, 4) for _ in range(3))

@@ -76,11 +76,11 @@ kvino_tensor *op_ragged_same(kv_scope *s, kvino_tensor *row_splits1, kvino_tenso
  */
 kvino_tensor *op_ragged_to_dense(kv_scope *s, kvino_tensor *values, kvino_tensor *row_splits,
                                  kvino_tensor *default_value, int64_t width) {
+  if (width < 0 && width != KVINO_NO_INTEGER)
+    return kv_scope_fail(s, KVINO_INVALID, "negative dimensions are not allowed: width %lld", (long long)width);
   kvino_tensor *splits = op_ragged_check(s, row_splits, values), *zero = kv_int(s, KVINO_I64, 0);
   values = as_values(s, values);
   if (!splits || !values) return NULL;
-  if (width < 0 && width != KVINO_NO_INTEGER)
-    return kv_scope_fail(s, KVINO_INVALID, "negative dimensions are not allowed: width %lld", (long long)width);
   kvino_tensor *begin = begins(s, splits), *length = kv_subtract(s, ends(s, splits), begin);
   kvino_tensor *longest = kv_int(s, KVINO_I64, width);
   if (width == KVINO_NO_INTEGER) {

@@ -112,9 +112,19 @@ kvino_tensors op_sparse_from_dense(kv_scope *s, kvino_tensor *x, int64_t dense_d
   return (kvino_tensors){2, v};
 }
 
+/* The values, of which there must be as many as indices. */
+static kvino_tensor *values_of(kv_scope *s, kvino_tensor *indices, kvino_tensor *values) {
+  values = kv_strong(s, values);
+  if (!indices || !values) return NULL;
+  if (!values->rank) return kv_scope_fail(s, KVINO_INVALID, "values of a sparse tensor have at least one axis");
+  kv_length_pair entries = {{indices, 0}, {values, 0}};
+  return kv_demand_lengths(s, KV_REFUSAL_sparse_entries, values, 1, &entries, 2, (kv_length[]){entries.a, entries.b});
+}
+
 kvino_tensors op_sparse_coalesce(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_ints shape) {
   indices = as_rows(s, indices);
-  values = kv_strong(s, values);
+  values = values_of(s, indices, values);
+  if (!values) return KV_NO_TENSORS;
   kvino_tensors found = sorted_places(s, places_of(s, indices, lengths_of(s, indices, shape)));
   kvino_tensor **v = kv_scope_alloc(s, 2, sizeof *v);
   if (!found.v || !v) return KV_NO_TENSORS;
@@ -127,8 +137,8 @@ kvino_tensors op_sparse_align(kv_scope *s, kvino_tensor *indices1, kvino_tensor 
                               kvino_tensor *values2, kvino_ints shape, bool both) {
   indices1 = as_rows(s, indices1);
   indices2 = as_rows(s, indices2);
-  values1 = kv_strong(s, values1);
-  values2 = kv_strong(s, values2);
+  values1 = values_of(s, indices1, values1);
+  values2 = values_of(s, indices2, values2);
   if (!indices1 || !indices2 || !values1 || !values2) return KV_NO_TENSORS;
   if (indices1->shape[1] != indices2->shape[1]) {
     kv_scope_fail(s, KVINO_INVALID, "sparse operands with indices of %lld and %lld axes", (long long)indices1->shape[1],
