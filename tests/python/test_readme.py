@@ -57,7 +57,7 @@ def test_precision(tmp_path):
     """With the model of the first example."""
     (tmp_path / "example.py").write_text(BLOCKS["Keras"][0][1] + BLOCKS[PRECISION][0][1])
     printed = run([sys.executable, "example.py"], tmp_path, KERAS_BACKEND="kvino")
-    assert "dense" in printed and (tmp_path / "model.bin").exists()
+    assert "dense" in printed and (tmp_path / "model.bin").exists() and (tmp_path / "model.kvino").exists()
 
 
 def test_c(tmp_path):
@@ -92,7 +92,7 @@ def test_shell(command, printed, tmp_path):
     if "verify" in command:
         run([COMMAND, "run", "model.keras", "image.npy", "-o", "expected.npz"], tmp_path)
     got = run(["bash", "-ec", command], tmp_path)
-    assert got or any((tmp_path / written).exists() for written in ("indices.npz", "scores.npy", "model.xml"))
+    assert got or any((tmp_path / written).exists() for written in ("indices.npz", "scores.npy", "model.xml", "model.svg"))
     if command == "kvino devices":  # this machine's are others
         got, printed = (re.sub(r" +", " ", text.splitlines()[0]) for text in (got, printed))
     if printed:
