@@ -104,7 +104,8 @@ KVINO_API void kvino_model_wait(kvino_model *m);
  * kvino_model_graph and training refuse such a model (KVINO_UNSUPPORTED). NULL is allowed. */
 KVINO_API void kvino_model_reset_states(kvino_model *m);
 /* The model's layers called on tensors as an operator is: computed now, or recorded where one is symbolic. So a model
- * is part of a graph of one's own, and has derivatives there (kvino/gradient.h). */
+ * is part of a graph of one's own, and has derivatives there (kvino/gradient.h). A layer that goes step by step is not
+ * computed now (KVINO_UNSUPPORTED): run it. */
 KVINO_API kvino_status kvino_model_call(kvino_model *m, size_t n, kvino_tensor *const *in, kvino_tensors *out,
                                         kvino_error *err);
 /* The model as a graph, dimensions that are not known left open. */

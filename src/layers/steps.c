@@ -58,6 +58,12 @@ kvino_tensors kv_over_steps(kv_invocation *c, const kv_steps *of) {
   kvino_tensor *carried[KV_MOST_STATES + 1];
   for (size_t k = 0; k < of->n; k++)
     if (!(carried[k + 1] = of->state[k])) return KV_NO_TENSORS;
+  if (!kv_is_symbolic(of->x)) { /* a loop is a node of a graph */
+    kv_scope_fail(s, KVINO_UNSUPPORTED,
+                  "a layer that goes step by step is not called on values: kvino_model_run runs the "
+                  "model, and on symbolic tensors it is part of a graph");
+    return KV_NO_TENSORS;
+  }
   carried[0] = op_zeros_like(s, of->state[of->like], KVINO_NO_DTYPE);
   kvino_tensor *steps = kv_dimension(s, of->x, 1), *one = kv_int(s, KVINO_I64, 1);
   kvino_tensor *last = kv_subtract(s, steps, one), *go_on = kv_cast(s, kv_int(s, KVINO_I32, 1), KVINO_BOOL);

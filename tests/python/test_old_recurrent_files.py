@@ -112,3 +112,17 @@ def test_stateful(saved):
         model = capi.Model(path, device)
         model(x[:, :2])
         np.testing.assert_allclose(model(x[:, 2:]), y, atol=1e-5)
+
+
+def test_a_call_on_values(saved):
+    """A loop over steps is a node of a graph: computed at once it is refused; run it is."""
+    import ctypes
+
+    path, x, want = saved("LSTM(4, activation='relu')")
+    model, out, error = capi.Model(path, "native"), capi.Tensors(), capi.Error()
+    np.testing.assert_allclose(np.asarray(model(x)), want, rtol=1e-5, atol=1e-6)
+    value = capi.copy(x)
+    with pytest.raises(capi.KvinoError, match="goes step by step is not called on values"):
+        capi.check(capi.lib.kvino_model_call(model.handle, ctypes.c_size_t(1), (ctypes.c_void_p * 1)(value), ctypes.byref(out),
+                                             ctypes.byref(error)), error)
+    capi.lib.kvino_tensor_release(value)
