@@ -8,6 +8,9 @@ import numpy as np
 from kvino import _core
 from kvino._core import Tensor
 from kvino._core import ops
+from kvino.operators import BINARY
+from kvino.operators import BITWISE
+from kvino.operators import define
 
 
 def _vector(x):
@@ -235,25 +238,8 @@ def with_splits(values, nested_row_splits):
 
 # ---- operators of Python ----
 
-
-def _define(name, operator):
-    setattr(RaggedTensor, f"__{name}__", lambda self, other: operator(self, other))
-    setattr(RaggedTensor, f"__r{name}__", lambda self, other: operator(other, self))
-
-
-for _name, _operator in {
-    "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.true_divide, "matmul": ops.matmul,
-    "floordiv": ops.floor_divide, "mod": ops.mod, "pow": ops.power,
-    "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
-}.items():  # fmt: skip
-    _define(_name, _operator)
-RaggedTensor.__neg__ = lambda self: ops.negative(self)
-RaggedTensor.__abs__ = lambda self: ops.absolute(self)
+define(RaggedTensor, {**BINARY, **BITWISE})
 RaggedTensor.__invert__ = lambda self: ops.bitwise_not(self)
-for _name, _operator in {
-    "eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
-}.items():  # fmt: skip
-    setattr(RaggedTensor, f"__{_name}__", lambda self, other, operator=_operator: operator(self, other))
 
 
 # ---- from nested lists, and from others' ragged tensors ----

@@ -8,6 +8,8 @@ import numpy as np
 from kvino import _core
 from kvino._core import Tensor
 from kvino._core import ops
+from kvino.operators import BINARY
+from kvino.operators import define
 
 
 def _plain(shape):
@@ -175,29 +177,7 @@ def _is_canonical(indices, shape):
 
 # ---- operators of Python ----
 
-
-def _define(name, operator):
-    def forward(self, other):
-        return operator(self, other)
-
-    def backward(self, other):
-        return operator(other, self)
-
-    setattr(SparseTensor, f"__{name}__", forward)
-    setattr(SparseTensor, f"__r{name}__", backward)
-
-
-for _name, _operator in {
-    "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.true_divide, "matmul": ops.matmul,
-    "floordiv": ops.floor_divide, "mod": ops.mod, "pow": ops.power,
-}.items():  # fmt: skip
-    _define(_name, _operator)
-SparseTensor.__neg__ = lambda self: ops.negative(self)
-SparseTensor.__abs__ = lambda self: ops.absolute(self)
-for _name, _operator in {
-    "eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
-}.items():  # fmt: skip
-    setattr(SparseTensor, f"__{_name}__", lambda self, other, operator=_operator: operator(self, other))
+define(SparseTensor, BINARY)
 
 
 # ---- from others' sparse tensors, by what they have ----
