@@ -34,6 +34,9 @@ static kvino_status read_attributes(kv_call *c, kv_sequence *o) {
   return KVINO_OK;
 }
 
+enum { OPERANDS = 11 };
+
+/* The references are in `held`, NULL before, also where this fails. */
 static kvino_status read_operands(kv_call *c, kv_sequence *o) {
   kv_prim_id id = c->prim->id;
   bool back = id == KV_LSTMSequenceBack || id == KV_GRUSequenceBack || id == KV_RNNSequenceBack;
@@ -313,7 +316,8 @@ static kvino_status run_direction(const kv_sequence *o, int64_t at, kvino_tensor
   return KVINO_OK;
 }
 
-kvino_status kv_sequence_read(kv_call *c, kv_sequence *o, kvino_tensor *held[KV_SEQUENCE_OPERANDS]) {
+/* The operands in C order; the references are in `held`, NULL before, also where this fails. */
+static kvino_status contiguous_operands(kv_call *c, kv_sequence *o, kvino_tensor *held[OPERANDS]) {
   KV_TRY(read_operands(c, o));
   KV_TRY(kv_blas_ready(c->err));
   if (o->x->dtype != KVINO_F32 && o->x->dtype != KVINO_F64)
@@ -321,9 +325,8 @@ kvino_status kv_sequence_read(kv_call *c, kv_sequence *o, kvino_tensor *held[KV_
   o->batch = o->x->shape[0];
   o->steps = o->x->shape[1];
   o->inputs = o->x->shape[2];
-  kvino_tensor **all[KV_SEQUENCE_OPERANDS] = {&o->x, &o->h, &o->c,  &o->lengths, &o->w, &o->r,
-                                              &o->b, &o->y, &o->dy, &o->dh,      &o->dc};
-  for (int i = 0; i < KV_SEQUENCE_OPERANDS; i++) {
+  kvino_tensor **all[OPERANDS] = {&o->x, &o->h, &o->c, &o->lengths, &o->w, &o->r, &o->b, &o->y, &o->dy, &o->dh, &o->dc};
+  for (int i = 0; i < OPERANDS; i++) {
     if (!*all[i]) continue;
     KV_TRY(kvino_tensor_contiguous(*all[i], &held[i], c->err));
     *all[i] = held[i];
@@ -331,17 +334,15 @@ kvino_status kv_sequence_read(kv_call *c, kv_sequence *o, kvino_tensor *held[KV_
   return KVINO_OK;
 }
 
-void kv_sequence_release(kvino_tensor *held[KV_SEQUENCE_OPERANDS]) {
-  for (int i = 0; i < KV_SEQUENCE_OPERANDS; i++) kvino_tensor_release(held[i]);
-}
-
-kvino_status kv_eval_sequence(kv_call *c) {
+kvino_status kv_sequence_run(kv_call *c, kv_sequence_direction *run) {
   kv_sequence o = {0};
-  kvino_tensor *held[KV_SEQUENCE_OPERANDS] = {NULL};
-  kvino_status status = kv_sequence_read(c, &o, held);
+  kvino_tensor *held[OPERANDS] = {NULL};
+  kvino_status status = contiguous_operands(c, &o, held);
   for (size_t i = 0; i < c->n_out && !status; i++) status = kv_call_alloc(c, i);
   if (!status) memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
-  for (int64_t d = 0; d < o.directions && !status; d++) status = run_direction(&o, d, c->out, c->err);
-  kv_sequence_release(held);
+  for (int64_t d = 0; d < o.directions && !status; d++) status = run(&o, d, c->out, c->err);
+  for (int i = 0; i < OPERANDS; i++) kvino_tensor_release(held[i]);
   return status;
 }
+
+kvino_status kv_eval_sequence(kv_call *c) { return kv_sequence_run(c, run_direction); }

@@ -6,8 +6,6 @@
 #include "kernels/linalg/gemm.h"
 #include "prim/prim.h"
 
-enum { KV_SEQUENCE_OPERANDS = 11 };
-
 typedef struct kv_sequence {
   kv_prim_id kind;       /* KV_LSTMSequence, KV_GRUSequence or KV_RNNSequence */
   kv_loop_id activation; /* of RNN */
@@ -21,10 +19,10 @@ typedef struct kv_sequence {
 int64_t kv_sequence_gates(const kv_sequence *o);
 /* Where in time step `step` of sequence b is; -1: behind its end. */
 int64_t kv_sequence_place(const kv_sequence *o, bool reverse, int64_t b, int64_t step);
-/* The operands of a call that is evaluated, f32 or f64, each in C order. The references are in `held`, NULL before,
- * also where this fails. */
-kvino_status kv_sequence_read(kv_call *c, kv_sequence *o, kvino_tensor *held[KV_SEQUENCE_OPERANDS]);
-void kv_sequence_release(kvino_tensor *held[KV_SEQUENCE_OPERANDS]);
+/* One direction of an evaluation: its part of the outputs, whose memory is there. */
+typedef kvino_status kv_sequence_direction(const kv_sequence *o, int64_t at, kvino_tensor **out, kvino_error *err);
+/* A call evaluated, direction by direction; its operands, f32 or f64, are in C order then, and output 0 is zeros. */
+kvino_status kv_sequence_run(kv_call *c, kv_sequence_direction *run);
 
 /* Part i along the first axis of a contiguous tensor. */
 static inline char *kv_sequence_part(const kvino_tensor *t, int64_t i) {

@@ -398,13 +398,4 @@ static kvino_status run_direction(const kv_sequence *o, int64_t at, kvino_tensor
   return KVINO_OK;
 }
 
-kvino_status kv_eval_sequence_back(kv_call *c) {
-  kv_sequence o = {0};
-  kvino_tensor *held[KV_SEQUENCE_OPERANDS] = {NULL};
-  kvino_status status = kv_sequence_read(c, &o, held);
-  for (size_t i = 0; i < c->n_out && !status; i++) status = kv_call_alloc(c, i);
-  if (!status) memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
-  for (int64_t d = 0; d < o.directions && !status; d++) status = run_direction(&o, d, c->out, c->err);
-  kv_sequence_release(held);
-  return status;
-}
+kvino_status kv_eval_sequence_back(kv_call *c) { return kv_sequence_run(c, run_direction); }
