@@ -25,11 +25,13 @@ PYTHON = pathlib.Path(__file__).parent / "python"
 DEVICES = ("CPU", "native")
 HEAD = """# Layers read in C
 
-Printed by `tests/layers_page.py` from the models of `tests/python/models`, which Keras saves and computes with NumPy (those of texts with TensorFlow).
+Printed by `tests/layers_page.py` from the models of `tests/python/models`, which Keras saves and computes with NumPy
+(those of texts with TensorFlow).
 
-*Models*: how many hold the layer. *CPU*, *native*: the largest difference from Keras in any of them, relative to the model's largest value or 1; models that
-compute in 16 bits are left out of that. Where there is no number, the layer is one of Keras 1 and 2 alone, which other tests compare with Keras 2. What is not read:
-[Model files in C](files.md#what-is-not-read).
+*Models*: how many hold the layer. *CPU*, *native*: the largest difference from Keras in any of them, relative to the
+model's largest value or 1; models that compute in 16 bits are left out of that. Where there is no number, the layer is
+one of Keras 1 and 2 alone, which other tests compare with Keras 2. What is not read: [Model files in
+C](files.md#what-is-not-read).
 
 | layer | models | CPU | native |
 |---|---|---|---|"""

@@ -40,12 +40,14 @@ PLAIN = {"float32", "int32", "bool"}  # what the column of engines is about
 DIVIDED = 2  # cases of each operator that are compiled
 HEAD = """# Operators
 
-Printed by `tools/print_operators.py` from the table of operators; a check fails where this page is older than the table.
+Printed by `tools/print_operators.py` from the table of operators; a check fails where this page is older than the
+table.
 
 - **Dtypes**: of the first operand, found by trying; the arrow says what it becomes where it does not stay.
-- **Engine**: what computes the operator in a compiled graph, with operands of float32 (or int32 and bool), on OpenVINO's CPU
-  device. *OpenVINO* is the whole of it; *kvino* means kvino's own kernels, for the reason given; *both* means that parts are
-  OpenVINO's; a dash, that the tests have nothing to compile, or that nothing is left to compute. Operands of float64, complex numbers and, where they may not fit in 32 bits, 64-bit integers are always kvino's:
+- **Engine**: what computes the operator in a compiled graph, with operands of float32 (or int32 and bool), on
+  OpenVINO's CPU device. *OpenVINO* is the whole of it; *kvino* means kvino's own kernels, for the reason given; *both*
+  means that parts are OpenVINO's; a dash, that the tests have nothing to compile, or that nothing is left to compute.
+  Operands of float64, complex numbers and, where they may not fit in 32 bits, 64-bit integers are always kvino's:
   OpenVINO computes them in 32 bits. Called eagerly, every operator is computed by kvino's kernels.
 
 | | operators |

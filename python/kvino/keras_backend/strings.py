@@ -1,6 +1,6 @@
 """Texts in Keras: what its layers of texts compute (keras/src/layers/preprocessing), on kvino's tensors of strings, so that they
 stand in a model's graph and are traced with it. What comes from a tf.data pipeline is left to Keras, which has TensorFlow compute
-it; as is the making of vocabularies."""
+it; as is the making of vocabularies (vocabularies.py, where TensorFlow is not)."""
 
 import functools
 import weakref
@@ -10,7 +10,9 @@ from keras.src import tree
 
 from kvino import _core
 from kvino._core import Tensor
+from kvino.keras_backend import vocabularies
 from kvino.keras_backend.operators import operators
+from kvino.ragged import RaggedTensor
 
 _strings, _numpy, _core_ops = operators("strings"), operators("numpy"), operators("core")
 _cast = _core_ops["cast"]
@@ -45,10 +47,12 @@ def as_tensors(x):
 # ---- categories ----
 
 
-def _encode(x, mode, depth, dtype):
+def _encode(x, mode, depth, dtype, sparse=False):
     """Indices, of which -1 is none, as keras.src.utils.numerical_utils encodes them: counted by rows, not over one-hot ones."""
     from keras.src.utils import numerical_utils
 
+    if sparse:
+        return numerical_utils.encode_categorical_inputs(x, mode, depth, dtype, sparse=True)
     if mode in ("multi_hot", "count", "tf_idf") and x.ndim <= 2:
         n = _strings["category_counts"](x, depth)
         return _cast(_numpy["greater"](n, 0) if mode == "multi_hot" else n, dtype)
@@ -72,6 +76,13 @@ def _vocabulary(layer):
         keys = _core.convert_to_tensor(np.array(terms, object if string else "int64"), layer.vocabulary_dtype)
         kept = _vocabularies[layer] = layer.lookup_table, keys, n
     return kept[1:]
+
+
+def _known_vocabulary(layer):
+    terms, n = _vocabulary(layer)
+    if not n:
+        raise RuntimeError(f"layer {layer.name} has no vocabulary: pass a `vocabulary` argument to it, or call `adapt` with some sample data")
+    return terms, n
 
 
 def _terms_of(layer, x, terms, n):
@@ -113,21 +124,22 @@ def _look_up(layer, x, terms, n):
 
 
 def _lookup(layer, inputs, original):
-    terms, n = _vocabulary(layer)
-    if not n:
-        return original(layer, inputs)  # which says that there is no vocabulary
+    terms, n = _known_vocabulary(layer)
     dtype = "int64" if layer.invert else layer.vocabulary_dtype
     return _look_up(layer, _core.convert_to_tensor(inputs, dtype), terms, n)
 
 
-def _vectorize(layer, inputs, original):
-    """As TextVectorization.call."""
-    standardize, split, lookup = layer._standardize, layer._split, layer._lookup_layer
-    terms, n = _vocabulary(lookup)
-    if callable(standardize) or callable(split) or layer._ragged or not n:
-        return original(layer, inputs)
+def _parts(layer, inputs):
+    """The parts of texts, as TextVectorization._preprocess, shorter rows filled up with empty strings."""
+    standardize, split = layer._standardize, layer._split
+    if callable(split):
+        raise NotImplementedError(
+            "TextVectorization calls a `split` of one's own with TensorFlow's tensors: this needs TensorFlow (pip install tensorflow-cpu)"
+        )
     x = _core.convert_to_tensor(inputs, "string")
-    if standardize is not None:
+    if callable(standardize):
+        x = _core.convert_to_tensor(np.asarray(standardize(np.char.decode(np.asarray(x).astype("S"), layer._encoding))), "string")
+    elif standardize is not None:
         x = _strings["string_standardize"](x, standardize != "strip_punctuation", standardize != "lower")
     if split is not None and x.ndim > 1:
         if x.shape[-1] != 1:
@@ -136,7 +148,15 @@ def _vectorize(layer, inputs, original):
                 f"must be 1. Received: inputs.shape={x.shape} with rank={x.ndim}"
             )
         x = _numpy["squeeze"](x, axis=-1)
-    x = _look_up(lookup, _strings["string_split"](x, split, layer._ngrams), terms, n)
+    return _strings["string_split"](x, split, layer._ngrams)
+
+
+def _vectorize(layer, inputs, original):
+    """As TextVectorization.call."""
+    lookup = layer._lookup_layer
+    if vocabularies.has_tensorflow() and (callable(layer._standardize) or callable(layer._split)):
+        return original(layer, inputs)
+    x = _look_up(lookup, _parts(layer, inputs), *_known_vocabulary(lookup))
     length = layer._output_sequence_length
     if layer._output_mode != "int" or length is None:
         return x
@@ -150,8 +170,6 @@ def _vectorize(layer, inputs, original):
 
 def _hash(layer, inputs, original):
     """As Hashing.call."""
-    if layer.sparse:
-        return original(layer, inputs)
     x, bins, mask = _core.convert_to_tensor(inputs), layer.num_bins, None
     if layer.output_mode == "one_hot" and x.ndim and x.shape[-1] == 1:
         x = _numpy["squeeze"](x, axis=-1)
@@ -166,7 +184,7 @@ def _hash(layer, inputs, original):
     x = _strings["hash_buckets"](x, bins, layer.salt)
     if mask is not None:
         x = _numpy["where"](mask, 0, x + 1)
-    return _encode(x, layer.output_mode, layer.num_bins, layer.dtype)
+    return _encode(x, layer.output_mode, layer.num_bins, layer.dtype, layer.sparse)
 
 
 def _cross(layer, inputs, original):
@@ -201,13 +219,20 @@ def _is_ours(x):
 def computes(layer_class):
     """Called for each class of layers: those of Keras's that TensorFlow would compute get a `call` of ours."""
     name = f"{layer_class.__module__}.{layer_class.__name__}"
-    ours = _CALLS.get(name.removeprefix(_PACKAGE)) if name.startswith(_PACKAGE) else None
+    if not name.startswith(_PACKAGE):
+        return
+    vocabularies.stand_in(layer_class)
+    ours = _CALLS.get(name.removeprefix(_PACKAGE))
     if ours is None:
         return
     original = layer_class.call
+    if ours is _vectorize and not vocabularies.has_tensorflow():
+        layer_class._preprocess = _parts  # what `adapt` counts
 
     @functools.wraps(original)
     def call(self, inputs):
+        if isinstance(inputs, RaggedTensor) and getattr(self, "output_mode", None) == "int":
+            return inputs.with_flat_values(ours(self, inputs.flat_values, original))
         if all(_is_ours(x) for x in tree.flatten(inputs)):
             return ours(self, inputs, original)
         return original(self, inputs)
