@@ -41,6 +41,8 @@ STEPS = {
     "quotient": (lambda t, d: t - d / 4, lambda t, d: t - d / 4),
     "sum": (lambda t, d: d * 0.1 + t, lambda t, d: t + d * 0.1),
     "negative": (lambda t, d: t + -(d * 0.1), lambda t, d: t - d * 0.1),
+    "squares": (lambda t, d: t + d * d, lambda t, d: t + d * d),
+    "clipped": (lambda t, d: t - d / ops.sqrt(ops.sum(d * d, keepdims=True)), lambda t, d: t - d / np.sqrt(np.sum(d * d))),
 }
 
 
@@ -52,10 +54,36 @@ def test_few_rows_are_added(name):
     np.testing.assert_allclose(f(TABLE, INDICES)[0], by_numpy(TABLE, expected(TABLE, INDICES)), 1e-5, 1e-6)
 
 
+@pytest.mark.parametrize("indices", [INDICES.ravel(), np.array([-1, N - 1, 5, 0, 5]), np.zeros(0, "int32"), np.array([0, 0])])
+def test_sums_of_squares(indices):
+    """As Adagrad's: the parts of a row are added up before they are squared, whatever the sign of its index."""
+    total = np.abs(TABLE) + 1
+
+    def step(table, total, indices):
+        d = derivative(table, indices)
+        total = total + d * d
+        return table - 0.1 * d / ops.sqrt(total + 1e-7), total
+
+    graph = kvino.Graph()
+    table, sums = graph.parameter(TABLE.shape, "float32"), graph.parameter(TABLE.shape, "float32")
+    for y in step(table, sums, graph.parameter((None,), str(indices.dtype))):
+        graph.result(y)
+    f = graph.compile()
+    assert f.describe().count("rows of a table") == 2
+    d = expected(TABLE, indices)
+    new = total + d * d
+    tensors = kvino.Tensor(TABLE), kvino.Tensor(total)
+    for got, wanted in zip(f._run_over((*tensors, kvino.Tensor(indices)), (0, 1)), (TABLE - 0.1 * d / np.sqrt(new + 1e-7), new)):
+        np.testing.assert_allclose(got, wanted, 1e-5, 1e-6)
+        same = np.setdiff1d(np.arange(N), indices % N)
+        assert np.array_equal(np.asarray(got)[same], (TABLE if wanted is not new else total)[same])
+
+
 @pytest.mark.parametrize(
     "step, n",
     [
-        (lambda t, d: t - d * d, N),  # not linear
+        (lambda t, d: t - ops.exp(d), N),  # not zero where the derivative is
+        (lambda t, d: t - d * t, N),  # by an array
         (lambda t, d: t * 2 - d, N),  # not added to the table itself
         (lambda t, d: t - d * 0.1, 4),  # as many rows as the table has
     ],
@@ -89,9 +117,11 @@ def data(n=4):
     return rng.integers(0, N, (8 * n, 4)).astype("int32"), rng.normal(size=(8 * n, 1)).astype("float32")
 
 
-def test_training_keeps_the_memory_and_what_others_hold():
+@pytest.mark.parametrize("optimizer", [lambda: keras.optimizers.SGD(0.1), lambda: keras.optimizers.Adagrad(0.1),
+                                       lambda: keras.optimizers.SGD(0.1, clipnorm=0.1)])  # fmt: skip
+def test_training_keeps_the_memory_and_what_others_hold(optimizer):
     net, table = model()
-    net.compile(keras.optimizers.SGD(0.1), "mse")
+    net.compile(optimizer(), "mse")
     x, y = data(1)
     net.train_on_batch(x, y)
     first = address(table.embeddings._value)
@@ -119,6 +149,7 @@ def test_training_keeps_the_memory_and_what_others_hold():
     [
         lambda: keras.optimizers.SGD(0.1), lambda: keras.optimizers.SGD(0.1, momentum=0.9), lambda: keras.optimizers.Adam(0.01),
         lambda: keras.optimizers.Adagrad(0.1), lambda: keras.optimizers.SGD(0.1, clipnorm=0.1),
+        lambda: keras.optimizers.SGD(0.1, global_clipnorm=0.1), lambda: keras.optimizers.Adagrad(0.1, clipvalue=0.01),
         lambda: keras.optimizers.SGD(0.1, weight_decay=0.01), lambda: keras.optimizers.SGD(0.1, use_ema=True),
         lambda: keras.optimizers.SGD(0.1, gradient_accumulation_steps=2),
         lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
