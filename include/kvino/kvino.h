@@ -5,6 +5,7 @@
 #include "kvino/common.h"
 #include "kvino/dtype.h"
 #include "kvino/tensor.h"
+#include "kvino/temporaries.h"
 #include "kvino/device.h"
 #include "kvino/settings.h"
 #include "kvino/graph.h"

@@ -68,6 +68,16 @@ void kv_free(void *p) {
   free(p);
 }
 
+bool kv_grow(void **items, size_t n, size_t *capacity, size_t size) {
+  if (n < *capacity) return true;
+  size_t wanted = *capacity ? 2 * *capacity : 16;
+  void *more = kv_realloc(*items, wanted * size);
+  if (!more) return false;
+  *items = more;
+  *capacity = wanted;
+  return true;
+}
+
 char *kv_strdup(const char *text) {
   size_t n = strlen(text) + 1;
   char *copy = kv_malloc(n);

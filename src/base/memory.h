@@ -16,6 +16,9 @@ void *kv_calloc(size_t n, size_t bytes) __attribute__((malloc));
 void *kv_realloc(void *p, size_t bytes);
 char *kv_strdup(const char *text);
 void kv_free(void *p);
+/* Room for one more item of `size` bytes in *items, which has n of them: *capacity doubles where it is reached. false
+ * where out of memory; then nothing has changed. */
+bool kv_grow(void **items, size_t n, size_t *capacity, size_t size);
 
 /* Data blocks: aligned to KV_ALIGN, contents undefined, never NULL for 0 bytes. `bytes` must be the same at both. */
 void *kv_block_new(size_t bytes);

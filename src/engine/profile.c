@@ -14,13 +14,7 @@
 /* ---- the profile ---- */
 
 kvino_status kv_profile_grow(void **items, size_t n, size_t *capacity, size_t size, kvino_error *err) {
-  if (n < *capacity) return KVINO_OK;
-  size_t wanted = *capacity ? *capacity * 2 : 32;
-  void *more = kv_realloc(*items, wanted * size);
-  if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a profile");
-  *items = more;
-  *capacity = wanted;
-  return KVINO_OK;
+  return kv_grow(items, n, capacity, size) ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a profile");
 }
 
 const char *kv_profile_keep(kvino_profile *p, kv_text *t) {

@@ -54,13 +54,8 @@ static kvino_status known_constant(kv_graph *body, const kv_output *o, kv_edge *
 static kvino_status add_capture(kv_graph *body, kv_edge outer, kv_edge *out, kvino_error *err) {
   const kv_output *o = kv_edge_output(outer);
   kvino_tensor *t;
-  if (body->n_captures == body->capture_capacity) {
-    size_t wanted = body->capture_capacity ? body->capture_capacity * 2 : 8;
-    kv_capture *more = kv_realloc(body->capture, wanted * sizeof *more);
-    if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body that takes %zu values", wanted);
-    body->capture = more;
-    body->capture_capacity = wanted;
-  }
+  if (!kv_grow((void **)&body->capture, body->n_captures, &body->capture_capacity, sizeof *body->capture))
+    return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a body that takes %zu values", body->n_captures + 1);
   KV_TRY(kv_graph_parameter(body, o->dtype, o->rank, o->shape, NULL, &t, err));
   *out = kv_tensor_edge(t);
   kvino_tensor_release(t);

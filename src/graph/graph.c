@@ -65,13 +65,8 @@ void kv_graph_release(kv_graph *g) {
 
 /* Room for one more item of `size` bytes. */
 static kvino_status grow(void **items, size_t n, size_t *capacity, size_t size, kvino_error *err) {
-  if (n < *capacity) return KVINO_OK;
-  size_t wanted = *capacity ? *capacity * 2 : 16;
-  void *more = kv_realloc(*items, wanted * size);
-  if (!more) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
-  *items = more;
-  *capacity = wanted;
-  return KVINO_OK;
+  return kv_grow(items, n, capacity, size) ? KVINO_OK
+                                           : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
 }
 
 static bool copy_output(kv_output *to, const kv_spec *spec, int n_known, const int64_t *known) {

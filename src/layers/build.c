@@ -264,8 +264,11 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
                       .trainable = !json_is_false(json_object_get(config, "trainable"))};
   char mode[KV_MODE_TEXT] = "";
   kvino_status status = layer->name && layer->path ? KVINO_OK : no_memory(b);
-  if (!status) status = kv_policy(json_object_get(config, "dtype"), &layer->compute, &layer->variable, mode, b->err);
   bool plain = !(kind->traits & (KV_MODEL | KV_ANY_ARGUMENTS));
+  const json_t *policy = NULL;
+  if (!status)
+    status = kv_policy_of(json_object_get(config, "dtype"), layer->name, strchr(kind->weights, '/'), &policy, b->err);
+  if (!status) status = kv_policy(policy, &layer->compute, &layer->variable, mode, b->err);
   if (!status && plain) status = kv_layer_fields(layer, b->err);
   if (!status) status = mark_quantization(b, layer, mode);
   b->depth++;

@@ -1,6 +1,7 @@
 #include "layers/config.h"
 
 #include <ctype.h>
+#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,6 +85,48 @@ static void take_mode(const char **name, char mode[KV_MODE_TEXT]) {
   if (!from || from - *name >= KV_MODE_TEXT) return;
   snprintf(mode, KV_MODE_TEXT, "%.*s", (int)(from - *name), *name);
   *name = from + strlen("_from_");
+}
+
+/* Whether a key of a map that is no plain name, a regular expression, takes in all of the name. Python's are read as
+ * POSIX's where both mean the same; what would take memory without end is neither long nor counts. */
+static kvino_status matches(const char *pattern, const char *name, bool *out, kvino_error *err) {
+  char whole[256];
+  regex_t re;
+  int n = snprintf(whole, sizeof whole, "^(%s)$", pattern);
+  *out = false;
+  if (!pattern[strcspn(pattern, ".*+?()|[]^$\\{")]) return KVINO_OK; /* a name; another one */
+  if (n >= (int)sizeof whole || strpbrk(pattern, "\\{") || strstr(pattern, "(?") ||
+      regcomp(&re, whole, REG_EXTENDED | REG_NOSUB))
+    return kv_fail(err, KVINO_UNSUPPORTED, "the pattern '%.64s' of a DTypePolicyMap is not one that is read", pattern);
+  *out = !regexec(&re, name, 0, NULL, 0);
+  regfree(&re);
+  return KVINO_OK;
+}
+
+kvino_status kv_policy_of(const json_t *policy, const char *name, bool parts, const json_t **out, kvino_error *err) {
+  const char *class = json_string_value(json_object_get(policy, "class_name")), *key;
+  const json_t *config = json_object_get(policy, "config"), *map = json_object_get(config, "policy_map");
+  json_t *item;
+  bool hit;
+  *out = policy;
+  if (!class || strcmp(class, "DTypePolicyMap")) return KVINO_OK;
+  const json_t *preset = json_object_get(config, "default_policy"), *found = json_object_get(map, name);
+  size_t n = strlen(name);
+  bool exact = found != NULL;
+  json_object_foreach((json_t *)map, key, item) {
+    KV_TRY(matches(key, name, &hit, err));
+    if (!hit || exact || item == found) continue;
+    if (found) return kv_fail(err, KVINO_INVALID, "Path '%s' matches multiple dtype policy specification keys", name);
+    found = item;
+  }
+  *out = found ? found : preset;
+  json_object_foreach((json_t *)map, key, item) {
+    bool inside = parts && ((!strncmp(key, name, n) && key[n] == '/') || key[strcspn(key, ".*+?()|[]^$")]);
+    if (inside && !json_equal(item, *out))
+      return kv_fail(err, KVINO_UNSUPPORTED,
+                     "a DTypePolicyMap that gives its parts policies of their own ('%.64s') is not read", key);
+  }
+  return KVINO_OK;
 }
 
 kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, char mode[KV_MODE_TEXT],

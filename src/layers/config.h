@@ -23,6 +23,9 @@ void kv_snake_case(const char *name, char snake[KV_SNAKE_TEXT]);
 /* Compute and variable dtypes of a policy: a dtype's name, "mixed_float16", or the serialized policy; null is
  * float32. mode: how it is quantized ("int4/128"), or "". */
 enum { KV_MODE_TEXT = 32 };
+/* That of a layer: of a DTypePolicyMap the one for its name. `parts`: it has layers inside that the file does not
+ * list; where those have policies of their own, KVINO_UNSUPPORTED. */
+kvino_status kv_policy_of(const json_t *policy, const char *name, bool parts, const json_t **out, kvino_error *err);
 kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *variable, char mode[KV_MODE_TEXT],
                        kvino_error *err);
 

@@ -7,6 +7,7 @@
 #include "archive/limits.h"
 #include "layers/config.h"
 #include "layers/graph.h"
+#include "layers/order.h"
 
 enum { DEEPEST = 1000 }; /* of calls that stand before what they need */
 
@@ -25,6 +26,8 @@ typedef struct walk {
   node *node;
   int64_t *base; /* by child: the least number that old files give to its calls: 1 for models in models */
   int depth;
+  kv_find_tensor *find; /* what stands for a tensor that an argument or an output names */
+  size_t n_found, most_found, *found;
 } walk;
 
 static void *broken(walk *w, const char *what, const char *name) {
@@ -39,14 +42,43 @@ static size_t child_named(const kv_layer *model, const char *name) {
 
 /* ---- arguments ---- */
 
+typedef kv_value read_item(void *context, const json_t *item, int depth);
+
+/* A list of a list, a dict of a dict; its items as `read` makes them. */
+static kv_value read_items(kv_scope *s, const json_t *data, read_item *read, void *context, int depth) {
+  const char *key;
+  json_t *item;
+  size_t i = 0;
+  if (json_is_array(data)) {
+    kv_value v = kv_value_list(s, json_array_size(data));
+    for (; i < v.n; i++) v.item[i] = read(context, json_array_get(data, i), depth);
+    return v;
+  }
+  kv_value v = kv_value_dict(s, json_object_size(data));
+  json_object_foreach((json_t *)data, key, item) {
+    if (i == v.n) break;
+    v.key[i] = key;
+    v.item[i++] = read(context, item, depth);
+  }
+  return v;
+}
+
+typedef struct reading {
+  kv_scope *s;
+  kv_find_tensor *tensor;
+  void *context;
+} reading;
+
+static kv_value read_one(void *context, const json_t *item, int depth) {
+  reading *r = context;
+  return kv_value_read(r->s, item, r->tensor, r->context, depth);
+}
+
 kv_value kv_value_read(kv_scope *s, const json_t *data, kv_find_tensor *tensor, void *context, int depth) {
   if (s->status || json_is_null(data)) return KV_NOTHING;
   if (depth > 16) return kv_scope_fail(s, KVINO_IO, "arguments that are nested too deep"), KV_NOTHING;
-  if (json_is_array(data)) {
-    kv_value v = kv_value_list(s, json_array_size(data));
-    for (size_t i = 0; i < v.n; i++) v.item[i] = kv_value_read(s, json_array_get(data, i), tensor, context, depth + 1);
-    return v;
-  }
+  reading inside = {s, tensor, context};
+  if (json_is_array(data)) return read_items(s, data, read_one, &inside, depth + 1);
   if (!json_is_object(data)) return (kv_value){.kind = KV_VALUE_DATA, .data = data};
   const char *class = json_string_value(json_object_get(data, "class_name"));
   if (class && !strcmp(class, "__tuple__"))
@@ -59,27 +91,26 @@ kv_value kv_value_read(kv_scope *s, const json_t *data, kv_find_tensor *tensor, 
   if (class && !strcmp(class, "__lambda__"))
     return kv_scope_fail(s, KVINO_UNSUPPORTED, "an argument is Python code, which is never run"), KV_NOTHING;
   if (class) return (kv_value){.kind = KV_VALUE_DATA, .data = data};
-  kv_value v = kv_value_dict(s, json_object_size(data));
-  const char *key;
-  json_t *item;
-  size_t i = 0;
-  json_object_foreach((json_t *)data, key, item) {
-    if (i == v.n) break;
-    v.key[i] = key;
-    v.item[i++] = kv_value_read(s, item, tensor, context, depth + 1);
-  }
-  return v;
+  return read_items(s, data, read_one, &inside, depth + 1);
 }
 
 static kv_value evaluate(walk *w, size_t i);
 
+/* The node that is call number `number` of a layer. */
+static bool find_node(walk *w, const char *name, int64_t number, size_t *out) {
+  size_t k = child_named(w->model, name);
+  if (k == SIZE_MAX) return broken(w, "Missing node:", name) != NULL;
+  if (number < 0 || (uint64_t)number >= w->first[k + 1] - w->first[k])
+    return broken(w, "there is no such call of layer", name) != NULL;
+  *out = w->first[k] + (size_t)number;
+  return true;
+}
+
 static kv_value output_of(void *context, const char *name, int64_t number, int64_t output) {
   walk *w = context;
-  size_t k = child_named(w->model, name);
-  if (k == SIZE_MAX) return broken(w, "Missing node:", name), KV_NOTHING;
-  if (number < 0 || (uint64_t)number >= w->first[k + 1] - w->first[k])
-    return broken(w, "there is no such call of layer", name), KV_NOTHING;
-  kv_value v = evaluate(w, w->first[k] + (size_t)number);
+  size_t i;
+  if (!find_node(w, name, number, &i)) return KV_NOTHING;
+  kv_value v = evaluate(w, i);
   size_t n = 0;
   kv_value **leaf = kv_value_leaves(w->c->s, &v, &n);
   if (w->c->s->status) return KV_NOTHING;
@@ -87,25 +118,39 @@ static kv_value output_of(void *context, const char *name, int64_t number, int64
   return *leaf[output];
 }
 
+/* Notes the node instead of giving its value. */
+static kv_value note_node(void *context, const char *name, int64_t number, int64_t output) {
+  walk *w = context;
+  size_t i;
+  (void)output;
+  if (!find_node(w, name, number, &i)) return KV_NOTHING;
+  if (w->n_found == w->most_found) {
+    size_t most = 2 * w->most_found + 16, *more = kv_scope_alloc(w->c->s, most, sizeof *more);
+    if (!more) return KV_NOTHING;
+    if (w->n_found) memcpy(more, w->found, w->n_found * sizeof *more);
+    w->found = more;
+    w->most_found = most;
+  }
+  w->found[w->n_found++] = i;
+  return KV_NOTHING;
+}
+
 /* Of an old file, where calls of models in models are counted from 1 on. */
 static kv_value old_output(void *context, const char *name, int64_t number, int64_t output) {
   walk *w = context;
   size_t k = child_named(w->model, name);
-  return output_of(context, name, k == SIZE_MAX ? number : number - w->base[k], output);
+  return w->find(context, name, k == SIZE_MAX ? number : number - w->base[k], output);
 }
 
 /* ---- calls ---- */
-
-static kv_value call(walk *w, const node *at, kv_value args, kv_value named) {
-  return kv_layer_call(w->c->s, at->layer, args.n, args.item, named.n, named.key, named.item, w->c);
-}
 
 static bool old_leaf(const json_t *v) {
   return json_array_size(v) >= 3 && json_is_string(json_array_get(v, 0)) && json_is_integer(json_array_get(v, 1));
 }
 
 /* Further arguments of old files: tensors in them are [layer, node, output]. */
-static kv_value old_argument(walk *w, const json_t *data, int depth) {
+static kv_value old_argument(void *context, const json_t *data, int depth) {
+  walk *w = context;
   const char *name = old_leaf(data) ? json_string_value(json_array_get(data, 0)) : NULL;
   if (name && !strcmp(name, "_CONSTANT_VALUE"))
     return kv_value_read(w->c->s, json_array_get(data, 2), old_output, w, 0);
@@ -114,20 +159,10 @@ static kv_value old_argument(walk *w, const json_t *data, int depth) {
                       json_integer_value(json_array_get(data, 2)));
   bool dict = json_is_object(data) && !json_object_get(data, "class_name");
   if ((!json_is_array(data) && !dict) || depth > 8) return kv_value_read(w->c->s, data, old_output, w, 0);
-  kv_value v = dict ? kv_value_dict(w->c->s, json_object_size(data)) : kv_value_list(w->c->s, json_array_size(data));
-  const char *key;
-  json_t *item;
-  size_t i = 0;
-  json_object_foreach((json_t *)data, key, item) {
-    if (i == v.n) break;
-    v.key[i] = key;
-    v.item[i++] = old_argument(w, item, depth + 1);
-  }
-  for (i = 0; !dict && i < v.n; i++) v.item[i] = old_argument(w, json_array_get(data, i), depth + 1);
-  return v;
+  return read_items(w->c->s, data, old_argument, w, depth + 1);
 }
 
-static kv_value old_call(walk *w, const node *at) {
+static bool old_arguments(walk *w, const node *at, kv_value *args_out, kv_value *named_out) {
   kv_scope *s = w->c->s;
   const json_t *list = at->call;
   if (old_leaf(list)) list = NULL; /* one input without a list around it */
@@ -135,53 +170,50 @@ static kv_value old_call(walk *w, const node *at) {
   kv_value inputs = kv_value_list(s, n), named = KV_NOTHING;
   for (size_t i = 0; i < inputs.n; i++) {
     const json_t *in = list ? json_array_get(list, i) : at->call;
-    if (!old_leaf(in)) return broken(w, "a call that is none, of layer", at->layer->name), KV_NOTHING;
+    if (!old_leaf(in)) return broken(w, "a call that is none, of layer", at->layer->name) != NULL;
     inputs.item[i] = old_argument(w, in, 0);
     const json_t *more = json_array_get(in, 3);
-    if (!json_object_size(more)) continue;
-    named = kv_value_dict(s, json_object_size(more));
-    const char *key;
-    json_t *item;
-    size_t k = 0;
-    json_object_foreach((json_t *)more, key, item) {
-      if (k == named.n) break;
-      named.key[k] = key;
-      named.item[k++] = old_argument(w, item, 0);
-    }
+    if (json_object_size(more)) named = read_items(s, more, old_argument, w, 0);
   }
-  if (!inputs.n) return broken(w, "a call without inputs, of layer", at->layer->name), KV_NOTHING;
-  kv_value args = inputs.n == 1 ? inputs.item[0] : inputs;
+  if (!inputs.n) return broken(w, "a call without inputs, of layer", at->layer->name) != NULL;
+  kv_value first = inputs.n == 1 ? inputs.item[0] : inputs;
   /* Recurrent layers were given their first states in the list of inputs. */
   if (inputs.n > 1 && !named.n && kv_listed(at->layer->kind->arguments, "initial_state", NULL, NULL)) {
-    args = inputs.item[0];
+    first = inputs.item[0];
     named = kv_value_dict(s, 1);
-    if (!named.n) return KV_NOTHING;
+    if (!named.n) return false;
     named.key[0] = "initial_state";
     named.item[0] = (kv_value){.kind = KV_VALUE_LIST, .n = inputs.n - 1, .item = inputs.item + 1};
   }
-  return call(w, at, (kv_value){.kind = KV_VALUE_LIST, .n = 1, .item = &args}, named);
+  *args_out = kv_value_list(s, 1);
+  if (args_out->n) args_out->item[0] = first;
+  *named_out = named;
+  return args_out->n == 1;
+}
+
+/* What a node's layer is called with. */
+static bool arguments(walk *w, const node *at, kv_value *args, kv_value *named) {
+  kv_scope *s = w->c->s;
+  if (json_is_array(at->call)) return old_arguments(w, at, args, named);
+  *args = kv_value_read(s, json_object_get(at->call, "args"), w->find, w, 0);
+  *named = kv_value_read(s, json_object_get(at->call, "kwargs"), w->find, w, 0);
+  bool sound = (args->kind == KV_VALUE_LIST || args->kind == KV_VALUE_NONE) &&
+               (named->kind == KV_VALUE_DICT || named->kind == KV_VALUE_NONE);
+  if (!sound && !s->status) broken(w, "a call that is none, of layer", at->layer->name);
+  return sound;
 }
 
 static kv_value evaluate(walk *w, size_t i) {
   node *at = &w->node[i];
-  kv_scope *s = w->c->s;
+  kv_value args, named;
   if (at->state == DONE) return at->value;
   if (at->state == BEGUN) return broken(w, "the graph of layers has a loop through", at->layer->name), KV_NOTHING;
   if (w->depth > DEEPEST)
     return broken(w, "the graph of layers is too far from their order, at", at->layer->name), KV_NOTHING;
   at->state = BEGUN;
   w->depth++;
-  if (json_is_array(at->call)) {
-    at->value = old_call(w, at);
-  } else {
-    kv_value args = kv_value_read(s, json_object_get(at->call, "args"), output_of, w, 0);
-    kv_value named = kv_value_read(s, json_object_get(at->call, "kwargs"), output_of, w, 0);
-    bool sound = (args.kind == KV_VALUE_LIST || args.kind == KV_VALUE_NONE) &&
-                 (named.kind == KV_VALUE_DICT || named.kind == KV_VALUE_NONE);
-    if (!sound && !s->status) broken(w, "a call that is none, of layer", at->layer->name);
-    if (!sound) return KV_NOTHING;
-    at->value = call(w, at, args, named);
-  }
+  if (!arguments(w, at, &args, &named)) return KV_NOTHING;
+  at->value = kv_layer_call(w->c->s, at->layer, args.n, args.item, named.n, named.key, named.item, w->c);
   w->depth--;
   at->state = DONE;
   return at->value;
@@ -189,7 +221,7 @@ static kv_value evaluate(walk *w, size_t i) {
 
 /* ---- the model ---- */
 
-/* Old files count the calls of a model in the model from 1 on, as making it is one. */
+/* Old files count the calls of a model in the model from 1 on where making it was one: the least number says so. */
 static void find_bases(walk *w, const json_t *v, int depth) {
   size_t i;
   json_t *item;
@@ -226,8 +258,15 @@ static bool begin(walk *w) {
       w->node[k] = (node){.layer = model->child[i], .call = json_array_get(calls, k - w->first[i])};
     find_bases(w, calls, 0);
   }
-  for (size_t i = 0; i < model->n_children; i++)
-    if (w->base[i] == INT64_MAX || !(model->child[i]->kind->traits & KV_MODEL) || w->base[i] > 1) w->base[i] = 0;
+  find_bases(w, json_object_get(model->config, "output_layers"), 0);
+  for (size_t i = 0; i < model->n_children; i++) {
+    const kv_layer_kind *kind = model->child[i]->kind;
+    bool old = w->first[i] < w->first[i + 1] && json_is_array(w->node[w->first[i]].call);
+    if (!old) /* Keras 3, which does so of the outputs of Functional models alone */
+      w->base[i] = kind->call == kv_layer_functional;
+    else if (w->base[i] != 1 || !(kind->traits & KV_MODEL))
+      w->base[i] = 0;
+  }
   return true;
 }
 
@@ -268,41 +307,58 @@ static void feed(walk *w, const json_t *v, const kv_value *given, kv_value **fla
 }
 
 /* The result: lists and dicts as output_layers has them. */
-static kv_value collect(walk *w, const json_t *v, int depth) {
+static kv_value collect(void *context, const json_t *v, int depth) {
+  walk *w = context;
   kv_scope *s = w->c->s;
   if (depth > 16 || s->status) return KV_NOTHING;
   if (leaf(v)) {
     const char *name = json_string_value(json_array_get(v, 0));
     size_t k = child_named(w->model, name);
     int64_t number = json_integer_value(json_array_get(v, 1));
-    /* Here every version counts the calls of a model in the model from 1 on. */
-    if (k != SIZE_MAX && (w->model->child[k]->kind->traits & KV_MODEL) && number > 0) number--;
-    return output_of(w, name, number, json_integer_value(json_array_get(v, 2)));
+    if (k != SIZE_MAX) number -= w->base[k];
+    return w->find(w, name, number, json_integer_value(json_array_get(v, 2)));
   }
-  kv_value out = json_is_object(v) ? kv_value_dict(s, json_object_size(v)) : kv_value_list(s, json_array_size(v));
-  const char *key;
-  json_t *item;
-  size_t i = 0;
-  if (json_is_object(v)) {
-    json_object_foreach((json_t *)v, key, item) {
-      if (i == out.n) break;
-      out.key[i] = key;
-      out.item[i++] = collect(w, item, depth + 1);
+  if (!json_is_array(v) && !json_is_object(v)) return kv_value_list(s, 0);
+  return read_items(s, v, collect, w, depth + 1);
+}
+
+/* The nodes in Keras's order; NULL: in that of the file, which is as good where no layer keeps states between its
+ * calls. */
+static const size_t *order_of(walk *w, const json_t *outputs) {
+  kv_scope *s = w->c->s;
+  if (!w->c->states || w->n <= w->model->n_children) return NULL;
+  size_t *layer = kv_scope_alloc(s, w->n, sizeof *layer), *first = kv_scope_alloc(s, w->n + 1, sizeof *first);
+  if (!layer || !first) return NULL;
+  kv_value args, named;
+  w->find = note_node;
+  for (size_t k = 0; k < w->model->n_children; k++)
+    for (size_t i = w->first[k]; i < w->first[k + 1]; i++) {
+      layer[i] = k;
+      first[i] = w->n_found;
+      if (w->node[i].state == NEW && !arguments(w, &w->node[i], &args, &named)) return NULL;
     }
-  }
-  for (i = 0; json_is_array(v) && i < out.n; i++) out.item[i] = collect(w, json_array_get(v, i), depth + 1);
-  return out;
+  first[w->n] = w->n_found;
+  collect(w, outputs, 0);
+  w->find = output_of;
+  if (s->status) return NULL;
+  return kv_calls_order(s, &(kv_calls){.n = w->n,
+                                       .layer = layer,
+                                       .first = first,
+                                       .parent = w->found,
+                                       .n_outputs = w->n_found - first[w->n],
+                                       .output = w->found + first[w->n]});
 }
 
 kv_value kv_layer_functional(kv_invocation *c) {
-  walk w = {.c = c, .model = c->layer};
+  walk w = {.c = c, .model = c->layer, .find = output_of};
   const json_t *config = c->layer->config, *outputs = json_object_get(config, "output_layers");
   size_t n_flat = 0, at = 0;
   kv_value given = c->n_args ? c->args[0] : KV_NOTHING;
   kv_value **flat = kv_value_leaves(c->s, &given, &n_flat);
   if (!flat || !begin(&w)) return KV_NOTHING;
   feed(&w, json_object_get(config, "input_layers"), &given, flat, n_flat, &at, 0);
-  for (size_t i = 0; i < w.n && !c->s->status; i++) evaluate(&w, i);
+  const size_t *order = order_of(&w, outputs);
+  for (size_t i = 0; i < w.n && !c->s->status; i++) evaluate(&w, order ? order[i] : i);
   kv_value out = collect(&w, outputs, 0);
   /* Old files have a list around a single output. */
   if (json_array_size(outputs) == 1 && out.n == 1 && out.kind == KV_VALUE_LIST) return out.item[0];

@@ -66,9 +66,14 @@ static bool given_states(kv_invocation *c, recurrence *r) {
   return true;
 }
 
-/* Zeros become the first states: those that the call was given, or what the run before has left. */
+/* Zeros become the first states: those that the call was given, or what the call before has left, here or in another
+ * run. Given ones are left behind, too, for a call that is given none. */
 static bool first_states(kv_invocation *c, recurrence *r) {
-  if (!given_states(c, r) && kv_field_flag(c, "stateful")) kv_begin_states(c, r->n, r->state);
+  kvino_tensor *kept[KV_MOST_STATES];
+  bool stateful = kv_field_flag(c, "stateful");
+  memcpy(kept, r->state, sizeof kept);
+  bool given = given_states(c, r);
+  if (stateful && (c->states || !given)) kv_begin_states(c, r->n, given ? kept : r->state);
   return !c->s->status;
 }
 

@@ -32,12 +32,10 @@ void kv_begin_states(kv_invocation *c, size_t n, kvino_tensor **state) {
                        "part of a graph, or inside of TimeDistributed");
     return;
   }
-  for (const kv_state *k = c->states->first; k; k = k->next)
-    if (k->layer == c->layer) { /* Keras goes by the depths of the calls, which the file does not say */
-      kv_layer_refuse(c, "a layer with stateful=True is called once in a model, not several times");
-      return;
-    }
-  for (size_t i = 0; i < n; i++) state[i] = begin_state(c, state[i]);
+  size_t known = 0;
+  for (const kv_state *k = c->states->first; k && known < n; k = k->next)
+    if (k->layer == c->layer) state[known++] = k->after; /* the model has called it before */
+  for (size_t i = known; i < n; i++) state[i] = begin_state(c, state[i]);
 }
 
 void kv_end_states(kv_invocation *c, size_t n, kvino_tensor *const *state) {

@@ -44,13 +44,7 @@ static kvino_status no_memory(picture *p) { return kv_fail(p->err, KVINO_NO_MEMO
 static kvino_status add_item(picture *p, uint32_t *out) {
   if (p->n == MOST_ITEMS)
     return kv_fail(p->err, KVINO_UNSUPPORTED, "%s: the model is too large to be drawn", p->m->file.name);
-  if (p->n == p->capacity) {
-    size_t wanted = p->capacity ? 2 * p->capacity : 64;
-    item *more = kv_realloc(p->v, wanted * sizeof *more);
-    if (!more) return no_memory(p);
-    p->v = more;
-    p->capacity = wanted;
-  }
+  if (!kv_grow((void **)&p->v, p->n, &p->capacity, sizeof *p->v)) return no_memory(p);
   p->v[p->n] = (item){.width = NARROW};
   *out = (uint32_t)p->n++;
   return KVINO_OK;
@@ -165,13 +159,7 @@ static kvino_status add_port(picture *p, const kvino_port *port, const char *wha
 static kvino_status add_edge(picture *p, uint32_t from, uint32_t to, const kv_output *o) {
   for (size_t i = p->n_edges; i-- > 0;)
     if (p->e[i].from == from && p->e[i].to == to) return KVINO_OK;
-  if (p->n_edges == p->edge_capacity) {
-    size_t wanted = p->edge_capacity ? 2 * p->edge_capacity : 64;
-    edge *more = kv_realloc(p->e, wanted * sizeof *more);
-    if (!more) return no_memory(p);
-    p->e = more;
-    p->edge_capacity = wanted;
-  }
+  if (!kv_grow((void **)&p->e, p->n_edges, &p->edge_capacity, sizeof *p->e)) return no_memory(p);
   p->e[p->n_edges] = (edge){.from = from, .to = to};
   put_type(&p->e[p->n_edges++].label, o);
   return KVINO_OK;

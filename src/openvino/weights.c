@@ -51,13 +51,8 @@ static kvino_tensor *copy_of(kv_scope *s, const kvino_tensor *t) {
 }
 
 static bool remember(kv_scope *s, kv_weights *w, use u) {
-  if (w->n == w->capacity) {
-    size_t wanted = w->capacity ? w->capacity * 2 : 16;
-    use *more = kv_realloc(w->use, wanted * sizeof *more);
-    if (!more) return kv_scope_ok(s, kv_fail(s->err, KVINO_NO_MEMORY, "out of memory for a model"));
-    w->use = more;
-    w->capacity = wanted;
-  }
+  if (!kv_grow((void **)&w->use, w->n, &w->capacity, sizeof *w->use))
+    return kv_scope_ok(s, kv_fail(s->err, KVINO_NO_MEMORY, "out of memory for a model"));
   w->use[w->n++] = u;
   kvino_tensor_retain(u.given);
   return true;

@@ -155,32 +155,30 @@ static kvino_status failed(kvino_status status, const kvino_error *own, kvino_er
 
 /* ---- the table ---- */
 
-/* "tensor, flag" -> the kinds; written once per op at start. */
-#define OP(space, name, kinds, signature, doc)                                                                         \
-  {#space, #name, signature, doc, false, KVINO_SPARSE_dense, KVINO_RAGGED_none, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
-#define OP_LIST(space, name, kinds, signature, doc)                                                                    \
-  {#space, #name, signature, doc, true, KVINO_SPARSE_dense, KVINO_RAGGED_none, 0, {{"", 0, 0, {0}, {0}}}, call_##name},
-static kvino_op table[] = {
-#include "kvino/ops/all.def"
-};
-#undef OP
-#undef OP_LIST
+typedef kvino_status dynamic_call(const kvino_arg *v, kvino_tensors *out, kvino_error *err);
 
-#define OP(space, name, kinds, signature, doc) #kinds,
-#define OP_LIST OP
-static const char *const kinds_text[] = {
+/* The declarations as they are, and the rows that are made of them when one is first asked for: half a megabyte, which
+ * the library's file does not hold and a program that calls the typed functions alone never touches. */
+static const struct {
+  const char *space, *name, *signature, *doc, *kinds;
+  bool list;
+  dynamic_call *call;
+} declared[] = {
+#define OP(space, name, kinds, signature, doc) {#space, #name, signature, doc, #kinds, false, call_##name},
+#define OP_LIST(space, name, kinds, signature, doc) {#space, #name, signature, doc, #kinds, true, call_##name},
 #include "kvino/ops/all.def"
-};
 #undef OP
 #undef OP_LIST
+};
+
+static const size_t table_size = sizeof declared / sizeof *declared;
+static kvino_op table[sizeof declared / sizeof *declared];
 
 static const char *const kind_names[] = {
 #define KIND(name, type) #name,
     KVINO_PARAMETER_KINDS(KIND)
 #undef KIND
 };
-
-static const size_t table_size = sizeof table / sizeof *table;
 
 /* The default of a parameter from its text in the signature. The test of the table checks every one. */
 static kvino_arg preset(kvino_parameter *p, const char *text) {
@@ -290,7 +288,13 @@ static const struct {
 
 static void fill_table(void) {
   for (size_t i = 0; i < table_size; i++) {
-    fill_row(&table[i], kinds_text[i]);
+    table[i].space = declared[i].space;
+    table[i].name = declared[i].name;
+    table[i].signature = declared[i].signature;
+    table[i].doc = declared[i].doc;
+    table[i].list = declared[i].list;
+    table[i].call = declared[i].call;
+    fill_row(&table[i], declared[i].kinds);
     for (size_t k = 0; k < sizeof sparse_rules / sizeof *sparse_rules; k++)
       if (!strcmp(table[i].name, sparse_rules[k].name)) table[i].sparse = sparse_rules[k].rule;
     for (size_t k = 0; k < sizeof ragged_rules / sizeof *ragged_rules; k++)
@@ -310,7 +314,7 @@ const kvino_op *kvino_op_get(size_t i) {
 const kvino_op *kvino_op_find(const char *space, const char *name) {
   pthread_once(&once, fill_table);
   for (size_t i = 0; name && i < table_size; i++)
-    if (!strcmp(table[i].name, name) && (!space || !strcmp(table[i].space, space))) return &table[i];
+    if (!strcmp(declared[i].name, name) && (!space || !strcmp(declared[i].space, space))) return &table[i];
   return NULL;
 }
 

@@ -298,12 +298,47 @@ static void test_info(void **state) {
   assert_true(*info.processor && *info.compiler);
 }
 
+static void test_temporaries(void **state) {
+  (void)state;
+  kvino_temporaries *t = NULL;
+  kvino_tensor *kept = NULL, **place[100];
+  kvino_error err;
+  OK(kvino_temporaries_new(&t, ERR));
+  for (int round = 0; round < 2; round++) {
+    kvino_tensor **x = kvino_temporary(t), **failed = kvino_temporary(t);
+    kvino_tensors *parts = kvino_temporary_list(t);
+    OK(kvino_tensor_new(KVINO_F32, 2, (int64_t[]){2, 2}, (float[]){1, 2, 3, 4}, x, ERR));
+    OK(kvino_split(*x, KVINO_INTS(1), 0, parts, ERR));
+    assert_int_equal(parts->n, 2);
+    for (size_t i = 0; i < 100; i++) { /* what has been given out does not move */
+      assert_non_null(place[i] = kvino_temporary(t));
+      OK(kvino_add(i ? *place[i - 1] : *x, *x, place[i], ERR));
+    }
+    assert_true(((const float *)kvino_tensor_data(*place[99]))[1] == 202);
+    assert_int_equal(kvino_matmul(*x, *place[0], NULL, &err), KVINO_INVALID);
+    assert_int_equal(kvino_reshape(*x, KVINO_INTS(3), failed, &err), KVINO_INVALID);
+    assert_null(*failed);
+    kvino_tensor_release(kept);
+    kept = kvino_tensor_retain(parts->v[1]);
+    kvino_temporaries_clear(t);
+  }
+  assert_true(((const float *)kvino_tensor_data(kept))[1] == 4);
+  kvino_tensor_release(kept);
+  kv_fail_after(0);
+  assert_null(kvino_temporary(t));
+  kv_fail_after(-1);
+  kvino_temporaries_free(t);
+  kvino_temporaries_free(NULL);
+  assert_null(kvino_temporary(NULL));
+  assert_null(kvino_temporary_list(NULL));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_new),        cmocka_unit_test(test_fill),   cmocka_unit_test(test_sizes),
-      cmocka_unit_test(test_limits),     cmocka_unit_test(test_wrap),   cmocka_unit_test(test_contiguous),
-      cmocka_unit_test(test_copies),     cmocka_unit_test(test_dtypes), cmocka_unit_test(test_conversions),
-      cmocka_unit_test(test_shape_text), cmocka_unit_test(test_info),
+      cmocka_unit_test(test_new),         cmocka_unit_test(test_fill),       cmocka_unit_test(test_sizes),
+      cmocka_unit_test(test_temporaries), cmocka_unit_test(test_limits),     cmocka_unit_test(test_wrap),
+      cmocka_unit_test(test_contiguous),  cmocka_unit_test(test_copies),     cmocka_unit_test(test_dtypes),
+      cmocka_unit_test(test_conversions), cmocka_unit_test(test_shape_text), cmocka_unit_test(test_info),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

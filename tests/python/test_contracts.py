@@ -119,6 +119,12 @@ def trainer():
     return out.value
 
 
+def temporaries():
+    out = C.c_void_p()
+    lib.kvino_temporaries_new(C.byref(out), None)
+    return out.value
+
+
 OUT = object()  # a place for a result, which a failure leaves alone
 VALUES = {
     "kvino_error *": None, "size_t": lambda: C.c_size_t(1), "int": lambda: 1, "bool": lambda: True, "double": lambda: C.c_double(1),
@@ -139,7 +145,7 @@ VALUES = {
     "kvino_model **": OUT, "kvino_port *": OUT, "kvino_layer *": OUT, "const char **": OUT,
     "kvino_trainer *": lambda: C.c_void_p(trainer()), "const kvino_trainer *": lambda: C.c_void_p(trainer()), "kvino_trainer **": OUT,
     "const kvino_trainer_options *": lambda: C.byref(keep(capi.TrainerOptions(b"sgd"))), "double *": OUT,
-    "void *const *": tensors,
+    "void *const *": tensors, "kvino_temporaries *": lambda: C.c_void_p(temporaries()), "kvino_temporaries **": OUT,
     # what is given back: only what the library gave
     "char *": lambda: None, "kvino_device *": lambda: None, "kvino_profile *": lambda: None,
     "kvino_tensor **": OUT, "kvino_tensors *": OUT, "kvino_graph **": OUT, "kvino_executable **": OUT, "kvino_settings **": OUT, "char **": OUT, "char ***": OUT, "size_t *": OUT,

@@ -83,7 +83,7 @@ def write(folder, name, case):
         model.save_weights(folder / f"{name}.weights.json", max_shard_size=200 / 1024**3)
     config = keras.saving.serialize_keras_object(model)
     np.savez(folder / f"{name}.npz", classes=sorted(classes(config)),
-             policies=sorted({layer.dtype_policy.name for layer in model.layers}), **{f"x{i}": x for i, x in enumerate(inputs)},
+             policies=sorted({layer.compute_dtype for layer in model.layers}), **{f"x{i}": x for i, x in enumerate(inputs)},
              **{f"y{i}": plain(y) for i, y in enumerate(outputs)})
 
 

@@ -26,6 +26,30 @@ def nested(keras):
 nested.weights_apart = True
 
 
+def shared_model(kind):
+    """A model that is called several times, the later calls' results among the outputs."""
+
+    def case(keras):
+        k = keras.layers
+        x, y = keras.Input((3,)), keras.Input((3,))
+        inner = keras.Model(y, k.Dense(3, "tanh")(y)) if kind == "functional" else keras.Sequential([k.Dense(3, "tanh")])
+        first = inner(x)
+        second = inner(k.Dense(3)(first))
+        return keras.Model(x, [inner(second), first, second] if kind == "functional" else [second, first])
+
+    return case
+
+
+def policies_by_name(keras):
+    k, policies = keras.layers, keras.dtype_policies.DTypePolicyMap("float32")
+    for key, policy in {"half": "mixed_float16", "wide.*": "float64", "other/half": "bfloat16", "mha": "float64"}.items():
+        policies[key] = policy
+    x = keras.Input((4, 6))
+    y = k.Dense(5, dtype=policies, name="plain")(x)
+    y = k.Dense(5, dtype=policies, name="half")(y)
+    return keras.Model(x, [y, k.Dense(4, dtype=policies, name="wide_1")(y), k.GRU(3, name="none", dtype=keras.dtype_policies.DTypePolicyMap("float64"))(x)])
+
+
 def named_inputs(keras):
     k = keras.layers
     a, b = keras.Input((4,), name="zeta"), keras.Input((3,), name="alpha")
@@ -118,6 +142,9 @@ with_lora.hdf5 = False  # there, the parts of LoRA stand beside the kernels: an 
 
 CASES = {
     "mixed_float16": mixed("mixed_float16"),
+    "policies_by_name_float16": policies_by_name,
+    "shared_sequential": shared_model("sequential"),
+    "shared_functional": shared_model("functional"),
     "float16": mixed("float16"),
     "float64": mixed("float64"),
     "operators_of_all_kinds": operators_of_all_kinds,
