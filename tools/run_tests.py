@@ -19,7 +19,7 @@ LIMIT = 40 * 60  # seconds a step may take
 OPENVINO_TESTS = "test_(openvino_[a-z]+|engine|threads)"
 KERAS_TESTS = [  # in a process with kvino as backend
     "tests/python/test_keras.py", "tests/python/test_keras_training.py", "tests/python/test_keras_steps.py",
-    "tests/python/test_keras_eager.py", "tests/python/test_keras_export.py",
+    "tests/python/test_keras_changes.py", "tests/python/test_keras_eager.py", "tests/python/test_keras_export.py",
     "tests/python/test_keras_generation.py", "tests/python/test_keras_profile.py",
     "tests/python/test_keras_quantization.py", "tests/python/test_keras_save.py",
 ]

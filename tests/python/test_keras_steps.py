@@ -22,11 +22,10 @@ import keras  # noqa: E402
 import keras_trainings  # noqa: E402
 import kvino  # noqa: E402
 from keras import layers, ops  # noqa: E402
+from keras_small import X, Y, check_predict, compiled, small  # noqa: E402
 from kvino.keras_backend import steps  # noqa: E402
 
-RNG = np.random.default_rng(7)
-X = RNG.normal(size=(12, 5)).astype("float32")
-Y = RNG.normal(size=(12, 2)).astype("float32")
+RNG = np.random.default_rng(8)
 
 pytestmark = pytest.mark.filterwarnings("error:kvino")  # what is warned of is that a step runs eagerly
 
@@ -64,23 +63,6 @@ def compilations(monkeypatch):
     return seen
 
 
-def small(*more):
-    return keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu"), layers.Dense(2), *more])
-
-
-def compiled(model, rate=0.1, **options):
-    model.compile(keras.optimizers.SGD(rate), "mse", **options)
-    return model
-
-
-def check_predict(model, x=X):
-    """predict against the eager call."""
-    expected = np.asarray(model(x, training=False))
-    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-5)
-    return expected
-
-
 # ---- whole trainings ----
 
 
@@ -97,149 +79,6 @@ def test_losses_are_those_of_jax(training, losses_of_jax):
     assert set(got) == set(expected)
     for name in expected:
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-3, atol=1e-5, err_msg=name)
-
-
-# ---- a changed model ----
-
-
-def add_layer(model):
-    model.add(layers.Dense(3))
-
-
-def pop_layer(model):
-    model.pop()
-
-
-def swap_activation(model):
-    model.layers[0].activation = keras.activations.tanh
-
-
-def replace_call(model):
-    model.layers[0].call = lambda x, training=None: ops.zeros((ops.shape(x)[0], 4))
-
-
-def enable_lora(model):
-    model.layers[0].enable_lora(2)
-    model.layers[0].lora_kernel_b.assign(np.ones((2, 4)))
-
-
-def quantize(mode):
-    def change(model):
-        model.quantize(mode)
-
-    change.__name__ = f"quantize_{mode}"
-    return change
-
-
-def other_policy(model):
-    model.layers[0].dtype_policy = "mixed_float16"
-
-
-def assign(model):
-    model.layers[0].kernel.assign(model.layers[0].kernel * -3.0)
-
-
-CHANGES = [
-    add_layer, pop_layer, swap_activation, replace_call, enable_lora, quantize("int8"), quantize("float8"), assign,
-]
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
-def test_predict_sees_a_changed_model(change, nested):
-    inner = small()
-    if nested and change in (add_layer, pop_layer):
-
-        class Outer(keras.Model):
-            def __init__(self):
-                super().__init__()
-                self.inner = inner
-
-            def call(self, x):
-                return self.inner(x)
-
-        model = Outer()
-    else:
-        model = keras.Sequential([keras.Input((5,)), inner]) if nested else inner
-    before = check_predict(model)
-    change(inner)
-    after = check_predict(model)
-    assert before.shape != after.shape or np.abs(before - after).max() > 1e-6
-
-
-def test_predict_after_float16_policy():
-    model = small()
-    before = model.predict(X, verbose=0)
-    other_policy(model)
-    after = model.predict(X, verbose=0)
-    assert 0 < np.abs(before - after).max() < 0.05
-
-
-@pytest.mark.parametrize(
-    "layer, x",
-    [
-        (lambda: layers.Embedding(7, 4), RNG.integers(0, 7, (6, 3))),
-        (lambda: layers.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d"), RNG.normal(size=(6, 3, 5)).astype("float32")),
-        (lambda: layers.Dense(4), X),
-    ],
-    ids=["embedding", "einsum", "dense"],
-)
-@pytest.mark.parametrize("how", ["lora", "int8"])
-def test_layers_that_change_their_weights(layer, x, how):
-    model = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), layer()])
-    before = check_predict(model, x)
-    layer = model.layers[0]
-    if how == "int8":
-        model.quantize("int8")
-    else:
-        layer.enable_lora(2)
-        for v in layer.trainable_variables:
-            if "lora" in v.name:
-                v.assign(RNG.normal(size=v.shape))
-    assert np.abs(check_predict(model, x) - before).max() > 0
-
-
-def test_attributes_of_a_subclassed_model():
-    class Scaled(keras.Model):
-        scale = 1.0
-
-        def call(self, x):
-            return x * self.scale
-
-    model = Scaled()
-    np.testing.assert_allclose(model.predict(X, verbose=0), X)
-    model.scale = 3.0
-    np.testing.assert_allclose(model.predict(X, verbose=0), X * 3)
-
-
-def test_keras_drops_its_functions():
-    factor = [1.0]
-    model = keras.Sequential([keras.Input((5,)), layers.Lambda(lambda x: x * factor[0])])
-    np.testing.assert_allclose(model.predict(X, verbose=0), X)
-    factor[0] = 2.0  # unknown to Keras, until it is told
-    for value, tell in ((2.0, "none"), (3.0, "force"), (4.0, "compile")):
-        factor[0] = value
-        if tell == "none":
-            model.predict_function = None
-        elif tell == "force":
-            model.make_predict_function(force=True)
-        else:
-            model.compile()
-        np.testing.assert_allclose(model.predict(X, verbose=0), X * value)
-
-
-def test_trainable_flags():
-    model = compiled(small())
-    model.train_on_batch(X, Y)
-    kept = model.layers[0].kernel.numpy()
-    model.layers[0].trainable = False
-    model.compile(keras.optimizers.SGD(0.1), "mse")
-    model.train_on_batch(X, Y)
-    np.testing.assert_array_equal(model.layers[0].kernel.numpy(), kept)
-    model.layers[0].trainable = True
-    model.compile(keras.optimizers.SGD(0.1), "mse")
-    model.train_on_batch(X, Y)
-    assert np.abs(model.layers[0].kernel.numpy() - kept).max() > 0
 
 
 # ---- losses in evaluate ----

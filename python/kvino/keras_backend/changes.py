@@ -1,9 +1,12 @@
-"""What a compiled step of a model rests on besides variables' values: the model's layers and their attributes.
+"""What a compiled step of a model rests on besides variables' values: the model's layers and their attributes, and its optimizers'.
 
-Every attribute that is set on a layer is noted here, so that a step can tell at once that nothing has changed anywhere, and
-otherwise whether its own model has."""
+Every attribute that is set on a layer or an optimizer is noted here, and every change of a layer's list, dict or set, so that a step
+can tell at once that nothing has changed anywhere, and otherwise whether its own model has."""
 
+import functools
 import itertools
+
+from keras.src.utils import tracking
 
 from kvino.keras_backend.recording import is_recording
 
@@ -24,6 +27,13 @@ BOOKKEEPING = {
     "train_function",
 }
 PLAIN = (bool, int, float, str, type(None))
+# What Keras makes of a layer's lists, dicts and sets, the methods that change them, and those of them that Keras keeps for itself.
+CONTAINERS = (tracking.TrackedList, tracking.TrackedDict, tracking.TrackedOrderedDict, tracking.TrackedSet)
+CHANGING = (
+    "__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__", "__ixor__", "add", "append", "clear", "discard",
+    "extend", "insert", "move_to_end", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
+)  # fmt: skip
+KERAS_OWN = BOOKKEEPING | {"_inbound_nodes", "_outbound_nodes"}
 
 _numbers = itertools.count(1)
 _last = 0
@@ -52,7 +62,59 @@ def note_attribute(layer, name, value):
             layer.__dict__["_kvino_changed"] = number
 
 
-def structure(model):
-    """What differs where the model does."""
-    layers = tuple((id(layer), layer.__dict__.get("_kvino_changed")) for layer in model._flatten_layers())
-    return layers, tuple((id(v), v.trainable) for v in model.variables)
+def _noting(method):
+    @functools.wraps(method)
+    def changing(self, *args, **kwargs):
+        note()
+        return method(self, *args, **kwargs)
+
+    return changing
+
+
+for _container in CONTAINERS:
+    for _name in CHANGING:
+        if hasattr(_container, _name):
+            setattr(_container, _name, _noting(getattr(_container, _name)))
+
+
+def note_attributes_of(cls):
+    """Notes the attributes that are set on the objects of a class of Keras's."""
+    set_attribute = cls.__setattr__
+
+    @functools.wraps(set_attribute)
+    def setattr_(self, name, value):
+        note_attribute(self, name, value)
+        set_attribute(self, name, value)
+
+    cls.__setattr__ = setattr_
+
+
+def _contents(x):
+    """What a container holds: a layer by what it is, a number by its value."""
+    if isinstance(x, dict):
+        return type(x), *((key, _contents(value)) for key, value in x.items())
+    if isinstance(x, (list, tuple, set)):
+        return type(x), *map(_contents, x)
+    return (type(x), x) if type(x) in PLAIN else id(x)
+
+
+def _of_layer(layer):
+    attributes = layer.__dict__
+    held = tuple((name, _contents(x)) for name, x in attributes.items() if isinstance(x, CONTAINERS) and name not in KERAS_OWN)
+    return id(layer), attributes.get("_kvino_changed"), held
+
+
+def _of_optimizer(optimizer):
+    """Of an optimizer around another one, both."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return id(optimizer), optimizer.__dict__.get("_kvino_changed"), inner and _of_optimizer(inner)
+
+
+def structure(model, optimizer=None):
+    """What differs where the model does; with the type of optimizers, where one of its own does."""
+    optimizers = (x for x in vars(model).values() if optimizer and isinstance(x, optimizer))
+    return (
+        tuple(map(_of_layer, model._flatten_layers())),
+        tuple((id(v), v.trainable) for v in model.variables),
+        tuple(map(_of_optimizer, optimizers)),
+    )

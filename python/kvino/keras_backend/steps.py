@@ -16,6 +16,7 @@ import warnings
 import keras
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
+from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from kvino import _core
 from kvino._core import Tensor
@@ -30,6 +31,8 @@ from kvino.sparse import is_foreign
 SIGNATURES = 16  # of one step of a model that are kept compiled; the one used longest ago goes out
 STATIC_SHAPES = 4  # shapes that get a graph of their own; for later ones the lengths that differ are unknown to one graph
 PATIENCE = 32  # calls in which a variable must not move to become a constant again
+
+changes.note_attributes_of(BaseOptimizer)
 
 
 def _converted(x, copy=None):
@@ -312,7 +315,7 @@ class StepFunction:
 
     def _forget_what_changed(self):
         if self.changes != changes.last():
-            structure = changes.structure(self.model)
+            structure = changes.structure(self.model, BaseOptimizer if self.differentiates else None)
             if structure != self.structure:
                 self.compiled.clear()
             self.changes, self.structure = changes.last(), structure
