@@ -155,3 +155,23 @@ def test_an_error_in_a_step_is_the_steps_own():
         model.compile("sgd", "mse", run_eagerly=eagerly)
         with pytest.raises(RuntimeError, match="of my own"):
             model.fit(X, Y, verbose=0)
+
+
+def test_steps_for_other_backends_are_told_the_way():
+    class Torch(keras.Model):
+        def train_step(self, data):
+            loss = self.compute_loss(*data, self(data[0]))
+            loss.backward()
+            return {"loss": loss}
+
+    class Jax(keras.Model):
+        def train_step(self, state, data):
+            return {}, state
+
+    for cls, error in ((Torch, AttributeError), (Jax, TypeError)):
+        inputs = keras.Input((5,))
+        model = cls(inputs, layers.Dense(2)(inputs))
+        model.compile("sgd", "mse")
+        with pytest.raises(error) as raised:
+            model.fit(X, Y, verbose=0)
+        assert "kvino.gradients" in raised.value.__notes__[0]

@@ -22,7 +22,7 @@ import keras  # noqa: E402
 import keras_trainings  # noqa: E402
 import kvino  # noqa: E402
 from keras import layers, ops  # noqa: E402
-from keras_small import X, Y, check_predict, compiled, small  # noqa: E402
+from keras_small import X, Y, compiled, small  # noqa: E402
 from kvino.keras_backend import steps  # noqa: E402
 
 RNG = np.random.default_rng(8)
@@ -545,7 +545,8 @@ def test_stateless_functions_inside_of_a_step():
 
 
 def test_devices():
-    for name, device in (("cpu:0", "CPU"), ("gpu:1", "GPU.1"), ("CPU", "CPU"), ("AUTO:GPU,CPU", "AUTO:GPU,CPU"), ("native", "native")):
+    names = {"cpu:0": "CPU", "gpu:1": "GPU.1", "CPU": "CPU", "AUTO:GPU,CPU": "AUTO:GPU,CPU", "native": "native", "Native:0": "native"}
+    for name, device in names.items():
         with keras.device(name):
             assert kvino.config.device == device
             with keras.device("gpu:0"):

@@ -53,7 +53,7 @@ def _device(name):
     if rest and not rest.isdecimal():
         return str(name)
     kind = "native" if kind.lower() == "native" else kind.upper()
-    return kind if kind == "CPU" or not rest else f"{kind}.{rest}"
+    return kind if kind in ("CPU", "native") or not rest else f"{kind}.{rest}"
 
 
 @contextlib.contextmanager

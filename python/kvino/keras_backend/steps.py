@@ -32,6 +32,11 @@ SIGNATURES = 16  # of one step of a model that are kept compiled; the one used l
 STATIC_SHAPES = 4  # shapes that get a graph of their own; for later ones the lengths that differ are unknown to one graph
 PATIENCE = 32  # calls in which a variable must not move to become a constant again
 
+WAYS = (
+    "kvino: train_step(self, data) takes derivatives by kvino.gradients(values, cotangents, sources), assigns to variables (optimizer.apply) "
+    "and returns logs; docs/training.md has examples. Tapes, backward() and steps of (state, data) are other backends'."
+)
+
 changes.note_attributes_of(BaseOptimizer)
 
 
@@ -307,9 +312,14 @@ class StepFunction:
         return results
 
     def _eagerly(self, data):
-        if self.differentiates:
+        if not self.differentiates:
+            return self.step(tree.map_structure(lambda x: x if x is None else _converted(x), data))
+        try:
             return run_watched(self.step, data)
-        return self.step(tree.map_structure(lambda x: x if x is None else _converted(x), data))
+        except (AttributeError, TypeError) as error:
+            if not self.step.__module__.startswith(__package__):  # as where it is written for another backend
+                error.add_note(WAYS)
+            raise
 
     # ---- what is compiled ----
 
