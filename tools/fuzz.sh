@@ -10,6 +10,8 @@ for source in fuzz/corpus/*; do
   name=$(basename "$source")
   mkdir -p "build/fuzz/found/$name"
   echo "== $name"
-  "build/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=8192 -print_final_stats=1 -verbosity=0 \
+  # What a graph asks a run to compute may take long (docs/files.md): it is left behind, not a finding.
+  more=(); [ "$name" = graph ] && more=(-fork=1 -ignore_timeouts=1 -ignore_ooms=1 -timeout=20)
+  "build/fuzz/fuzz/fuzz_$name" "${more[@]}" -max_total_time="$seconds" -max_len=8192 -print_final_stats=1 -verbosity=0 \
     -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/found/$name" "$source"
 done

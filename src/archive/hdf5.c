@@ -120,9 +120,15 @@ static kvino_status ask(kv_hdf5 *h, operation what, const char *path, const char
   if (n_path > MOST_LETTERS || n_attribute > MOST_LETTERS)
     return kv_fail(err, KVINO_IO, "%s: %.60s...: a path that is too long", h->name, path);
   int socket = h->process.socket;
-  if (!kv_process_send(socket, &q, sizeof q) || !kv_process_send(socket, path, n_path + 1) ||
-      !kv_process_send(socket, attribute, n_attribute + 1) || !kv_process_receive(socket, a, sizeof *a))
-    return broken(h, path, err);
+  size_t n = sizeof q + n_path + 1 + n_attribute + 1;
+  char *message = kv_malloc(n); /* sent as a whole: each part would wake the other process */
+  if (!message) return kv_fail(err, KVINO_NO_MEMORY, "%s: out of memory for an HDF5 file", h->name);
+  memcpy(message, &q, sizeof q);
+  memcpy(message + sizeof q, path, n_path + 1);
+  memcpy(message + sizeof q + n_path + 1, attribute, n_attribute + 1);
+  bool answered = kv_process_send(socket, message, n) && kv_process_receive(socket, a, sizeof *a);
+  kv_free(message);
+  if (!answered) return broken(h, path, err);
   if (!a->status) return KVINO_OK;
   kvino_error theirs;
   if (!kv_process_receive(socket, theirs.text, sizeof theirs.text)) return broken(h, path, err);

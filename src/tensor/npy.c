@@ -77,7 +77,7 @@ static void swap_bytes(char *data, size_t bytes, size_t word) {
  * before anything is allocated, so that a small file cannot ask for a large tensor. */
 static kvino_status check_size(const kv_source *s, const kv_npy_header *h, int64_t start, size_t *out,
                                kvino_error *err) {
-  int64_t bytes = (int64_t)h->width;
+  int64_t bytes = h->width ? (int64_t)h->width : 1;
   bool empty = false, overflow = false;
   for (int i = 0; i < h->rank; i++) {
     empty |= h->shape[i] == 0;
@@ -85,6 +85,10 @@ static kvino_status check_size(const kv_source *s, const kv_npy_header *h, int64
   }
   if (overflow) return kv_fail(err, KVINO_IO, "%s: the array is larger than any memory", s->name);
   if (empty) bytes = 0;
+  if (!h->width && bytes > start) /* texts of no letters are nothing in the file, but something in memory */
+    return kv_fail(err, KVINO_IO, "%s: %lld texts of no letters are more than the file has bytes", s->name,
+                   (long long)bytes);
+  if (!h->width) bytes = 0;
   if (s->size >= 0 && s->size - start < bytes)
     return kv_fail(err, KVINO_IO,
                    "%s: the .npy file is cut off: its header promises %lld bytes of data, there are %lld", s->name,

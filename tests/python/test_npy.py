@@ -141,3 +141,19 @@ def test_empty_npz(tmp_path):
     write_npz(tmp_path / "y.npz", {})
     with np.load(tmp_path / "y.npz") as written:
         assert written.files == []
+
+
+def test_texts_of_no_letters(tmp_path):
+    """They take nothing of the file: a few are read, as many as one likes are not."""
+    path = tmp_path / "x.npy"
+
+    def write(shape):
+        header = f"{{'descr': '<U0', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+
+    write((9,))
+    assert read(path).tolist() == [""] * 9
+    for shape in ((1 << 40,), (1 << 40, 1 << 40)):
+        write(shape)
+        with pytest.raises(capi.KvinoError, match="no letters|larger than any memory"):
+            read(path)

@@ -42,12 +42,12 @@ def shared_model(kind):
 
 def policies_by_name(keras):
     k, policies = keras.layers, keras.dtype_policies.DTypePolicyMap("float32")
-    for key, policy in {"half": "mixed_float16", "wide.*": "float64", "other/half": "bfloat16", "mha": "float64"}.items():
+    for key, policy in {"half": "mixed_float16", "all.*16": "float16", "other/half": "bfloat16", "mha": "float64"}.items():
         policies[key] = policy
     x = keras.Input((4, 6))
     y = k.Dense(5, dtype=policies, name="plain")(x)
     y = k.Dense(5, dtype=policies, name="half")(y)
-    return keras.Model(x, [y, k.Dense(4, dtype=policies, name="wide_1")(y), k.GRU(3, name="none", dtype=keras.dtype_policies.DTypePolicyMap("float64"))(x)])
+    return keras.Model(x, [y, k.Dense(4, dtype=policies, name="all_16")(y), k.GRU(3, name="none", dtype=keras.dtype_policies.DTypePolicyMap("float64"))(x)])
 
 
 def named_inputs(keras):
