@@ -37,7 +37,11 @@ def run(path: str, x: np.ndarray) -> tuple[np.ndarray, int]:
     return np.concatenate([rows for _, rows in done]), len({pid for pid, _ in done})
 
 
-if __name__ == "__main__":
+def main() -> None:
     out, workers = run(sys.argv[1], np.load(sys.argv[2]))
     np.save(sys.argv[3], out)
     print(f"{len(out)} rows by {workers} workers")
+
+
+if __name__ == "__main__":
+    main()

@@ -83,6 +83,11 @@ def test_tensorboard(tmp_path):
     assert "2 files of events" in printed
 
 
+@needs("keras_hub")
+def test_generate(tmp_path):
+    assert "the quick brown fox jumps over the lazy dog" in run(tmp_path, "generate.py")
+
+
 # ---- serving ----
 
 
@@ -166,10 +171,10 @@ def test_server_refuses(server, inputs):
 
 # ---- many workers ----
 
-# The program, whose first worker at work is killed.
-KILLED = """
+# The programs, whose first worker at work is killed.
+KILLED = {
+    "with_dask": """
 import os, pathlib, sys
-import numpy as np
 import with_dask as example
 predict = example.predict
 def dying(path, rows, died=sys.argv[4]):
@@ -178,24 +183,32 @@ def dying(path, rows, died=sys.argv[4]):
         os.kill(os.getpid(), 9)
     return predict(path, rows)
 example.predict = dying
-if __name__ == "__main__":
-    out, workers = example.run(sys.argv[1], np.load(sys.argv[2]))
-    np.save(sys.argv[3], out)
-"""
+""",
+    "with_ray": """
+import os, pathlib, sys
+import with_ray as example
+DIED = sys.argv[4]
+class Dying(example.Predict):
+    def __call__(self, batch):
+        if not os.path.exists(DIED):
+            pathlib.Path(DIED).touch()
+            os.kill(os.getpid(), 9)
+        return super().__call__(batch)
+example.Predict = Dying
+""",
+}
 
 
-@needs("distributed")
-def test_many_workers(saved, tmp_path):
-    """Nothing is lost or doubled, also where a worker is killed."""
+@pytest.mark.parametrize("name", [pytest.param("with_dask", marks=needs("distributed")), pytest.param("with_ray", marks=needs("ray", "pyarrow"))])
+def test_many_workers(saved, tmp_path, name):
+    """Nothing is lost or doubled where a worker is killed."""
     folder, x, y = saved
-    program = EXAMPLES / "many_workers" / "with_dask.py"
-    assert "200 rows by" in run(tmp_path, program, folder / "small.keras", folder / "x.npy", "y.npy")
-    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), y, rtol=1e-5, atol=1e-6)
-    (tmp_path / "killed.py").write_text(KILLED)
-    path = f"{program.parent}:{os.environ.get('PYTHONPATH', '')}"
-    run(tmp_path, tmp_path / "killed.py", folder / "small.keras", folder / "x.npy", "again.npy", tmp_path / "died", PYTHONPATH=path)
+    (tmp_path / "killed.py").write_text(KILLED[name] + 'if __name__ == "__main__":\n    example.main()\n')
+    path = f"{EXAMPLES / 'many_workers'}:{os.environ.get('PYTHONPATH', '')}"
+    printed = run(tmp_path, tmp_path / "killed.py", folder / "small.keras", folder / "x.npy", "y.npy", tmp_path / "died", PYTHONPATH=path)
+    assert re.search(r"200 rows by [1-4] workers", printed)
     assert (tmp_path / "died").exists()
-    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), np.load(tmp_path / "y.npy"))
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), y, rtol=1e-5, atol=1e-6)
 
 
 @needs("mypy")
