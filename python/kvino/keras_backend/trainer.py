@@ -2,6 +2,7 @@
 is compiled by steps.py."""
 
 import concurrent.futures
+import math
 import time
 import warnings
 
@@ -59,6 +60,7 @@ class ReadAhead:
     SLOW = 1e-3  # seconds; a thread costs less than a tenth of that
 
     def __init__(self, iterator):
+        self.last = (iterator.num_batches or math.inf) - 1  # there is nothing to read after it
         self.iterator = iter(iterator)
         self.ahead = self.thread = None
         self.is_slow = False
@@ -73,7 +75,7 @@ class ReadAhead:
     def _read(self):
         start = time.perf_counter()
         item = next(self.iterator, None)
-        self.is_slow = time.perf_counter() - start > self.SLOW
+        self.is_slow = time.perf_counter() - start > self.SLOW and item and item[1] < self.last
         return item
 
     def __iter__(self):
@@ -196,6 +198,8 @@ class OpenVINOTrainer(_Base):
     def _kvino_callbacks(self, callbacks, verbose, iterator, epochs=1, **options):
         if isinstance(callbacks, callbacks_module.CallbackList):
             return callbacks
+        if not (callbacks or verbose or options):
+            return callbacks_module.Callback()  # nobody listens: a list starts a thread all the same, which takes longer than a step
         return callbacks_module.CallbackList(
             callbacks,
             add_progbar=verbose != 0,
