@@ -11,7 +11,7 @@ def main():
     worst = 0
     for name, *arguments in (["nonzero.py"], ["eager.py"], ["keras_models.py", "--rounds", "11"],
                               ["models.py", "--rounds", "9"],
-                              ["training.py"], ["model_files.py"], ["generation.py"]):
+                              ["training.py"], ["quantized.py"], ["sparse.py"], ["model_files.py"], ["generation.py"]):
         print(f"== {name} ==", flush=True)
         worst = max(worst, subprocess.run([sys.executable, str(HERE / name), *arguments], cwd=HERE).returncode)
     print("== kernels.c ==", flush=True)

@@ -121,7 +121,7 @@ static kv_bfloat16 bfloat16_of(const kv_ov_config *asked, const kv_segment *s) {
   if (!kv_ov_config_is_cpu(asked) || !kv_has_products(s->n_nodes, s->node, KVINO_BF16)) return KV_BFLOAT16_AS_WRITTEN;
   if (precision) return strcmp(precision, "bf16") ? KV_BFLOAT16_AS_WRITTEN : KV_BFLOAT16_BY_HINT;
   bool left = !kv_ov_config_get(asked, KV_EXECUTION_MODE_HINT) && kv_ov_device_has(asked->device, "BF16");
-  return left ? KV_BFLOAT16_BY_POLICY : KV_BFLOAT16_AS_WRITTEN;
+  return left && !kv_ends_transposed(s->n_nodes, s->node) ? KV_BFLOAT16_BY_POLICY : KV_BFLOAT16_AS_WRITTEN;
 }
 
 static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, kv_stage *stage, kvino_error *err) {

@@ -25,6 +25,25 @@ bool kv_has_products(size_t n, kv_node *const *node, kvino_dtype dtype) {
   return false;
 }
 
+static bool is_transposed(const kv_node *node) {
+  return node->prim->id == KV_ConvolutionBackpropData || node->prim->id == KV_GroupConvolutionBackpropData;
+}
+
+bool kv_ends_transposed(size_t n, kv_node *const *node) {
+  size_t ids = 0;
+  for (size_t i = 0; i < n; i++) ids = node[i]->id >= ids ? node[i]->id + 1 : ids;
+  bool *leads = kv_calloc(ids + 1, sizeof *leads); /* by node id: to a product that is not transposed */
+  bool ends = !leads;
+  for (size_t i = n; i-- > 0 && !ends;) { /* users come after */
+    bool product = !is_transposed(node[i]) && node[i]->prim->traits & (KV_PRODUCT | KV_SEQUENCE);
+    if (is_transposed(node[i]) && node[i]->out[0].dtype == KVINO_BF16) ends = !leads[node[i]->id];
+    for (uint32_t k = 0; k < node[i]->n_in && (product || leads[node[i]->id]); k++)
+      if (node[i]->in[k].node->id < ids) leads[node[i]->in[k].node->id] = true;
+  }
+  kv_free(leads);
+  return ends;
+}
+
 static bool has_float32(const kv_node *node) {
   for (uint32_t i = 0; i < node->n_in; i++)
     if (kv_edge_output(node->in[i])->dtype == KVINO_F32) return true;

@@ -18,6 +18,10 @@ typedef enum kv_bfloat16 {
 
 /* Whether among the nodes or in their bodies is a product of the dtype, or a sequence of cells over it. */
 bool kv_has_products(size_t n_nodes, kv_node *const *node, kvino_dtype dtype);
+/* Whether a transposed convolution of bfloat16 is the last product on its way to the results, as derivatives by an
+ * input are. OpenVINO's hint is not for what follows a model's last convolutions and matrix products, and a transposed
+ * one is none of these to it: it would be computed in float32. */
+bool kv_ends_transposed(size_t n_nodes, kv_node *const *node);
 /* Marks (by node id; false beforehand) the layers of a graph or body that stay float32 under the hint. */
 kvino_status kv_keep_float32(const kv_graph *g, bool *kept, kvino_error *err);
 

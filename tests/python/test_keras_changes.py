@@ -270,3 +270,18 @@ def test_fit_sees_another_optimizer():
     model.optimizer = keras.optimizers.SGD(0.0)
     model.fit(X, Y, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+@pytest.mark.parametrize("mode, off", [("int8", 0.03), ("int4", 0.3), ("float8", 0.12)])
+def test_modes_of_quantization_are_near_float32(mode, off):
+    """Layers of products, in Keras 3.15's frame for quantization and in 3.16's."""
+    rng = np.random.default_rng(0)
+    m = keras.Sequential([keras.Input((8, 64)), keras.layers.Dense(128, activation="relu"),
+                          keras.layers.EinsumDense("abc,cd->abd", (8, 64), bias_axes="d"), keras.layers.Dense(16)])
+    m.set_weights([rng.normal(size=w.shape).astype("float32") for w in m.get_weights()])
+    x = rng.normal(size=(4, 8, 64)).astype("float32")
+    before = m.predict(x, verbose=0)
+    m.quantize(mode)
+    after = m.predict(x, verbose=0)
+    assert 0 < np.abs(after - before).max() < off * np.abs(before).max()
+    np.testing.assert_allclose(after, np.asarray(m(x)), rtol=1e-4, atol=1e-3)

@@ -150,6 +150,25 @@ def test_bfloat16_policies_compute_by_the_hint(policy):
         assert bf16_differs(exact.predict(IMAGES, verbose=0), m.predict(IMAGES, verbose=0).astype("float32"))
 
 
+def test_derivatives_by_the_input_of_a_convolution_are_of_bfloat16():
+    """They end a step of training, and what follows a model's last convolutions OpenVINO may leave in float32, hint or no
+    hint (of ResNet50's 52 it left 50): such a graph is written in bfloat16."""
+
+    def derivative(x, kernel):
+        return kvino.gradients((kvino.ops.conv(x, kernel, padding="same"),), (None,), (x,))[0]
+
+    def decoder(x, kernel):
+        return kvino.ops.conv(kvino.ops.conv_transpose(x, kernel, 1, padding="same"), kernel, padding="same")
+
+    for f, hinted in ((derivative, False), (decoder, True)):
+        graph = kvino.Graph()
+        graph.result(f(graph.parameter((8, 16, 16, 64), "bfloat16"), graph.parameter((3, 3, 64, 64), "bfloat16")))
+        executable = graph.compile("CPU", profiling="yes")
+        assert ("INFERENCE_PRECISION_HINT=bf16" in executable.describe()) == hinted
+        rows = executable.profile(tuple(kvino.ops.ones(s, "bfloat16") for s in ((8, 16, 16, 64), (3, 3, 64, 64))), runs=1).rows
+        assert {row["precision"] for row in rows if row["operation"].startswith("Convolution")} == {"bf16"}
+
+
 def test_float32_layers_of_a_mixed_model_stay_float32():
     """A Dense of float32 behind bfloat16, and angles before it, which 8 bits would ruin."""
     x = np.arange(64, dtype="float32")[:, None] * 10 + 1000
