@@ -107,10 +107,14 @@ def predicted(model, data):
 
 def predicted_by_jax(model, data):
     """JAX's predict; eager where the model cannot be compiled for it, as when a number of steps is one of its inputs."""
+    values = [(v, v.numpy()) for v in model.variables]
     try:
         return predicted(model, data)
     except Exception:
+        for variable, value in values:  # gone with the attempt
+            variable.assign(value)
         model.run_eagerly = True
+        model.make_predict_function(force=True)
         return predicted(model, data)
 
 

@@ -575,7 +575,7 @@ def test_the_steps_of_the_documentation():
     """docs/training.md runs as it stands, one page after the other."""
     text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
     pages = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(pages) == 3
+    assert len(pages) == 4
     names = {"__name__": "training"}
     for page in pages:
         exec(page, names)
