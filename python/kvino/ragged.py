@@ -156,6 +156,12 @@ class RaggedTensor:
         splits = self.row_splits.numpy()
         return [values[a:b] for a, b in zip(splits, splits[1:])]
 
+    def to_tf(self):
+        """As tf.RaggedTensor."""
+        import tensorflow as tf
+
+        return tf.RaggedTensor.from_nested_row_splits(self.flat_values.numpy(), [splits.numpy() for splits in self.nested_row_splits])
+
     def with_flat_values(self, values):
         return with_splits(values, self.nested_row_splits)
 

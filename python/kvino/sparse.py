@@ -150,6 +150,20 @@ class SparseTensor:
         """As scipy.sparse.csr_array."""
         return self.tocoo().tocsr()
 
+    def tobcoo(self):
+        """As JAX's BCOO."""
+        from jax.experimental import sparse
+
+        arrays = np.asarray(self.values), np.asarray(self.indices)
+        return sparse.BCOO(arrays, shape=self.shape, indices_sorted=self.canonical, unique_indices=self.canonical)
+
+    def to_tf(self):
+        """As tf.SparseTensor, in canonical form."""
+        import tensorflow as tf
+
+        mine = self.with_axes().coalesce()
+        return tf.SparseTensor(np.asarray(mine.indices, "int64"), np.asarray(mine.values), self.shape)
+
     def row_splits(self):
         """Of the canonical form of a matrix, where each row's entries begin, and where the last one's end: CSR's indptr."""
         rows = ops.squeeze(ops.sparse_axes(self.coalesce().indices, [0]), 1)

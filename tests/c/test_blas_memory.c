@@ -28,10 +28,18 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, o
 extern char *openblas_get_corename(void) __attribute__((weak));
 extern void *blas_memory_alloc(int place) __attribute__((weak));
 
+static bool has_avx2(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
 /* Where OpenBLAS does not know the processor it falls back to kernels of SSE3. */
 static void test_kernels_are_those_of_the_processor(void **state) {
   (void)state;
-  if (!openblas_get_corename || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) skip();
+  if (!openblas_get_corename || !has_avx2()) skip();
   assert_string_not_equal(openblas_get_corename(), "Prescott");
   assert_null(getenv("OPENBLAS_CORETYPE")); /* processes that this one starts choose for themselves */
 }

@@ -112,6 +112,7 @@ def test_tensorflow():
         y = keras.ops.convert_to_tensor(x)
         assert is_ragged(y) and y.to_list() == rows and keras.ops.shape(x) == tuple(x.shape)
         assert np.array_equal(keras.ops.convert_to_numpy(x), x.to_tensor().numpy())
+        assert y.to_tf().to_list() == rows and y.to_tf().dtype == x.dtype
 
 
 def test_convert_to_tensor():
@@ -202,6 +203,7 @@ def test_take_along_a_later_axis():
 
 DATA = [[1, 2, 3], [8, 9], [4], [5, 6]] * 5
 LAYERS = {
+    "TimeDistributed": lambda: keras.layers.TimeDistributed(keras.layers.Dense(3, "tanh")),
     "average": lambda: keras.layers.GlobalAveragePooling1D(), "max": lambda: keras.layers.GlobalMaxPooling1D(),
     "lstm": lambda: keras.layers.LSTM(5), "gru": lambda: keras.layers.GRU(5, go_backwards=True),
     "rnn": lambda: keras.layers.SimpleRNN(3, return_sequences=True),
@@ -233,6 +235,17 @@ def test_layers(name):
         dense = model(np.array(DATA[i : i + 1]))
         np.testing.assert_allclose(predicted[i], np.asarray(dense)[0], 1e-4, 1e-5)
     np.testing.assert_allclose(model.evaluate(x, y, verbose=0), ((predicted - y) ** 2).mean(), 1e-4)
+
+
+def test_a_layer_at_each_step():
+    """A picture at each step; steps of steps."""
+    layer = keras.layers.TimeDistributed(keras.layers.GlobalAveragePooling2D())
+    x = np.random.default_rng(0).normal(size=(5, 4, 3, 2)).astype("float32")
+    y = layer(RaggedTensor.from_row_lengths(x, [2, 0, 3]))
+    assert y.shape == (3, None, 2) and y.row_lengths().tolist() == [2, 0, 3]
+    np.testing.assert_allclose(y.flat_values, x.mean((1, 2)), 1e-5, 1e-6)
+    deep = RaggedTensor.constant([[[[1.0], [2]], [[3.0]]], [[[5.0], [7]]]], ragged_rank=2)
+    assert keras.layers.TimeDistributed(keras.layers.GlobalMaxPooling1D())(deep).to_list() == [[[2], [3]], [[7]]]
 
 
 def test_training_is_that_of_masked_rows():

@@ -96,6 +96,8 @@ def test_jax():
         close(keras.ops.convert_to_tensor(jax_sparse.BCOO.fromdense(a, n_batch=n_batch)), a)
     close(keras.ops.convert_to_tensor(jax_sparse.BCOO.fromdense(a, nse=30)), a)  # filled up with places out of bounds
     close(keras.ops.convert_to_tensor(jax_sparse.BCOO.fromdense(a, n_dense=1)), a)
+    for dense_dims in (0, 1):
+        np.testing.assert_array_equal(SparseTensor.fromdense(a, dense_dims).tobcoo().todense(), a)
 
 
 def test_tensorflow():
@@ -103,7 +105,9 @@ def test_tensorflow():
     a = some((5, 6))
     close(keras.ops.convert_to_tensor(tf.sparse.from_dense(a)), a)
     x = keras.ops.convert_to_tensor(tf.IndexedSlices(a[[1, 3]], [1, 3], (5, 6)))
-    assert x.dense_dims == 1
+    back = x.to_tf()
+    assert x.dense_dims == 1 and isinstance(back, tf.SparseTensor)
+    np.testing.assert_array_equal(tf.sparse.to_dense(back), a * np.isin(np.arange(5), (1, 3))[:, None])
     close(x, a * np.isin(np.arange(5), (1, 3))[:, None])
 
 

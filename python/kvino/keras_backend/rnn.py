@@ -1,6 +1,8 @@
 """The recurrent functions that Keras's layers call: rnn, which calls a Python function for each step, and whole sequences of the
 usual cells, which are operators of the table."""
 
+import functools
+
 from keras.src import tree
 
 from kvino.keras_backend.control_flow import _anchor
@@ -296,3 +298,24 @@ def bidirectional_lstm(*args, **kwargs):
 
 
 bidirectional_gru = bidirectional_lstm
+
+
+# ---- a layer at each step ----
+
+
+def takes_ragged(layer_class):
+    """Called for each class of layers: TimeDistributed computes ragged inputs, too: the steps of all rows at once."""
+    if f"{layer_class.__module__}.{layer_class.__name__}" != "keras.src.layers.rnn.time_distributed.TimeDistributed":
+        return
+    original = layer_class.call
+
+    @functools.wraps(original)
+    def call(self, inputs, training=None, mask=None):
+        if not isinstance(inputs, RaggedTensor):
+            return original(self, inputs, training=training, mask=mask)
+        options = {"training": training} if self.layer._call_has_training_arg else {}
+        if self.layer._call_has_mask_arg and mask is not None:
+            options["mask"] = mask.values
+        return inputs.with_values(self.layer.call(inputs.values, **options))
+
+    layer_class.call = call
