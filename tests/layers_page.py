@@ -8,11 +8,13 @@ value, in any model that holds the layer.
 
 import collections
 import concurrent.futures
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "python"))
 
@@ -20,6 +22,7 @@ import numpy as np
 
 import capi
 import models
+import test_stateful_files
 
 PYTHON = pathlib.Path(__file__).parent / "python"
 DEVICES = ("CPU", "native")
@@ -75,6 +78,33 @@ def of_families(families):
     return found
 
 
+STATEFUL = " (stateful=True)"
+
+
+def stateful():
+    """The same of the models that keep states, in all calls of their test."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", test_stateful_files.WRITE, folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=dict(os.environ, KERAS_BACKEND="numpy"))
+        for name in test_stateful_files.NAMES:
+            path, data = pathlib.Path(folder) / f"{name}.keras", np.load(f"{folder}/{name}.npz")
+            found = {}
+            for device in DEVICES if name != "half" else ():
+                called = test_stateful_files.calls(capi.Model(path, device), data["x"])
+                found[device] = max(gap(y, data[f"y{i}_{k}"]) for i, outputs in enumerate(called) for k, y in enumerate(outputs))
+            with zipfile.ZipFile(path) as archive:
+                yield sorted(with_states(json.loads(archive.read("config.json")))), found
+
+
+def with_states(value):
+    """The classes of a configuration's layers with stateful=True."""
+    if isinstance(value, dict):
+        config = value.get("config")
+        own = {value["class_name"] + STATEFUL} if isinstance(config, dict) and config.get("stateful") is True else set()
+        return own.union(*map(with_states, value.values()))
+    return set().union(*map(with_states, value)) if isinstance(value, list) else set()
+
+
 def main():
     counts, worst = collections.Counter(), collections.defaultdict(dict)
     numpy = [family for family in models.FAMILIES if models.backend(family) == "numpy"]
@@ -86,9 +116,15 @@ def main():
                 for layer in classes:
                     for device, value in differences.items():
                         worst[layer][device] = max(worst[layer].get(device, 0.0), value)
+    for classes, differences in stateful():
+        counts.update(classes)
+        for layer in classes:
+            for device, value in differences.items():
+                worst[layer][device] = max(worst[layer].get(device, 0.0), value)
     print(HEAD)
     known = [capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())]
-    for name in sorted(set(known) - {"Operation"}):
+    kept = {name for name in counts if name.endswith(STATEFUL)}
+    for name in sorted(set(known) - {"Operation"} | kept):
         written = "GroupQueryAttention" if name == "GroupedQueryAttention" else name  # what Keras writes
         figures = [f"{worst[written][device]:.1e}" if device in worst[written] else "" for device in DEVICES]
         print(f"| {name} | {counts[written] or ''} | {' | '.join(figures)} |")

@@ -66,9 +66,11 @@ static bool is_custom(const json_t *object) {
   return name && strchr(name, '>') && strncmp(name, "Keras>", 6) != 0;
 }
 
-/* tf.keras: which function a TFOpLambda is. */
+/* tf.keras: which function a TFOpLambda is, or which operation a TensorFlowOpLayer. */
 static const char *function_of(const json_t *object) {
-  return json_string_value(json_object_get(json_object_get(object, "config"), "function"));
+  const json_t *config = json_object_get(object, "config");
+  const char *function = json_string_value(json_object_get(config, "function"));
+  return function ? function : kv_tensorflow_operation(config);
 }
 
 /* A subclass of Model or Sequential whose configuration is one of layers is read as these are. */
@@ -80,6 +82,8 @@ static const kv_layer_kind *kind_of(const builder *b, const json_t *object) {
   if (is_operation(b->file, object)) return kv_layer_kind_find("Operation");
   if (class && !is_custom(object)) kind = kv_layer_kind_find(class);
   if (kind && kind->call == kv_layer_tensorflow && !kv_tensorflow_known(function_of(object))) return NULL;
+  if (kind && kind->call == kv_layer_tensorflow_node && !kv_tensorflow_operation_known(function_of(object)))
+    return NULL;
   if (kind && !(kind->traits & KV_MODEL)) return kind;
   if (kind && json_is_array(config)) return kv_layer_kind_find("Sequential"); /* Keras 1 */
   if (!json_is_array(json_object_get(config, "layers"))) return NULL;
@@ -232,6 +236,15 @@ static kvino_status mark_quantization(builder *b, kv_layer *layer, const char *m
   return kv_listed(fields, "lora_rank", NULL, NULL) ? kv_mark_quantization(layer, mode, lora, b->err) : KVINO_OK;
 }
 
+static kvino_status read_policy(kv_layer *layer, char mode[KV_MODE_TEXT], kvino_error *err) {
+  const json_t *policy = json_object_get(layer->config, "dtype");
+  bool parts = strchr(layer->kind->weights, '/');
+  kvino_error why = {KVINO_OK, ""};
+  kvino_status status = kv_policy_of(policy, layer->name, parts, &policy, &why);
+  if (!status) status = kv_policy(policy, &layer->compute, &layer->variable, mode, &why);
+  return status ? kv_fail(err, status, "layer '%s' (%s): %s", layer->name, layer->class_name, why.text) : KVINO_OK;
+}
+
 static kvino_status make(builder *b, const json_t *object, const char *path, kv_layer **out) {
   const json_t *id = b->again ? NULL : json_object_get(object, "shared_object_id");
   const kv_layer_kind *kind;
@@ -265,10 +278,7 @@ static kvino_status make(builder *b, const json_t *object, const char *path, kv_
   char mode[KV_MODE_TEXT] = "";
   kvino_status status = layer->name && layer->path ? KVINO_OK : no_memory(b);
   bool plain = !(kind->traits & (KV_MODEL | KV_ANY_ARGUMENTS));
-  const json_t *policy = NULL;
-  if (!status)
-    status = kv_policy_of(json_object_get(config, "dtype"), layer->name, strchr(kind->weights, '/'), &policy, b->err);
-  if (!status) status = kv_policy(policy, &layer->compute, &layer->variable, mode, b->err);
+  if (!status) status = read_policy(layer, mode, b->err);
   if (!status && plain) status = kv_layer_fields(layer, b->err);
   if (!status) status = mark_quantization(b, layer, mode);
   b->depth++;

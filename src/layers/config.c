@@ -87,16 +87,18 @@ static void take_mode(const char **name, char mode[KV_MODE_TEXT]) {
   *name = from + strlen("_from_");
 }
 
-/* Whether a key of a map that is no plain name, a regular expression, takes in all of the name. Python's are read as
- * POSIX's where both mean the same; what would take memory without end is neither long nor counts. */
+/* What makes a regular expression of a name. */
+#define PATTERN ".*+?()|[]^$\\{"
+
+/* Whether a key of a map that is a regular expression takes in all of the name. Only those are read that mean the same
+ * in Python and in POSIX and that cannot take time or memory without end: no groups, no counts. */
 static kvino_status matches(const char *pattern, const char *name, bool *out, kvino_error *err) {
-  char whole[256];
+  char whole[128];
   regex_t re;
-  int n = snprintf(whole, sizeof whole, "^(%s)$", pattern);
   *out = false;
-  if (!pattern[strcspn(pattern, ".*+?()|[]^$\\{")]) return KVINO_OK; /* a name; another one */
-  if (n >= (int)sizeof whole || strpbrk(pattern, "\\{") || strstr(pattern, "(?") ||
-      regcomp(&re, whole, REG_EXTENDED | REG_NOSUB))
+  if (!pattern[strcspn(pattern, PATTERN)]) return KVINO_OK; /* a name, another one */
+  int n = snprintf(whole, sizeof whole, "^%s$", pattern);
+  if (n >= (int)sizeof whole || strpbrk(pattern, "()|\\{") || regcomp(&re, whole, REG_EXTENDED | REG_NOSUB))
     return kv_fail(err, KVINO_UNSUPPORTED, "the pattern '%.64s' of a DTypePolicyMap is not one that is read", pattern);
   *out = !regexec(&re, name, 0, NULL, 0);
   regfree(&re);
@@ -110,6 +112,7 @@ kvino_status kv_policy_of(const json_t *policy, const char *name, bool parts, co
   bool hit;
   *out = policy;
   if (!class || strcmp(class, "DTypePolicyMap")) return KVINO_OK;
+  if (!json_is_object(map)) return kv_fail(err, KVINO_IO, "a DTypePolicyMap without policies");
   const json_t *preset = json_object_get(config, "default_policy"), *found = json_object_get(map, name);
   size_t n = strlen(name);
   bool exact = found != NULL;
@@ -121,7 +124,7 @@ kvino_status kv_policy_of(const json_t *policy, const char *name, bool parts, co
   }
   *out = found ? found : preset;
   json_object_foreach((json_t *)map, key, item) {
-    bool inside = parts && ((!strncmp(key, name, n) && key[n] == '/') || key[strcspn(key, ".*+?()|[]^$")]);
+    bool inside = parts && ((!strncmp(key, name, n) && key[n] == '/') || key[strcspn(key, PATTERN)]);
     if (inside && !json_equal(item, *out))
       return kv_fail(err, KVINO_UNSUPPORTED,
                      "a DTypePolicyMap that gives its parts policies of their own ('%.64s') is not read", key);
@@ -141,6 +144,7 @@ kvino_status kv_policy(const json_t *policy, kvino_dtype *compute, kvino_dtype *
   if (json_is_object(policy) && !name)
     return kv_fail(err, KVINO_UNSUPPORTED, "dtype policy '%s' is not one that is read from a file",
                    class ? class : "?");
+  if (!name && policy && !json_is_null(policy)) return kv_fail(err, KVINO_IO, "a dtype policy that is none");
   if (!name) return KVINO_OK;
   whole = name;
   if (!quantized) take_mode(&name, mode);

@@ -55,16 +55,26 @@ kvino_tensor *kv_value_tensor(kv_invocation *c, const kv_value *v) {
   return kv_layer_refuse(c, "an argument is neither a tensor nor a number");
 }
 
+/* A vector of known length, such as a shape, is as many integers. */
+static bool is_vector(const kv_value *v) {
+  return v->kind == KV_VALUE_TENSOR && v->tensor && v->tensor->rank == 1 && v->tensor->shape[0] >= 0 &&
+         v->tensor->shape[0] <= KVINO_MAX_RANK;
+}
+
 static size_t count_integers(const kv_value *v) {
-  size_t n = v->kind == KV_VALUE_DATA || v->kind == KV_VALUE_TENSOR;
+  size_t n = is_vector(v) ? (size_t)v->tensor->shape[0] : v->kind == KV_VALUE_DATA || v->kind == KV_VALUE_TENSOR;
   for (size_t i = 0; i < v->n; i++) n += count_integers(&v->item[i]);
   return n;
 }
 
 /* Writes to v[*at], or symbolic[*at], and on. */
 static void gather_integers(kv_invocation *c, const kv_value *of, int64_t *v, kvino_tensor **symbolic, size_t *at) {
-  if (of->kind == KV_VALUE_TENSOR) {
-    if (of->tensor->rank) kv_layer_refuse(c, "an argument is a tensor where integers are expected");
+  if (is_vector(of)) {
+    for (int64_t i = 0; i < of->tensor->shape[0]; i++)
+      symbolic[(*at)++] = kv_gather(c->s, of->tensor, kv_int(c->s, KVINO_I64, i), kv_int(c->s, KVINO_I64, 0),
+                                    (kv_gather_attrs){.batch_dims = 0});
+  } else if (of->kind == KV_VALUE_TENSOR) {
+    if (!of->tensor || of->tensor->rank) kv_layer_refuse(c, "an argument is a tensor where integers are expected");
     symbolic[(*at)++] = of->tensor;
   } else if (of->kind == KV_VALUE_DATA) {
     if (!json_is_integer(of->data)) kv_layer_refuse(c, "an argument is not a list of integers");
@@ -81,7 +91,7 @@ kvino_ints kv_value_ints(kv_invocation *c, const kv_value *v) {
   for (size_t i = 0; i < n; i++) list[i] = 0, symbolic[i] = NULL;
   gather_integers(c, v, list, symbolic, &at);
   for (size_t i = 0; i < n; i++) n_symbolic += symbolic[i] != NULL;
-  return (kvino_ints){(int64_t)n, list, n_symbolic ? symbolic : NULL, v->kind == KV_VALUE_LIST};
+  return (kvino_ints){(int64_t)n, list, n_symbolic ? symbolic : NULL, v->kind == KV_VALUE_LIST || is_vector(v)};
 }
 
 /* TensorFlow writes some texts otherwise. */

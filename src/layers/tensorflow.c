@@ -229,7 +229,10 @@ static bool check(kv_invocation *c, const function *f) {
 }
 
 kv_value kv_layer_tensorflow(kv_invocation *c) {
-  const char *name = json_string_value(json_object_get(c->layer->config, "function"));
+  return kv_tensorflow_call(c, json_string_value(json_object_get(c->layer->config, "function")));
+}
+
+kv_value kv_tensorflow_call(kv_invocation *c, const char *name) {
   const function *f = name ? find(name) : NULL;
   if (!f) return kv_layer_refuse(c, "the function tf.%s is not read from a file", name ? name : "?"), KV_NOTHING;
   if (!check(c, f)) return KV_NOTHING;

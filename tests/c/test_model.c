@@ -375,6 +375,24 @@ static void test_depths(void **state) {
   refuse_config(FUNCTIONAL_(NODE_("a", "x"), "z"), KVINO_IO, "'z'");
 }
 
+/* Policies by the names of layers: patterns of which one could be made to take all time there is, and what is no
+ * policy. */
+static void test_policies(void **state) {
+  (void)state;
+#define MAP_(map)                                                                                                      \
+  "{\"class_name\": \"Functional\", \"config\": {\"name\": \"m\", \"layers\": [" INPUT_                                \
+  ", {\"class_name\": \"Activation\", \"name\": \"aaaa\", \"config\": {\"name\": \"aaaa\", \"activation\": \"relu\", " \
+  "\"dtype\": {\"class_name\": \"DTypePolicyMap\", \"config\": {\"default_policy\": null, \"policy_map\": " map        \
+  "}}}, \"inbound_nodes\": [{\"args\": [{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": "       \
+  "[\"x\", 0, 0]}}], \"kwargs\": {}}]}], \"input_layers\": [\"x\", 0, 0], \"output_layers\": [\"aaaa\", 0, 0]}}"
+  refuse_config(MAP_("{\"((a*)*)*b\": \"float16\"}"), KVINO_UNSUPPORTED, "layer 'aaaa' (Activation): the pattern");
+  refuse_config(MAP_("{\"a{1,30000}\": \"float16\"}"), KVINO_UNSUPPORTED, "the pattern");
+  refuse_config(MAP_("{\"[a\": \"float16\"}"), KVINO_UNSUPPORTED, "the pattern");
+  refuse_config(MAP_("{\"a.*\": \"float16\", \".*a\": \"float32\"}"), KVINO_INVALID, "matches multiple");
+  refuse_config(MAP_("{\"aaaa\": 3}"), KVINO_IO, "a dtype policy that is none");
+  refuse_config(MAP_("3"), KVINO_IO, "without policies");
+}
+
 /* ---- bad HDF5 ---- */
 
 /* mlp.keras with the kernel made by `make` in the group layers/dense/vars, which holds a bias besides. */
@@ -735,6 +753,7 @@ int main(void) {
       cmocka_unit_test(test_unknown_layers_are_named_together),
       cmocka_unit_test(test_archives_that_are_none),
       cmocka_unit_test(test_depths),
+      cmocka_unit_test(test_policies),
       cmocka_unit_test(test_weights_that_stand_elsewhere_or_nowhere),
       cmocka_unit_test(test_files_that_break_the_hdf5_library),
       cmocka_unit_test(test_children_that_nobody_waits_for),

@@ -116,6 +116,8 @@ for name, make in CASES.items():
     if name == "lstm":
         model.save(pathlib.Path(sys.argv[1]) / f"{name}.h5")
     np.savez(pathlib.Path(sys.argv[1]) / f"{name}.npz", **data)
+x = keras.Input(batch_shape=(2, None, 3))
+keras.Model(x, k.LSTM(4, stateful=True, name="lstm")(x)).save(pathlib.Path(sys.argv[1]) / "chain.keras")
 alone(k.TimeDistributed(k.GRU(4, stateful=True)), (5, 4, 3)).save(pathlib.Path(sys.argv[1]) / "distributed.keras")
 print(*CASES)
 """
@@ -217,10 +219,10 @@ def test_what_is_refused(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def edited(folder, tmp_path, change):
-    """lstm.keras with another configuration."""
+def edited(folder, tmp_path, change, name="lstm"):
+    """A file with another configuration."""
     path = tmp_path / "edited.keras"
-    with zipfile.ZipFile(folder / "lstm.keras") as old, zipfile.ZipFile(path, "w") as new:
+    with zipfile.ZipFile(folder / f"{name}.keras") as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             text = old.read(name)
             if name == "config.json":
@@ -238,6 +240,20 @@ def test_files_that_cannot_be(folder, tmp_path):
     def huge_batch(layers):
         layers[0]["config"]["batch_shape"] = [1 << 40, None, 3]
 
+    def loop(layers):
+        call = layers[1]["inbound_nodes"][0]
+        layers[1]["inbound_nodes"] = [json.loads(json.dumps(call)) for _ in range(2)]
+        for i in range(2):
+            layers[1]["inbound_nodes"][i]["args"][0]["config"]["keras_history"] = ["lstm", 1 - i, 0]
+
+    def nowhere(layers):
+        layers[1]["inbound_nodes"] *= 2
+        layers[1]["inbound_nodes"][1]["args"][0]["config"]["keras_history"] = ["lstm", 1 << 62, 0]
+
+    with pytest.raises(capi.KvinoError, match="has a loop through 'lstm'"):
+        capi.Model(edited(folder, tmp_path, loop, "chain"), "native")
+    with pytest.raises(capi.KvinoError, match="there is no such call of layer 'lstm'"):
+        capi.Model(edited(folder, tmp_path, nowhere, "chain"), "native")
     with pytest.raises(capi.KvinoError, match="'lstm'.*the shape of the states must be known"):
         capi.Model(edited(folder, tmp_path, no_batch), "native")
     with pytest.raises(capi.KvinoError, match="must have the shape"):  # no memory for that batch is asked for

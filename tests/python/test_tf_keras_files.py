@@ -70,3 +70,37 @@ def test_arguments_that_are_not_read_are_refused(saved, tmp_path):
 
     with pytest.raises(capi.KvinoError, match=r"'fancy' of tf\.\w+ is not read"):
         capi.Model(change(saved, tmp_path, edit))
+
+
+def nodes(saved, tmp_path, edit):
+    """The file of nodes_images with the nodes of its layers changed."""
+    path = tmp_path / "changed.h5"
+    path.write_bytes(pathlib.Path(saved / "nodes_images.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        edit([layer["config"] for layer in config["config"]["layers"] if layer["class_name"] == "TensorFlowOpLayer"])
+        file.attrs["model_config"] = json.dumps(config)
+    return path
+
+
+def test_operations_that_are_not_read_are_named_together(saved, tmp_path):
+    def edit(configs):
+        configs[0]["node_def"]["op"], configs[1]["node_def"] = "Conv3D", "a binary one, of the first versions"
+
+    with pytest.raises(capi.KvinoError, match=r"TensorFlowOpLayer of tf\.Conv3D.*AvgPool_\d+' \(TensorFlowOpLayer\)"):
+        capi.Model(nodes(saved, tmp_path, edit))
+
+
+@pytest.mark.parametrize("edit, words", [
+    (lambda c: c[2]["node_def"]["attr"]["half_pixel_centers"].update(b=False), "'half_pixel_centers' of ResizeBilinear other than true"),
+    (lambda c: c[2]["node_def"]["attr"]["align_corners"].update(b=True), "'align_corners' of ResizeBilinear is not read"),
+    (lambda c: c[2]["constants"].clear(), "ResizeBilinear with 1 inputs"),
+    (lambda c: c[2].update(constants={"7": 1}), "are not those of a node"),
+    (lambda c: c[2].update(constants={"1": {"a": "b"}}), "ResizeBilinear"),
+    (lambda c: c[0]["node_def"]["attr"]["ksize"].update(list={"i": ["1"] * 3}), "'ksize' of its node"),
+    (lambda c: c[0]["node_def"]["attr"]["padding"].update(s="\u0001"), "'padding' of its node"),
+    (lambda c: c[0]["node_def"]["attr"].update(more={"shape": {}}), "'more' of MaxPool is not read"),
+])
+def test_nodes_that_cannot_be(saved, tmp_path, edit, words):
+    with pytest.raises(capi.KvinoError, match=words):
+        capi.Model(nodes(saved, tmp_path, edit))

@@ -3,6 +3,7 @@
 `python tf_keras_models.py FOLDER` saves each as NAME.h5 and NAME.keras, with inputs and outputs in NAME.npz.
 """
 
+import inspect
 import pathlib
 import sys
 
@@ -124,6 +125,78 @@ def masked(keras, tf, x):
     k = keras.layers
     y = k.Bidirectional(k.LSTM(3, return_sequences=True))(k.Embedding(10, 4, mask_zero=True)(x))
     return k.GRU(4)(y), k.TimeDistributed(keras.Sequential([k.Dense(4), k.BatchNormalization()]))(y)
+
+
+def node(keras, tf, operation, *inputs, **attributes):
+    """A TensorFlowOpLayer, as tf.keras made one of each operation between layers before TensorFlow 2.4. Inputs are tensors, constants, and
+    lists of both."""
+    from google.protobuf import json_format
+    from tf_keras.src.engine.base_layer import TensorFlowOpLayer
+
+    flat, fixed = tf.nest.flatten(inputs), (np.ndarray, np.generic)
+    names = list(inspect.signature(getattr(tf.raw_ops, operation)).parameters)[: len(inputs)]
+    with tf.Graph().as_default():
+        placed = [tf.constant(x) if isinstance(x, fixed) else tf.compat.v1.placeholder(x.dtype, x.shape) for x in flat]
+        made = getattr(tf.raw_ops, operation)(**dict(zip(names, tf.nest.pack_sequence_as(inputs, placed))), **attributes)
+        definition = json_format.MessageToDict(tf.nest.flatten(made)[0].op.node_def)
+    constants = {i: np.asarray(x) for i, x in enumerate(flat) if isinstance(x, fixed)}
+    tensors = [x for x in flat if not isinstance(x, fixed)]
+    layer = TensorFlowOpLayer(definition, f"{operation}_{keras.backend.get_uid('node')}", constants)
+    return layer(tensors if len(tensors) > 1 else tensors[0])
+
+
+i32 = np.int32
+
+
+@case((4, 3), (4, 3), archive=False)
+def nodes_elementwise(keras, tf, x, y):
+    def of(*arguments, **attributes):
+        return node(keras, tf, *arguments, **attributes)
+
+    one = [of(name, x) for name in "Abs Ceil Cos Elu Erf Exp Floor Identity Neg Relu Relu6 Round Selu Sigmoid Sign Softmax Softplus Square Tanh".split()]
+    two = [of(name, x, y) for name in "AddV2 Sub Mul Maximum Minimum SquaredDifference DivNoNan FloorMod RealDiv".split()]
+    return [*one, *two, of("Mul", x, np.float32(2)), of("Sub", np.float32(1), x), of("AddV2", np.array([1, 2, 3], "f"), x), of("Pow", x, np.float32(2)),
+            of("AddN", [x, y, x]), of("LeakyRelu", x, alpha=0.3), of("SelectV2", of("Greater", x, y), x, y), of("ClipByValue", x, np.float32(-0.5), np.float32(0.5)),
+            of("Cast", of("GreaterEqual", x, np.float32(0)), DstT="int32"), of("BiasAdd", x, np.array([1, 2, 3], "f")), of("Rsqrt", of("Exp", x))]
+
+
+@case((4, 6), (4, 6), archive=False)
+def nodes_shapes(keras, tf, x, y):
+    def of(*arguments, **attributes):
+        return node(keras, tf, *arguments, **attributes)
+
+    def cut(begin, end, step, tensor=x, **masks):
+        return of("StridedSlice", tensor, np.array(begin, i32), np.array(end, i32), np.array(step, i32), **masks)
+
+    batch = cut([0], [1], [1], of("Shape", x), shrink_axis_mask=1)
+    return [of("Reshape", x, np.array([-1, 24], i32)), of("Reshape", x, of("Pack", [batch, i32(24)])), of("Transpose", x, np.array([0, 2, 1], i32)),
+            of("ExpandDims", x, i32(1)), of("Squeeze", of("ExpandDims", x, i32(1)), axis=[1]), of("ConcatV2", [x, y], i32(-1)), of("Pack", [x, y], axis=1),
+            of("Tile", x, np.array([1, 2, 1], i32)), of("Pad", x, np.array([[0, 0], [1, 1], [0, 2]], i32)), of("PadV2", x, np.array([[0, 0], [1, 1], [0, 2]], i32), np.float32(3)),
+            of("MirrorPad", x, np.array([[0, 0], [1, 1], [2, 2]], i32), mode="REFLECT"), of("GatherV2", x, np.array([0, 2], i32), i32(1)),
+            of("ReverseV2", x, np.array([1], i32)), *of("Split", i32(2), x, num_split=2), *of("SplitV", x, np.array([1, 3], i32), i32(1), num_split=2),
+            *of("Unpack", x, num=4, axis=1), cut([0, 1], [0, 3], [1, 1], begin_mask=1, end_mask=1), cut([0, -1], [0, 0], [1, 1], begin_mask=1, end_mask=1, shrink_axis_mask=2),
+            cut([0, 0, 0], [0, 0, 2], [1, 1, 1], ellipsis_mask=1, new_axis_mask=2, begin_mask=4), cut([0, 3], [0, 0], [1, -1], begin_mask=1, end_mask=3)]
+
+
+@case((4, 4), (4, 4), archive=False)
+def nodes_reductions(keras, tf, x, y):
+    def of(*arguments, **attributes):
+        return node(keras, tf, *arguments, **attributes)
+
+    sums = [of(name, x, np.array([1], i32), keep_dims=keep) for name in ("Sum", "Mean", "Max", "Min", "Prod") for keep in (False, True)]
+    return [*sums, of("Mean", x, i32(-1)), of("ArgMax", x, i32(-1)), of("ArgMin", x, i32(1), output_type="int32"), of("BatchMatMulV2", x, y),
+            of("BatchMatMulV2", x, y, adj_x=True), of("Cumsum", x, i32(1)), *of("TopKV2", x, i32(2)),
+            of("OneHot", of("ArgMax", x, i32(-1)), i32(4), np.float32(1), np.float32(0)), of("Any", of("Greater", x, y), np.array([2], i32))]
+
+
+@case((6, 8, 4), archive=False)
+def nodes_images(keras, tf, x):
+    def of(*arguments, **attributes):
+        return node(keras, tf, *arguments, **attributes)
+
+    four = [1, 2, 2, 1]
+    return [of("MaxPool", x, ksize=four, strides=four, padding="VALID"), of("AvgPool", x, ksize=[1, 3, 2, 1], strides=four, padding="SAME"),
+            of("ResizeBilinear", x, np.array([12, 9], i32), half_pixel_centers=True), of("ResizeNearestNeighbor", x, np.array([3, 4], i32), half_pixel_centers=True)]
 
 
 def write(folder, name, keras, tf):
