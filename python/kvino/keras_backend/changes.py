@@ -28,12 +28,14 @@ BOOKKEEPING = {
 }
 PLAIN = (bool, int, float, str, type(None))
 # What Keras makes of a layer's lists, dicts and sets, the methods that change them, and those of them that Keras keeps for itself.
-CONTAINERS = (tracking.TrackedList, tracking.TrackedDict, tracking.TrackedOrderedDict, tracking.TrackedSet)
+CONTAINERS = {tracking.TrackedList, tracking.TrackedDict, tracking.TrackedOrderedDict, tracking.TrackedSet}
 CHANGING = (
     "__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__", "__ixor__", "add", "append", "clear", "discard",
     "extend", "insert", "move_to_end", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
 )  # fmt: skip
-KERAS_OWN = BOOKKEEPING | {"_inbound_nodes", "_outbound_nodes"}
+KERAS_OWN = BOOKKEEPING | {
+    "_build_shapes_dict", "_call_context_args", "_call_has_context_arg", "_inbound_nodes", "_outbound_nodes", "call_signature_parameters",
+}  # fmt: skip
 
 _numbers = itertools.count(1)
 _last = 0
@@ -52,6 +54,11 @@ def last():
 
 def note_attribute(layer, name, value):
     """Called before a layer's attribute is set. What a traced step sets on its layers is a part of what was traced."""
+    if type(value) in CONTAINERS:
+        if name in KERAS_OWN:
+            value._kvino_ignored = True
+        else:
+            layer.__dict__.setdefault("_kvino_containers", {})[name] = None
     if name in BOOKKEEPING or isinstance(getattr(type(layer), name, None), property):
         return
     before = layer.__dict__.get(name, layer)
@@ -65,7 +72,8 @@ def note_attribute(layer, name, value):
 def _noting(method):
     @functools.wraps(method)
     def changing(self, *args, **kwargs):
-        note()
+        if "_kvino_ignored" not in self.__dict__:
+            note()
         return method(self, *args, **kwargs)
 
     return changing
@@ -100,7 +108,7 @@ def _contents(x):
 
 def _of_layer(layer):
     attributes = layer.__dict__
-    held = tuple((name, _contents(x)) for name, x in attributes.items() if isinstance(x, CONTAINERS) and name not in KERAS_OWN)
+    held = tuple((name, _contents(attributes.get(name))) for name in attributes.get("_kvino_containers", ()))
     return id(layer), attributes.get("_kvino_changed"), held
 
 
