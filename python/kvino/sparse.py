@@ -43,7 +43,7 @@ class SparseTensor:
             )
         if check and not self.indices.is_symbolic:
             self.indices = ops.sparse_check(self.indices, self._shape)
-        self.canonical = _is_canonical(self.indices, self._shape) if canonical is None else canonical
+        self.canonical = _is_canonical(self.indices) if canonical is None else canonical
 
     # ---- what it is ----
 
@@ -179,14 +179,17 @@ class SparseTensor:
     __hash__ = object.__hash__
 
 
-def _is_canonical(indices, shape):
+def _is_canonical(indices):
     if indices.is_symbolic:
         return False
     if indices.shape[0] < 2 or not indices.shape[1]:
         return indices.shape[0] < 2
-    axes = indices.shape[1]
-    places = ops.squeeze(ops.sparse_reshape(indices if indices.dtype == "int64" else ops.cast(indices, "int64"), shape[:axes], [np.prod(shape[:axes], dtype="int64")]), 1)
-    return bool(ops.all(ops.greater(places[1:], places[:-1])))
+    before, after = indices[:-1], indices[1:]
+    rising = False
+    for axis in reversed(range(indices.shape[1])):  # compared as rows: places counted in elements might not fit
+        a, b = before[:, axis], after[:, axis]
+        rising = ops.logical_or(ops.less(a, b), ops.logical_and(ops.equal(a, b), rising))
+    return bool(ops.all(rising))
 
 
 # ---- operators of Python ----

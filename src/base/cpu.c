@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *const names[KV_ISA_COUNT] = {"scalar", "avx2", "avx512"};
-static kv_isa chosen;
+_Atomic int kv_cpu_known;
 static unsigned tiles;
 static char name[64] = "unknown";
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -57,12 +57,13 @@ static void read_name(void) {}
 #endif
 
 static void detect(void) {
-  chosen = best();
+  kv_isa chosen = best();
   const char *wanted = getenv("KVINO_ISA");
   for (int isa = 0; wanted && isa < (int)chosen; isa++)
     if (!strcmp(wanted, names[isa])) chosen = (kv_isa)isa;
   tiles = chosen == KV_ISA_AVX512 ? tiles_of() : 0;
   read_name();
+  atomic_store_explicit(&kv_cpu_known, (int)chosen + 1, memory_order_relaxed);
 }
 
 unsigned kv_cpu_tiles(void) {
@@ -70,9 +71,9 @@ unsigned kv_cpu_tiles(void) {
   return tiles;
 }
 
-kv_isa kv_cpu_isa(void) {
+kv_isa kv_cpu_detect(void) {
   pthread_once(&once, detect);
-  return chosen;
+  return (kv_isa)(atomic_load_explicit(&kv_cpu_known, memory_order_relaxed) - 1);
 }
 
 const char *kv_isa_name(kv_isa isa) { return names[isa]; }

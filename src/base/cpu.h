@@ -2,6 +2,7 @@
 #ifndef KVINO_BASE_CPU_H
 #define KVINO_BASE_CPU_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef enum kv_isa {
@@ -11,7 +12,13 @@ typedef enum kv_isa {
   KV_ISA_COUNT
 } kv_isa;
 
-kv_isa kv_cpu_isa(void);             /* the level in use */
+/* The level in use. Asked in every call of an operator: once it is known, a load. */
+extern _Atomic int kv_cpu_known; /* the level + 1; 0: not detected */
+kv_isa kv_cpu_detect(void);
+static inline kv_isa kv_cpu_isa(void) {
+  int known = atomic_load_explicit(&kv_cpu_known, memory_order_relaxed);
+  return known ? (kv_isa)(known - 1) : kv_cpu_detect();
+}
 const char *kv_isa_name(kv_isa isa); /* "scalar", "avx2", "avx512" */
 /* Products of tiles (AMX): what the processor has, at the level avx512; whether the system lets a process use it is
  * another question. */

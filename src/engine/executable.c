@@ -124,6 +124,22 @@ static kv_bfloat16 bfloat16_of(const kv_ov_config *asked, const kv_segment *s) {
   return left && !kv_ends_transposed(s->n_nodes, s->node) ? KV_BFLOAT16_BY_POLICY : KV_BFLOAT16_AS_WRITTEN;
 }
 
+/* By the hint, if what is float32 stays so. */
+static kvino_status lower(const kv_exactness *x, const kv_segment *s, const kv_ov_config *asked, kv_bfloat16 *bfloat16,
+                          kv_lowered *out, kvino_error *err) {
+  kv_float16 float16 = float16_of(asked);
+  bool kept = true;
+  KV_TRY(kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16, *bfloat16, out, err));
+  kvino_status status = *bfloat16 == KV_BFLOAT16_BY_POLICY ? kv_float32_is_kept(out->graph, &kept, err) : KVINO_OK;
+  if (!status && kept) return KVINO_OK;
+  kv_graph_release(out->graph);
+  kv_free(out->nan);
+  *out = (kv_lowered){0};
+  if (status) return status;
+  *bfloat16 = KV_BFLOAT16_AS_WRITTEN;
+  return kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16, *bfloat16, out, err);
+}
+
 static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, kv_stage *stage, kvino_error *err) {
   const kv_segment *s = stage->segment;
   kv_lowered lowered;
@@ -142,8 +158,7 @@ static kvino_status compile_segment(const kv_exactness *x, kv_ov_config *asked, 
     stage->dynamic |=
         s->node[i]->prim->id == KV_Require || s->node[i]->prim->id == KV_If || s->node[i]->prim->id == KV_Loop;
   kv_bfloat16 bfloat16 = bfloat16_of(asked, s);
-  KV_TRY(
-      kv_lower(x, s->n_nodes, s->node, s->n_in, s->in, s->n_out, s->out, float16_of(asked), bfloat16, &lowered, err));
+  KV_TRY(lower(x, s, asked, &bfloat16, &lowered, err));
   stage->n_shapes = lowered.n_shapes;
   stage->guarded = lowered.guarded;
   stage->nan = lowered.nan;

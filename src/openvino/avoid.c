@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "base/error.h"
+#include "base/memory.h"
+#include "openvino/apart.h"
 #include "openvino/float16.h"
 #include "passes/layout.h"
 #include "passes/rewrite.h"
@@ -128,10 +131,38 @@ static bool is_merged_with_layers(const kv_node *node) {
   return false;
 }
 
-static bool is_avoided(const kv_node *node, bool widened) {
+static bool is_view(const kv_node *node) {
+  kv_prim_id id = node->prim->id;
+  return id == KV_Reshape || id == KV_Squeeze || id == KV_Unsqueeze;
+}
+
+static bool takes_parts(const kv_node *node) {
+  kv_prim_id id = node->prim->id;
+  return id == KV_Slice || id == KV_Split || id == KV_VariadicSplit;
+}
+
+/* A value in several shapes, of two of which parts are taken, that is transposed for a convolution, too: the plugin
+ * takes its memory for others before the last of these is made. Marks all shapes but the first. */
+static void find_parted_views(const kv_graph *g, const kv_node **first, bool *again) {
+  for (size_t i = 0; i < g->n_nodes; i++) {
+    const kv_node *view = takes_parts(g->node[i]) ? g->node[i]->in[0].node : NULL, *base = view;
+    while (base && is_view(base)) base = base->in[0].node;
+    if (base == view || base->constant || !kvino_dtype_is_float(view->out[0].dtype)) continue;
+    if (!first[base->id]) first[base->id] = view;
+    again[view->id] = first[base->id] != view;
+  }
+}
+
+/* What is known of the graph. */
+typedef struct rules {
+  kv_bfloat16 bfloat16;
+  bool *again; /* by node: find_parted_views */
+} rules;
+
+static bool is_avoided(const kv_node *node, const rules *r) {
   if (!node->n_in) return false;
-  return is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node) ||
-         is_merged_with_layers(node) || (!widened && kv_is_cut(node));
+  return r->again[node->id] || is_tile(node) || is_sunk_abs(node) || is_turned_before(node) || is_turned_after(node) ||
+         is_merged_with_layers(node) || (!r->bfloat16 && kv_is_cut(node));
 }
 
 /* ---- what is written instead ---- */
@@ -210,10 +241,14 @@ static kvino_tensor *on_views_of_layers(kv_scope *s, const kv_node *node, kvino_
 }
 
 static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
-  const bool *widened = w->context;
+  const rules *r = w->context;
   if (node->n_in <= 3 && is_merged_with_layers(node)) return kv_one(s, on_views_of_layers(s, node, in));
   if (!node->n_in || !kv_is_symbolic(in[0])) return KV_KEEP;
-  if (kv_is_cut(node)) return *widened ? KV_KEEP : kv_one(s, kv_round_bfloat16(s, in[0]));
+  if (kv_is_cut(node)) return r->bfloat16 ? KV_KEEP : kv_one(s, kv_round_bfloat16(s, in[0]));
+  if (r->again[node->id]) {
+    kvino_tensor *x[] = {kv_kept_apart(s, in[0]), node->n_in > 1 ? in[1] : NULL};
+    return kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, x));
+  }
   if (is_tile(node)) return kv_one(s, tiled(s, in[0], in[1]));
   if (is_sunk_abs(node)) return kv_one(s, abs_of_row(s, in[0]));
   if (is_turned_before(node)) return kv_one(s, reduced_then_squeezed(s, node, in));
@@ -221,13 +256,23 @@ static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node
   return KV_KEEP;
 }
 
-kvino_status kv_avoid(kv_graph **g, bool widened, kvino_error *err) {
+kvino_status kv_avoid(kv_graph **g, kv_bfloat16 bfloat16, kvino_error *err) {
   kv_graph *avoided = NULL;
+  size_t n = (*g)->n_nodes;
+  const kv_node **first = kv_calloc(n + 1, sizeof *first);
+  rules r = {bfloat16, kv_calloc(n + 1, sizeof *r.again)};
   bool any = false;
-  for (size_t i = 0; i < (*g)->n_nodes && !any; i++) any = is_avoided((*g)->node[i], widened);
-  if (!any) return KVINO_OK;
-  KV_TRY(kv_rewrite(*g, avoid_node, &widened, &avoided, err));
-  kv_graph_release(*g);
-  *g = avoided;
-  return KVINO_OK;
+  kvino_status status =
+      first && r.again ? KVINO_OK : kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", n);
+  if (!status) find_parted_views(*g, first, r.again);
+  for (size_t i = 0; i < n && !any && !status; i++) any = is_avoided((*g)->node[i], &r);
+  if (any) status = kv_rewrite(*g, avoid_node, &r, &avoided, err);
+  kv_free(first);
+  kv_free(r.again);
+  if (status) return status;
+  if (any) {
+    kv_graph_release(*g);
+    *g = avoided;
+  }
+  return bfloat16 == KV_BFLOAT16_BY_POLICY ? kv_float32_products(g, err) : KVINO_OK;
 }

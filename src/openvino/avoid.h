@@ -2,11 +2,11 @@
 #ifndef KVINO_OPENVINO_AVOID_H
 #define KVINO_OPENVINO_AVOID_H
 
-#include "graph/graph.h"
+#include "openvino/bfloat16.h"
 
 /* A lowered graph, or body, is written so that none of those stands in it: *g, which the caller owns, is replaced where
- * it has one. `widened`: bfloat16 will be float32 and the hint rounds (bfloat16.h), where arithmetic would be made in
- * bfloat16 itself. */
-kvino_status kv_avoid(kv_graph **g, bool widened, kvino_error *err);
+ * it has one. With bfloat16 by the hint, which rounds (bfloat16.h), arithmetic to cut it would be made in bfloat16
+ * itself, and what stays float32 is kept from transformations that forget it. */
+kvino_status kv_avoid(kv_graph **g, kv_bfloat16 bfloat16, kvino_error *err);
 
 #endif

@@ -117,3 +117,89 @@ kvino_status kv_keep_float32(const kv_graph *g, bool *kept, kvino_error *err) {
   kv_free(between);
   return KVINO_OK;
 }
+
+static bool of_one_rank(const kv_node *node) {
+  int a = kv_edge_output(node->in[0])->rank, b = kv_edge_output(node->in[1])->rank;
+  return a == b || a == 1 || b == 1 || (b == 2 && node->in[1].node->constant);
+}
+
+/* What no transformation writes otherwise. Matrix products are written by float32_products.c; those of operands of
+ * several ranks are given the same ones. */
+static bool keeps_its_mark(const kv_node *node) {
+  if (node->prim->traits & (KV_MOVES | KV_VIEW)) return true;
+  switch (node->prim->id) {
+  case KV_Concat:
+    return true;
+  case KV_MatMul:
+    return of_one_rank(node);
+  case KV_Convolution:
+  case KV_GroupConvolution:
+  case KV_ConvolutionBackpropData:
+  case KV_GroupConvolutionBackpropData:
+  case KV_Add:
+  case KV_Multiply:
+  case KV_Maximum:
+  case KV_Minimum:
+  case KV_Power:
+  case KV_Exp:
+  case KV_Sin:
+  case KV_Cos:
+  case KV_Sqrt:
+  case KV_Tanh:
+  case KV_Sigmoid:
+  case KV_ReLU:
+  case KV_Gelu:
+  case KV_Abs:
+  case KV_Negative:
+  case KV_Range:
+  case KV_Select:
+  case KV_Clamp:
+  case KV_Equal:
+  case KV_NotEqual:
+  case KV_Less:
+  case KV_LessEqual:
+  case KV_Greater:
+  case KV_GreaterEqual:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Whether the node's float32 is more than what bfloat16 has had: of inputs, of integers, of products with weights. */
+static bool is_precise(const kv_node *node, const bool *precise) {
+  bool weighs = node->prim->traits & KV_PRODUCT;
+  if (node->constant || !node->n_out) return false;
+  if (!node->n_in) return node->out[0].dtype == KVINO_F32;
+  if (node->prim->id == KV_Convert && kv_edge_output(node->in[0])->dtype != KVINO_F32)
+    return node->out[0].dtype == KVINO_F32 && kv_edge_output(node->in[0])->dtype != KVINO_BF16;
+  for (uint32_t k = 0; k < node->n_in; k++)
+    if (kv_edge_output(node->in[k])->dtype == KVINO_F32 &&
+        (precise[node->in[k].node->id] || (weighs && node->in[k].node->constant)))
+      return true;
+  return false;
+}
+
+void kv_find_precise(const kv_graph *g, bool *precise) {
+  for (size_t i = 0; i < g->n_nodes; i++) precise[i] = is_precise(g->node[i], precise);
+}
+
+kvino_status kv_float32_is_kept(const kv_graph *g, bool *kept, kvino_error *err) {
+  bool *marked = kv_calloc(3 * g->n_nodes + 1, sizeof *marked), *before = marked ? marked + g->n_nodes : NULL,
+       *precise = marked ? before + g->n_nodes : NULL;
+  if (!marked) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a graph of %zu nodes", g->n_nodes);
+  kvino_status status = kv_keep_float32(g, marked, err);
+  *kept = true;
+  kv_find_precise(g, precise);
+  for (size_t i = g->n_nodes; i-- > 0 && *kept && !status;) { /* users come after */
+    const kv_node *node = g->node[i];
+    bool product = node->prim->traits & (KV_PRODUCT | KV_SEQUENCE);
+    *kept = !marked[i] || !precise[i] || !(before[i] || product) || keeps_its_mark(node);
+    for (uint32_t k = 0; k < node->n_in; k++) before[node->in[k].node->id] |= product || before[i];
+    kv_graph *body[2];
+    size_t bodies = kv_bodies_of(node->prim->id, &node->attrs, body);
+    for (size_t k = 0; k < bodies && *kept && !status; k++) status = kv_float32_is_kept(body[k], kept, err);
+  }
+  kv_free(marked);
+  return status;
+}

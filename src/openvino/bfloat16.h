@@ -11,7 +11,7 @@
 #include "graph/graph.h"
 
 typedef enum kv_bfloat16 {
-  KV_BFLOAT16_AS_WRITTEN, /* bfloat16 in the model, conversions rounded here */
+  KV_BFLOAT16_AS_WRITTEN, /* (0) bfloat16 in the model, conversions rounded here */
   KV_BFLOAT16_BY_POLICY,  /* by the hint, and what is float32 in the graph stays so */
   KV_BFLOAT16_BY_HINT     /* by the hint, for all of the graph: the user has asked for it */
 } kv_bfloat16;
@@ -24,5 +24,14 @@ bool kv_has_products(size_t n_nodes, kv_node *const *node, kvino_dtype dtype);
 bool kv_ends_transposed(size_t n_nodes, kv_node *const *node);
 /* Marks (by node id; false beforehand) the layers of a graph or body that stay float32 under the hint. */
 kvino_status kv_keep_float32(const kv_graph *g, bool *kept, kvino_error *err);
+/* Marks (by node id; false beforehand) what computes with more than bfloat16 has had. What is converted from bfloat16
+ * alone, as attention is, loses no more by rounding than it has lost. */
+void kv_find_precise(const kv_graph *g, bool *precise);
+/* Whether these layers keep the mark until the plugin reads it, or come after the last product, where it computes in
+ * float32 anyway. Trap: a transformation that writes a layer as others (Subtract, SoftMax) drops it. */
+kvino_status kv_float32_is_kept(const kv_graph *g, bool *kept, kvino_error *err);
+/* Writes the matrix products among them so that they keep the mark (float32_products.c). *g, which the caller owns, is
+ * replaced where it has one. */
+kvino_status kv_float32_products(kv_graph **g, kvino_error *err);
 
 #endif

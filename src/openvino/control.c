@@ -167,13 +167,13 @@ kvino_tensors kv_lower_bodies(kv_scope *s, kv_lowering *l, const kv_judged *j, c
   kv_lowering inner[2];
   for (int i = 0; i < 2; i++)
     inner[i] = (kv_lowering){
-        .exactness = j->body[i], .weights = l->weights, .widened = l->widened, .plain = l->plain, .notes = l->notes};
+        .exactness = j->body[i], .weights = l->weights, .bfloat16 = l->bfloat16, .plain = l->plain, .notes = l->notes};
   size_t n = kv_bodies_of(node->prim->id, &node->attrs, body);
   kvino_tensors v = KV_KEEP;
   for (size_t i = 0; i < n && !s->status; i++) lower_body(s, l, body[i], &inner[i], &lowered[i]);
   bool guard = inner[0].guard || inner[1].guard;
   for (size_t i = 0; i < n && !s->status && guard; i++) add_guard(s, lowered[i], inner[i].guard, !body[1]);
-  for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], l->widened, s->err));
+  for (size_t i = 0; i < n && !s->status; i++) kv_scope_ok(s, kv_avoid(&lowered[i], l->bfloat16, s->err));
   if (!s->status) {
     kv_attrs attrs = node->attrs;
     if (body[1])

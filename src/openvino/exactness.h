@@ -3,6 +3,7 @@
 #define KVINO_OPENVINO_EXACTNESS_H
 
 #include "base/text.h"
+#include "openvino/apart.h"
 #include "openvino/interval.h"
 #include "openvino/lower.h"
 #include "openvino/weights.h"
@@ -68,12 +69,12 @@ bool kv_may_reduce_nothing(const kv_node *node);
 /* What the rewriting of a graph into a lowered one knows. */
 typedef struct kv_lowering {
   const kv_exactness *exactness;
-  kvino_tensor *guard; /* of the indices so far (guard.h); NULL: none. A reference */
-  bool refuses;        /* the plugin refuses indices out of range, and they may be */
-  kv_weights *weights; /* of the model, bodies included */
-  const bool *rounded; /* by node: whether its result is rounded to float16; NULL: none */
-  bool widened;        /* bfloat16 is written as float32 (bfloat16.h): conversions to it are not rounded here */
-  const bool *nan;     /* by node: whether its output 0 is looked at (nan_guard.h); NULL: none */
+  kvino_tensor *guard;  /* of the indices so far (guard.h); NULL: none. A reference */
+  bool refuses;         /* the plugin refuses indices out of range, and they may be */
+  kv_weights *weights;  /* of the model, bodies included */
+  const bool *rounded;  /* by node: whether its result is rounded to float16; NULL: none */
+  kv_bfloat16 bfloat16; /* where it is written as float32, conversions to it are not rounded here */
+  const bool *nan;      /* by node: whether its output 0 is looked at (nan_guard.h); NULL: none */
   bool plain;     /* for plain OpenVINO (kv_lower_plain): nothing is looked at, and what is native here is written */
   kv_text *notes; /* plain: what is */
 } kv_lowering;
@@ -103,8 +104,6 @@ enum { KV_UNROLLED = 16 };
 #undef PRIM
 /* Two operands of floats, one of which may be a constant (substitute_chain.c). */
 kvino_tensors kv_sub_chain(kv_scope *s, const kv_case *c, kvino_tensor *const *in);
-/* x, which OpenVINO does not merge with what comes after: a power of 1 (substitute_chain.c). */
-kvino_tensor *kv_kept_apart(kv_scope *s, kvino_tensor *x);
 /* a << b or a >> b of int32, whatever b is (substitute_math.c). */
 kvino_tensor *kv_shift_any(kv_scope *s, bool left, kvino_tensor *a, kvino_tensor *b);
 

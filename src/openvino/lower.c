@@ -164,7 +164,7 @@ static kvino_tensors lowered(kv_scope *s, kv_lowering *l, const kv_node *node, k
   if (!l->plain && kv_may_miss(&c)) kv_lowering_guard(s, l, kv_guard(s, &c, in));
   l->refuses = l->refuses || kv_refuses(&c);
   if (!l->plain) guard_against_nan(s, l, node, in);
-  if (l->widened && node->prim->id == KV_Convert && node->out[0].dtype == KVINO_BF16) return widened(s, in[0]);
+  if (l->bfloat16 && node->prim->id == KV_Convert && node->out[0].dtype == KVINO_BF16) return widened(s, in[0]);
   if (row->substitute) return row->substitute(s, &c, in);
   kvino_tensor *const *apart = kv_weights_apart(s, l->weights, node, in);
   return apart == in ? KV_KEEP : kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, apart));
@@ -193,10 +193,10 @@ static kvino_tensors substitute(kv_scope *s, kv_rewriter *w, const kv_node *node
   return origin ? kv_lower_node(s, &g->lowering, origin, in) : KV_KEEP;
 }
 
-static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, const bool *rounded, bool widened,
-                            kv_lowered *out, kvino_error *err) {
+static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *nan, const bool *rounded,
+                            kv_bfloat16 bfloat16, kv_lowered *out, kvino_error *err) {
   kv_weights weights = {0};
-  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan, .rounded = rounded, .widened = widened},
+  segment g = {.lowering = {.exactness = x, .weights = &weights, .nan = nan, .rounded = rounded, .bfloat16 = bfloat16},
                .copy = k};
   kvino_status status = kv_rewrite(k->graph, substitute, &g, &out->graph, err);
   out->refuses = g.lowering.refuses;
@@ -204,7 +204,7 @@ static kvino_status rewrite(const kv_exactness *x, const copy *k, const bool *na
   if (!status && out->guarded) status = kv_graph_result(out->graph, g.lowering.guard, NULL, err);
   kvino_tensor_release(g.lowering.guard);
   kv_weights_clear(&weights);
-  if (!status) status = kv_avoid(&out->graph, widened, err);
+  if (!status) status = kv_avoid(&out->graph, bfloat16, err);
   return status;
 }
 
@@ -231,7 +231,7 @@ kvino_status kv_lower(const kv_exactness *x, size_t n_nodes, kv_node *const *nod
   if (!status) status = kv_nan_sites(n_nodes, node, n_out, out, lowered->nan, inside, err);
   if (!status && float16 == KV_FLOAT16_AS_FLOAT32) kv_float16_results(n_nodes, node, true, rounded);
   if (float16 != KV_FLOAT16_AS_FLOAT32) kv_free(rounded), rounded = NULL;
-  if (!status) status = rewrite(x, &k, inside, rounded, bfloat16 != KV_BFLOAT16_AS_WRITTEN, lowered, err);
+  if (!status) status = rewrite(x, &k, inside, rounded, bfloat16, lowered, err);
   kv_free(rounded);
   kv_free(inside);
   copy_end(&k);
@@ -256,7 +256,7 @@ kvino_status kv_lower_plain(const kv_exactness *x, const kv_graph *g, kv_text *n
   kvino_status status = kv_rewrite(g, plain, &l, out, err);
   kv_weights_clear(&weights);
   if (status) return status;
-  status = kv_avoid(out, false, err);
+  status = kv_avoid(out, KV_BFLOAT16_AS_WRITTEN, err);
   if (status) kv_graph_release(*out);
   return status;
 }

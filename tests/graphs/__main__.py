@@ -138,7 +138,7 @@ class Run:
             ended |= "end" in message
             with self.lock:
                 if "finding" in message:
-                    self.findings.append({**message["finding"], "graph": message["graph"]})
+                    self.note({**message["finding"], "graph": message["graph"]})
                 if "done" in message:
                     self.graphs += 1
                     for name, (calls, good) in message["tried"].items():
@@ -164,7 +164,13 @@ class Run:
                    "ops": "+".join(dict.fromkeys(s.op for s in small.steps)), "steps": len(small.steps),
                    "source": programs.source(small, *(mode or ())), "graph": graph}
         with self.lock:
-            self.findings.append(finding)
+            self.note(finding)
+
+    def note(self, finding):
+        """What is not known is said at once: a long run need not end before it is looked at (--only)."""
+        self.findings.append(finding)
+        if not reason_of(finding):
+            print(f"graph {finding['graph']}: {finding['mode']} | {finding['nature']} | {finding['ops']} | {finding['detail'][:200]}", flush=True)
 
 
 def kinds(findings):

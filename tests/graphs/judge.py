@@ -36,7 +36,7 @@ SUMS = set(
 # Sums in another order on the device native, too: the layout is another.
 ORDERED = set("conv conv_transpose depthwise_conv separable_conv".split())
 # Off by a part of the largest number that goes in, not of the result.
-TRANSFORMS = set("fft fft2 ifft2 rfft irfft stft istft ctc_decode ctc_loss".split())
+TRANSFORMS = set("fft fft2 ifft2 rfft irfft stft istft ctc_decode ctc_loss sparsemax".split())
 # How far a result of a step may be off, relatively; and its operands, for sums that cancel.
 STEP = {"float32": 1e-6, "float16": 2 * 2.0**-10, "bfloat16": 2 * 2.0**-7, "float8_e4m3fn": 2 * 2.0**-3, "float8_e5m2": 2 * 2.0**-2}
 OPERAND = {"float32": 2.0**-22}

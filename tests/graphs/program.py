@@ -135,7 +135,7 @@ def call(op, args, kwargs):
 
 def run_steps(steps, env, around):
     for step in steps:
-        args, kwargs = mapped(lambda leaf: value_of(leaf, env), (step.args, step.kwargs))
+        args, kwargs = mapped(lambda leaf: value_of(leaf, env, around), (step.args, step.kwargs))
         y = around(step, args, kwargs)
         env.update(zip(step.outs, y if step.several else (y,)))
 
@@ -144,14 +144,14 @@ def plainly(step, args, kwargs):
     return call(step.op, args, kwargs)
 
 
-def value_of(leaf, env):
+def value_of(leaf, env, around=plainly):
     if isinstance(leaf, Ref):
         return env[leaf.i]
     if isinstance(leaf, Body):
 
         def function(*xs):
             inner = {**env, **dict(zip(leaf.parameters, xs))}
-            run_steps(leaf.steps, inner, plainly)
+            run_steps(leaf.steps, inner, around)
             return mapped(lambda r: inner[r.i], leaf.result)
 
         return function

@@ -558,6 +558,11 @@ def splits_of(g, splits):
     return g.add(splits.astype(g.r.choice(["int32", "int64"])))
 
 
+@arguments("ragged_rows")
+def _(g):
+    return (splits_of(g, np.sort(rows_of(g))),), {}
+
+
 @arguments("ragged_check")
 def _(g):
     splits = rows_of(g)

@@ -130,3 +130,46 @@ def test_bfloat16_of_unknown_lengths_beside_products(name, f):
             graph.result(y)
         for y, want in zip(graph.compile("CPU")(x), g(kvino.Tensor(x))):
             np.testing.assert_allclose(np.asarray(y).astype("float32"), np.asarray(want).astype("float32"), rtol=2**-7)
+
+
+WEIGHTS, BIAS = np.random.default_rng(3).standard_normal((40, 40)).astype("float32"), np.linspace(-2, 2, 40, dtype="float32")
+FLOAT32 = {
+    "bias": lambda x: x @ WEIGHTS + BIAS,
+    "scale": lambda x: (x @ WEIGHTS) * BIAS,
+    "two layers": lambda x: K.relu(x @ WEIGHTS + BIAS) @ WEIGHTS + BIAS,
+    "three axes": lambda x: K.reshape(x, (4, 10, 40)) @ WEIGHTS + BIAS,
+    "by the transposed": lambda x: x @ K.transpose(x),
+    "of the transposed": lambda x: K.transpose(x) @ x,
+    "the transposed by weights": lambda x: K.transpose(K.transpose(x) @ WEIGHTS + BIAS) @ WEIGHTS,
+    "softmax": lambda x: K.softmax(x @ K.transpose(x) * 0.1) @ x,
+    "attention": lambda x: (lambda q: K.dot_product_attention(q, q, q))(K.reshape(x, (1, 10, 4, 40))),
+    "differences": lambda x: (x - K.mean(x, -1, keepdims=True)) @ x,
+    "quotients": lambda x: (K.exp(x) / K.sum(K.exp(x), -1, keepdims=True)) @ WEIGHTS,
+    "elementwise": lambda x: (K.exp(x * 0.1 + BIAS) * K.sigmoid(x) + K.maximum(x, BIAS) * 2.5) @ x,
+    "a convolution": lambda x: K.relu(K.conv(K.reshape(x, (1, 40, 40)), WEIGHTS[None]) + BIAS),
+}
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", FLOAT32)
+def test_what_is_float32_beside_products_of_bfloat16(name, dynamic):
+    """The mark that keeps a layer in float32 is lost where a transformation writes it otherwise."""
+    f, x = FLOAT32[name], np.random.default_rng(4).standard_normal((40, 40)).astype("float32")
+    half = np.ones((3, 3), ml_dtypes.bfloat16)
+    want = np.asarray(f(kvino.Tensor(x)))
+    got = np.asarray(kvino.function(lambda a, x: (a @ a, f(x)), device="CPU", dynamic=dynamic)(half, x)[1])
+    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
+
+
+def test_a_float32_head_leaves_the_hint():
+    """Its layers come after the last product of bfloat16, or are products: the model is not written in bfloat16 for it."""
+    def compiled(g):
+        graph = kvino.Graph()
+        for y in g(graph.parameter((3, 3), "bfloat16"), graph.parameter((8, 40), "float32")):
+            graph.result(y)
+        return graph.compile("CPU").describe()
+
+    hint = "INFERENCE_PRECISION_HINT=bf16"
+    by_hint = hint in compiled(lambda a, x: (a @ a,))  # the processor has it
+    assert (hint in compiled(lambda a, x: (a @ a, K.softmax(x @ WEIGHTS + BIAS)))) == by_hint
+    assert hint not in compiled(lambda a, x: (a @ a, K.softmax(x) @ WEIGHTS))

@@ -411,3 +411,6 @@ def test_an_initial_value_of_what_turns_out_to_be_empty(device):
             for x in (np.zeros((0, 1, 2), dtype), np.array(more, dtype), np.zeros((0, 1, 3), dtype)):
                 want = f(kvino.Tensor(x), axis=axis, initial=initial)
                 np.testing.assert_array_equal(np.asarray(compiled(x)[0]), np.asarray(want), strict=True)
+            graph = kvino.Graph()  # of which one length is known to be 0
+            graph.result(f(graph.parameter((1, None, 0), dtype), initial=initial))
+            assert np.asarray(graph.compile(device)(np.zeros((1, 2, 0), dtype))[0]) == np.array(initial).astype(dtype)

@@ -242,6 +242,8 @@ POINTS = f([0, 0, 0, 5, 5, 0, 6, 5]).reshape(1, 4, 2)
 
 # The same, of lengths that an operator compares: each row in the operator's own words.
 COMPARED = {
+    "no row splits": (lambda x, s: K.ragged_to_dense(x, s), [u(3), i(0, 3)], [u(3), i()]),
+    "an element of nothing": (lambda at: K.take_along_axis(K.zeros((0,)), at), [i()], [i(0)]),
     "binary_crossentropy": (K.binary_crossentropy, [u(1, 2), u(1, 2)], [u(1, 2), u(1, 1)]),
     "categorical_crossentropy": (K.categorical_crossentropy, [u(2, 2), u(2, 2)], [u(2, 2), u(1, 2)]),
     "sparse_categorical_crossentropy": (K.sparse_categorical_crossentropy, [i(0, 1), u(2, 2)], [i(0), u(2, 2)]),
@@ -308,6 +310,9 @@ UNEQUAL = {
     "grey": (K.rgb_to_grayscale, [u(1, 2, 2, 3)], [f(np.inf, np.nan, -1, 2).reshape(1, 2, 2, 1)]),
     "grey integers": (K.rgb_to_grayscale, [np.full((1, 2, 2, 3), 2**25, "int32")], [np.full((1, 2, 2, 1), 2**25 + 1, "int32")]),
     "a histogram of nothing": (lambda x: K.histogram(x, 4), [u(2, 3)], [u(0, 3)]),
+    "segments of nothing": (K.segment_max, [u(3, 2), i(0, 1, 0)], [u(0, 2), i()]),
+    "sums of segments of nothing": (K.segment_sum, [u(3, 2), i(0, 1, 0)], [u(0, 2), i()]),
+    "a diagonal of bool": (lambda x: K.einsum("ii", [x]), [np.eye(3, dtype=bool)], [np.zeros((2, 2), bool)]),
     "argpartition of nothing": (lambda x: K.argpartition(x, 3, 0), [u(5, 2)], [u(2, 0)]),
 }
 

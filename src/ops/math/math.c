@@ -30,8 +30,11 @@ static kvino_tensor *segments(kv_scope *s, kvino_tensor *data, kvino_tensor *ids
     rows = kv_flatten(s, kv_cast(s, num, index));
   } else if (ids && ids->size == 0) {
     rows = kv_broadcast_shape(s, zero, KV_VECTOR(s, 1));
-  } else { /* as many as the largest id says */
-    kvino_tensor *largest = kv_reduce_max(s, ids, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = true});
+  } else {                               /* as many as the largest id says */
+    bool unknown = ids && ids->size < 0; /* without ids no rows: -1 is the largest then */
+    kvino_tensor *all[] = {ids, kv_broadcast_shape(s, kv_int(s, index, -1), KV_VECTOR(s, 1))};
+    kvino_tensor *some = unknown ? kv_concat(s, 2, all, (kv_axis_attrs){.axis = 0}) : ids;
+    kvino_tensor *largest = kv_reduce_max(s, some, KV_VECTOR(s, 0), (kv_keep_dims_attrs){.keep_dims = true});
     rows = kv_add(s, largest, kv_int(s, index, 1));
   }
   if (how[0] == 'm' && how[1] == 'a') {

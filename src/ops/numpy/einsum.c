@@ -61,8 +61,11 @@ static kvino_tensor *masked_diagonal(kv_scope *s, kvino_tensor *x, int i, int j)
   kvino_tensor *mask = kv_equal(s, kv_unsqueeze(s, places, kv_vector(s, (size_t)n, around_i)),
                                 kv_unsqueeze(s, places, kv_vector(s, (size_t)m, around_j)));
   x = kv_select(s, mask, x, kv_like(s, x, 0));
-  return op_moveaxis(s, kv_reduce_sum(s, x, KV_VECTOR(s, j), (kv_keep_dims_attrs){.keep_dims = false}), KVINO_INTS(i),
-                     KVINO_INTS(-1));
+  if (!x) return NULL;
+  kv_keep_dims_attrs gone = {.keep_dims = false};
+  kvino_tensor *y = x->dtype == KVINO_BOOL ? kv_reduce_logical_or(s, x, KV_VECTOR(s, j), gone)
+                                           : kv_reduce_sum(s, x, KV_VECTOR(s, j), gone);
+  return op_moveaxis(s, y, KVINO_INTS(i), KVINO_INTS(-1));
 }
 
 /* A label that stands twice: the diagonal of its axes. */

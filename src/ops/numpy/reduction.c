@@ -81,20 +81,19 @@ static bool empty_shape(kv_scope *s, const kvino_tensor *x, kvino_ints axis, boo
   return true;
 }
 
-/* x with `initial` once more along every axis that is reduced and of unknown length: none turns out to be empty then.
- */
+/* x with `initial` once more along every axis that is reduced and may turn out to be empty, where that is not known. */
 static kvino_tensor *never_empty(kv_scope *s, kvino_tensor *x, kvino_ints axis, kvino_tensor *initial) {
   int64_t axes[KVINO_MAX_RANK], more[KVINO_MAX_RANK] = {0};
-  bool unknown = false;
+  bool any = false;
   int n;
-  if (!x || !initial || x->size >= 0 || !kv_plain_ints(s, axis, KVINO_MAX_RANK, &n, axes)) return x;
+  if (!x || !initial || !kv_plain_ints(s, axis, KVINO_MAX_RANK, &n, axes)) return x;
   for (int i = 0; i < x->rank && axis.n < 0; i++) axes[n++] = i;
   for (int i = 0; i < n; i++) {
     if (!kv_axis_ok(s, &axes[i], x->rank)) return NULL;
-    more[axes[i]] = x->shape[axes[i]] < 0;
-    unknown |= more[axes[i]];
+    more[axes[i]] = x->shape[axes[i]] <= 0;
+    any |= more[axes[i]];
   }
-  if (!unknown) return x;
+  if (!any) return x;
   kvino_tensor *none = kv_vector(s, (size_t)x->rank, (int64_t[KVINO_MAX_RANK]){0});
   return kv_pad(s, 4, (kvino_tensor *[]){x, none, kv_vector(s, (size_t)x->rank, more), initial},
                 (kv_pad_attrs){.pad_mode = "constant"});

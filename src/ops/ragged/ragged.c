@@ -14,9 +14,8 @@ static kvino_tensor *as_vector(kv_scope *s, kvino_tensor *x, const char *name) {
 
 static kvino_tensor *as_splits(kv_scope *s, kvino_tensor *x) {
   x = as_vector(s, x, "row_splits");
-  if (x && !x->shape[0])
-    return kv_scope_fail(s, KVINO_INVALID, "row_splits must have an entry more than there are rows, got none");
-  return x;
+  kvino_tensor *holds = x ? kv_greater(s, kv_dimension(s, x, 0), kv_int(s, KVINO_I64, 0)) : NULL;
+  return kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_row_splits_none, x, holds, 0, NULL);
 }
 
 static kvino_tensor *as_values(kv_scope *s, kvino_tensor *x) {

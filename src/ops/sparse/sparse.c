@@ -34,6 +34,10 @@ static kvino_tensor *steps_of(kv_scope *s, kvino_tensor *lengths) {
 /* Where each row of indices is in C order: [n] int64. */
 static kvino_tensor *places_of(kv_scope *s, kvino_tensor *indices, kvino_tensor *lengths) {
   if (!indices || !lengths) return NULL;
+  int64_t places = 1;
+  for (int64_t i = 0; i < lengths->size && !kv_is_symbolic(lengths); i++)
+    if (__builtin_mul_overflow(places, kv_tensor_get_int(lengths, i), &places))
+      return kv_scope_fail(s, KVINO_UNSUPPORTED, "entries of a sparse tensor of more than 2^63 elements have no order");
   if (indices->shape[1] == 1) return kv_squeeze(s, kv_cast(s, indices, KVINO_I64), KV_VECTOR(s, 1));
   kvino_tensor *far = kv_multiply(s, kv_cast(s, indices, KVINO_I64), steps_of(s, lengths));
   return kv_reduce_sum(s, far, KV_VECTOR(s, 1), (kv_keep_dims_attrs){.keep_dims = false});
