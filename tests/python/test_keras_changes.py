@@ -297,3 +297,44 @@ def test_modes_of_quantization_are_near_float32(mode, off):
     after = m.predict(x, verbose=0)
     assert 0 < np.abs(after - before).max() < off * np.abs(before).max()
     np.testing.assert_allclose(after, np.asarray(m(x)), rtol=1e-4, atol=1e-3)
+
+
+def another_regularizer(model):
+    model.layers[0].kernel.regularizer = keras.regularizers.L2(0.5)
+
+
+def stronger_regularizer(model):
+    model.layers[0].kernel.regularizer.l2 = 0.5
+
+
+def stronger_activity_regularizer(model):
+    model.layers[0].activity_regularizer.l1 = 0.5
+
+
+def another_constraint(model):
+    model.layers[0].kernel.constraint = keras.constraints.NonNeg()
+
+
+def tighter_constraint(model):
+    model.layers[0].kernel.constraint.max_value = 0.1
+
+
+@pytest.mark.parametrize(
+    "change", [another_regularizer, stronger_regularizer, stronger_activity_regularizer, another_constraint, tighter_constraint]
+)
+def test_steps_see_changed_regularizers_and_constraints(change):
+    """Against the same steps, eager."""
+    results = []
+    for eager in (False, True):
+        keras.utils.set_random_seed(5)
+        dense = layers.Dense(
+            2, kernel_regularizer=keras.regularizers.L2(0.01), activity_regularizer=keras.regularizers.L1(0.01),
+            kernel_constraint=keras.constraints.MaxNorm(1.0),
+        )  # fmt: skip
+        model = compiled(keras.Sequential([keras.Input((5,)), dense]), run_eagerly=eager)
+        model.fit(X, Y, verbose=0)
+        before = [model.evaluate(X, Y, verbose=0), model.train_on_batch(X, Y)]
+        change(model)
+        results.append([model.evaluate(X, Y, verbose=0), model.train_on_batch(X, Y), model.evaluate(X, Y, verbose=0)])
+        assert np.abs(np.subtract(results[-1][:2], before)).max() > 1e-4
+    np.testing.assert_allclose(*results, rtol=1e-5)

@@ -1,7 +1,8 @@
-"""What a compiled step of a model rests on besides variables' values: the model's layers and their attributes, and its optimizers'.
+"""What a compiled step of a model rests on besides variables' values: the model's layers and their attributes, its optimizers'
+and its regularizers'.
 
-Every attribute that is set on a layer or an optimizer is noted here, and every change of a layer's list, dict or set, so that a step
-can tell at once that nothing has changed anywhere, and otherwise whether its own model has."""
+Every attribute that is set on one of these is noted here, and every change of a layer's list, dict or set, so that a step can tell
+at once that nothing has changed anywhere, and otherwise whether its own model has."""
 
 import functools
 import itertools
@@ -109,13 +110,21 @@ def _contents(x):
 def _of_layer(layer):
     attributes = layer.__dict__
     held = tuple((name, _contents(attributes.get(name))) for name in attributes.get("_kvino_containers", ()))
-    return id(layer), attributes.get("_kvino_changed"), held
+    return _of_object(layer), _of_object(attributes.get("activity_regularizer")), held
+
+
+def _of_variable(v):
+    return id(v), v.trainable, _of_object(v.regularizer), _of_object(v.constraint)
 
 
 def _of_optimizer(optimizer):
     """Of an optimizer around another one, both."""
     inner = getattr(optimizer, "inner_optimizer", None)
-    return id(optimizer), optimizer.__dict__.get("_kvino_changed"), inner and _of_optimizer(inner)
+    return _of_object(optimizer), inner and _of_optimizer(inner)
+
+
+def _of_object(x):
+    return x is not None and (id(x), getattr(x, "__dict__", {}).get("_kvino_changed"))
 
 
 def structure(model, optimizer=None):
@@ -123,6 +132,6 @@ def structure(model, optimizer=None):
     optimizers = (x for x in vars(model).values() if optimizer and isinstance(x, optimizer))
     return (
         tuple(map(_of_layer, model._flatten_layers())),
-        tuple((id(v), v.trainable) for v in model.variables),
+        tuple(map(_of_variable, model.variables)),
         tuple(map(_of_optimizer, optimizers)),
     )

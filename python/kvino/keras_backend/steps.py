@@ -16,7 +16,9 @@ import warnings
 import keras
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
+from keras.src.constraints import Constraint
 from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.regularizers import Regularizer
 
 from kvino import _core
 from kvino._core import Tensor
@@ -37,7 +39,8 @@ WAYS = (
     "and returns logs; docs/training.md has examples. Tapes, backward() and steps of (state, data) are other backends'."
 )
 
-changes.note_attributes_of(BaseOptimizer)
+for _class in (BaseOptimizer, Constraint, Regularizer):
+    changes.note_attributes_of(_class)
 
 
 def _converted(x, copy=None):

@@ -26,6 +26,24 @@ class Variable(KerasVariable):
         changes.note()
         KerasVariable.trainable.fset(self, value)
 
+    @property
+    def regularizer(self):
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value):
+        changes.note()
+        KerasVariable.regularizer.fset(self, value)
+
+    @property
+    def constraint(self):
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value):
+        changes.note()
+        KerasVariable.constraint.fset(self, value)
+
     def _initialize(self, value):
         self._value = convert_to_tensor(value, self._dtype)
 
