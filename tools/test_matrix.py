@@ -107,7 +107,9 @@ def aarch64(log):
         tree = build(log, "aarch64", f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/aarch64.cmake", "-DKVINO_TESTS=ON", *off)
     finally:
         del os.environ["PKG_CONFIG_SYSROOT_DIR"], os.environ["PKG_CONFIG_LIBDIR"]
-    run(log, "ctest", "--test-dir", tree, "-j", JOBS, "--output-on-failure", VIRTUAL_ENV="")  # this machine's OpenVINO is for another
+    # Left out: what asks for OpenVINO, which would have to be one for aarch64; forks of processes with threads, which QEMU cannot
+    # do; what takes minutes under it.
+    run(log, "ctest", "--test-dir", tree, "-j", JOBS, "--output-on-failure", "-E", "openvino|engine|control|threads|error_paths")
 
 
 def pythons(log):
