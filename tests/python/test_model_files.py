@@ -132,7 +132,7 @@ def test_every_layer_has_a_case(saved):
         used |= set(np.load(saved(family) / f"{name}.npz")["classes"])
     known = {capi.lib.kvino_layer_class_name(capi.C.c_size_t(i)).decode() for i in range(capi.lib.kvino_layer_class_count())}
     written = {"GroupedQueryAttention": "GroupQueryAttention"}  # the class, and what Keras writes for it
-    of_keras_2 = {"TFOpLambda", "LocallyConnected1D", "LocallyConnected2D"}  # test_tf_keras_files.py
+    of_keras_2 = {"TFOpLambda", "TensorFlowOpLayer", "LocallyConnected1D", "LocallyConnected2D"}  # test_tf_keras_files.py
     assert {written.get(name, name) for name in known} - used - {"Operation"} - of_keras_2 == set()
 
 
