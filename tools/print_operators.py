@@ -50,6 +50,9 @@ table.
   Operands of float64, complex numbers and, where they may not fit in 32 bits, 64-bit integers are always kvino's:
   OpenVINO computes them in 32 bits. Called eagerly, every operator is computed by kvino's kernels.
 
+Control flow is not here, as its operands are functions: `cond`, `switch`, `while_loop`, `fori_loop`, `scan`,
+`associative_scan`, `map` and `vectorized_map` are functions of `keras.ops`, eager and compiled.
+
 | | operators |
 |---|---|
 """

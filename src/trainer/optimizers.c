@@ -182,7 +182,11 @@ static kvino_status check(const kv_optimizer *o, kvino_error *err) {
     n += !json_is_null(json_object_get(o->settings, clips[i]));
   }
   if (n > 1) return kv_fail(err, KVINO_INVALID, "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set");
-  if (!json_is_number(json_object_get(o->settings, "learning_rate")))
+  const json_t *rate = json_object_get(o->settings, "learning_rate");
+  if (json_is_string(rate))
+    return kv_fail(err, KVINO_INVALID, "%s: learning_rate takes a number, not '%s'", o->kind->class_name,
+                   json_string_value(rate));
+  if (!json_is_number(rate))
     return kv_fail(err, KVINO_UNSUPPORTED,
                    "%s: the learning rate is a schedule: give a number and set the rate before each step "
                    "(kvino_trainer_set_learning_rate)",

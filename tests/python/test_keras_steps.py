@@ -579,3 +579,12 @@ def test_the_steps_of_the_documentation():
     names = {"__name__": "training"}
     for page in pages:
         exec(page, names)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_nothing_to_compute_with(method):
+    m = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    m.compile("sgd", "mse")
+    data = (np.zeros((0, 5)),) if method == "predict" else (np.zeros((0, 5)), np.zeros((0, 2)))
+    with pytest.raises(ValueError, match="Received an empty dataset"):
+        getattr(m, method)(*data, verbose=0)

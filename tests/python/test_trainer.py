@@ -145,6 +145,7 @@ def test_what_is_refused(tmp_path):
                        (lambda: capi.Trainer(model, "sgd", ("mse", {"from_logits": True})), "not recognized"),
                        (lambda: capi.Trainer(model, "sgd", "mse", clipnorm=1, clipvalue=1), "Only one of"),
                        (lambda: capi.Trainer(model, "sgd", "mse", use_ema=True), "'use_ema' is not supported"),
+                       (lambda: capi.Trainer(model, "sgd", "mse", learning_rate="abc"), "learning_rate takes a number, not 'abc'"),
                        (lambda: capi.Trainer(model, "sgd", "mse", layers=["nowhere"]), "No such layer: nowhere"),
                        (lambda: capi.Trainer(model, "sgd", "mse").step(x[:, :1], y), "must have the shape"),
                        (lambda: capi.Trainer(model, "sgd", "mse").step([x, x], y), "takes 1 inputs, not 2"),

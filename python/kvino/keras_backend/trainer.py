@@ -30,6 +30,8 @@ from kvino.keras_backend.strings import as_data
 from kvino.keras_backend.strings import as_tensors
 from kvino.ragged import RaggedTensor
 
+EMPTY = "Received an empty dataset: there is not one batch in it."
+
 # Keras 3.15 calls the base class Trainer, Keras 3.16 BaseTrainer.
 _Base = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
 
@@ -185,7 +187,7 @@ class OpenVINOTrainer(_Base):
             super()._symbolic_build(data_batch=batch)
 
     def _kvino_iterator(self, x, y=None, sample_weight=None, batch_size=None, steps=None, **options):
-        return Batches(
+        batches = Batches(
             x=as_data(x),
             y=y,
             sample_weight=sample_weight,
@@ -194,6 +196,9 @@ class OpenVINOTrainer(_Base):
             steps_per_execution=self.steps_per_execution,
             **options,
         )
+        if batches.num_batches == 0:
+            raise ValueError(EMPTY)
+        return batches
 
     def _kvino_callbacks(self, callbacks, verbose, iterator, epochs=1, **options):
         if isinstance(callbacks, callbacks_module.CallbackList):
@@ -365,7 +370,7 @@ class OpenVINOTrainer(_Base):
                     break
         callbacks.on_predict_end()
         if not parts:
-            raise ValueError("Received an empty dataset: there is nothing to predict.")
+            raise ValueError(EMPTY)
         return _concatenate(parts)
 
     # ---- one batch ----
