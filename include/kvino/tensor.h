@@ -73,6 +73,8 @@ KVINO_API kvino_status kvino_tensor_contiguous(kvino_tensor *t, kvino_tensor **o
  * Errors: KVINO_IO with the path and what is wrong with the file; nothing is left half written. */
 KVINO_API kvino_status kvino_npy_read(const char *path, kvino_tensor **out, kvino_error *err);
 KVINO_API kvino_status kvino_npy_write(const char *path, const kvino_tensor *t, kvino_error *err);
+/* The same to what is open already (standard output, a pipe, a socket), from where it stands; it stays open. */
+KVINO_API kvino_status kvino_npy_write_fd(int fd, const kvino_tensor *t, kvino_error *err);
 /* The same from memory. `name` stands in error texts. */
 KVINO_API kvino_status kvino_npy_parse(const void *bytes, size_t length, const char *name, kvino_tensor **out,
                                        kvino_error *err);

@@ -40,9 +40,18 @@ kvino_status texts_tensor(const kvino_port *port, size_t n, const char *const *t
 /* The lines of a file; "-" is standard input. */
 kvino_status texts_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
 
+/* The value of an option. False where it is no such number, which has been told on standard error then, with the option
+ * and the text: return misuse(self, NULL). */
+bool read_number(const command *self, const char *option, const char *text, bool whole, double least, double most,
+                 double *out);
+bool read_count(const command *self, const char *option, const char *text, long long least, long long *out);
+
 bool ends_with(const char *text, const char *end);
 /* A text as JSON has it, in quotes. */
 void put_json(FILE *to, const char *text);
+void put_json_shape(FILE *to, int rank, const int64_t *shape); /* -1 is null */
+/* An array to an .npy file; "-" is standard output. */
+kvino_status write_array(const char *path, const kvino_tensor *t, kvino_error *err);
 
 /* What the command line gives for a model's inputs. */
 typedef struct given_inputs {

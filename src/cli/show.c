@@ -9,15 +9,9 @@
 static void put_port(const kvino_port *port, bool first) {
   printf("%s{\"name\": ", first ? "" : ", ");
   put_json(stdout, port->name);
-  printf(", \"dtype\": \"%s\", \"shape\": [", kvino_dtype_name(port->dtype));
-  for (int i = 0; i < port->rank; i++) {
-    printf("%s", i ? ", " : "");
-    if (port->shape[i] < 0)
-      printf("null");
-    else
-      printf("%lld", (long long)port->shape[i]);
-  }
-  printf("]}");
+  printf(", \"dtype\": \"%s\", \"shape\": ", kvino_dtype_name(port->dtype));
+  put_json_shape(stdout, port->rank, port->shape);
+  printf("}");
 }
 
 static kvino_status put_weights(const kvino_model *model, size_t layer, size_t n, kvino_error *err) {
@@ -91,6 +85,10 @@ static int run(const command *self, int argc, char **argv) {
       picture = optarg;
   }
   if (optind + 1 != argc) return misuse(self, "which model file?");
+  if (picture && !ends_with(picture, ".svg")) {
+    fprintf(stderr, "kvino show: --graph draws .svg files alone, not '%s'\n", picture);
+    return misuse(self, NULL);
+  }
   kvino_model *model = NULL;
   kvino_error err;
   char *text = NULL;

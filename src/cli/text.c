@@ -1,6 +1,7 @@
 /* Texts of several commands. */
+#include <math.h>
 #include <stdio.h>
-
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -11,6 +12,26 @@ int tuple(int n, const int64_t *values, char *text, size_t size) {
     at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? ", " : "", (long long)values[i]);
   if (at < size) at += (size_t)snprintf(text + at, size - at, n == 1 ? ",)" : ")");
   return (int)at;
+}
+
+bool read_number(const command *self, const char *option, const char *text, bool whole, double least, double most,
+                 double *out) {
+  char *end;
+  double value = strtod(text, &end);
+  if (end != text && !*end && value >= least && value <= most && (!whole || value == floor(value))) {
+    *out = value;
+    return true;
+  }
+  fprintf(stderr, "kvino %s: %s takes a%s number from %g to %g, not '%s'\n", self->name, option, whole ? " whole" : "",
+          least, most, text);
+  return false;
+}
+
+bool read_count(const command *self, const char *option, const char *text, long long least, long long *out) {
+  double value;
+  if (!read_number(self, option, text, true, (double)least, 1e12, &value)) return false;
+  *out = (long long)value;
+  return true;
 }
 
 bool ends_with(const char *text, const char *end) {
@@ -29,4 +50,10 @@ void put_json(FILE *to, const char *text) {
       fputc(*text, to);
   }
   fputc('"', to);
+}
+
+void put_json_shape(FILE *to, int rank, const int64_t *shape) {
+  fputc('[', to);
+  for (int i = 0; i < rank; i++) fprintf(to, shape[i] < 0 ? "%snull" : "%s%lld", i ? ", " : "", (long long)shape[i]);
+  fputc(']', to);
 }

@@ -242,9 +242,9 @@ void kv_npy_image_clear(kv_npy_image *image) {
   image->data = NULL;
 }
 
-static kvino_status write_image(const kv_npy_image *image, const char *target, const char *path, kvino_error *err) {
-  FILE *file = fopen(target, "wbe");
-  if (!file) return kv_fail(err, KVINO_IO, "%s: %s", path, strerror(errno));
+/* Closes the file; NULL: it could not be opened. */
+static kvino_status write_image(const kv_npy_image *image, FILE *file, const char *name, kvino_error *err) {
+  if (!file) return kv_fail(err, KVINO_IO, "%s: %s", name, strerror(errno));
   bool good = fwrite(image->header, 1, image->header_bytes, file) == image->header_bytes;
   if (good && image->data_bytes) good = fwrite(image->data->data, 1, image->data_bytes, file) == image->data_bytes;
   int error = errno;
@@ -252,7 +252,7 @@ static kvino_status write_image(const kv_npy_image *image, const char *target, c
     good = false;
     error = errno;
   }
-  return good ? KVINO_OK : kv_fail(err, KVINO_IO, "%s: %s", path, strerror(error));
+  return good ? KVINO_OK : kv_fail(err, KVINO_IO, "%s: %s", name, strerror(error));
 }
 
 kvino_status kvino_npy_write(const char *path, const kvino_tensor *t, kvino_error *err) {
@@ -262,12 +262,24 @@ kvino_status kvino_npy_write(const char *path, const kvino_tensor *t, kvino_erro
   KV_TRY(kv_npy_image_make(t, &image, err));
   kvino_status status = kv_new_file_begin(&file, path, err);
   if (!status) {
-    status = write_image(&image, kv_new_file_target(&file), path, err);
+    status = write_image(&image, fopen(kv_new_file_target(&file), "wbe"), path, err);
     if (status)
       kv_new_file_abandon(&file);
     else
       status = kv_new_file_commit(&file, err);
   }
+  kv_npy_image_clear(&image);
+  return status;
+}
+
+kvino_status kvino_npy_write_fd(int fd, const kvino_tensor *t, kvino_error *err) {
+  KV_NOT_NULL(err, t);
+  kv_npy_image image = {.data = NULL};
+  KV_TRY(kv_npy_image_make(t, &image, err));
+  int own = dup(fd); /* the caller's stays open */
+  FILE *file = own < 0 ? NULL : fdopen(own, "wb");
+  kvino_status status = write_image(&image, file, "the file descriptor", err);
+  if (!file && own >= 0) close(own);
   kv_npy_image_clear(&image);
   return status;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include "base/memory.h"
@@ -332,6 +333,23 @@ static void test_views_are_written(void **state) {
 }
 
 /* The header byte by byte, as NumPy writes it. */
+static void test_to_a_descriptor(void **state) {
+  (void)state;
+  kvino_tensor *t = iota(KVINO_I32, 2, (int64_t[]){3, 4}), *back = NULL;
+  FILE *to = fopen(scratch_path("x.npy"), "wb");
+  OK(kvino_npy_write_fd(fileno(to), t, ERR));
+  assert_int_equal(lseek(fileno(to), 0, SEEK_CUR), 128 + 48); /* open, and behind what was written */
+  fclose(to);
+  OK(kvino_npy_read(scratch_path("x.npy"), &back, ERR));
+  assert_same(t, back);
+  kvino_error err;
+  assert_int_equal(kvino_npy_write_fd(-1, t, &err), KVINO_IO);
+  assert_int_equal(kvino_npy_write_fd(1, NULL, &err), KVINO_INVALID);
+  kvino_tensor_release(t);
+  kvino_tensor_release(back);
+  assert_int_equal(scratch_clear(), 1);
+}
+
 static void test_header_is_numpys(void **state) {
   (void)state;
   kvino_tensor *t = iota(KVINO_F32, 2, (int64_t[]){2, 3});
@@ -619,6 +637,7 @@ int main(void) {
       cmocka_unit_test(test_every_byte_changed),
       cmocka_unit_test(test_round_trip),
       cmocka_unit_test(test_views_are_written),
+      cmocka_unit_test(test_to_a_descriptor),
       cmocka_unit_test(test_header_is_numpys),
       cmocka_unit_test(test_refused_tensors),
       cmocka_unit_test(test_paths),

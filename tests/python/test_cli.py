@@ -60,8 +60,11 @@ def test_the_manual_and_bash_know_every_command():
     (["nonzero", "a", "b"], "kvino nonzero: one .npy file at a time"),
     (["nonzero", "a", "--bad"], "kvino nonzero: unrecognized option '--bad'"),
     (["nonzero", "a", "-o"], "kvino nonzero: option requires an argument -- 'o'"),
-    (["nonzero", "a", "-n", "-1"], "kvino nonzero: --first takes a number"),
-    (["nonzero", "a", "-n", "x"], "kvino nonzero: --first takes a number"),
+    (["nonzero", "a", "-n", "-1"], "kvino nonzero: --first takes a whole number from 0 to 1e+12, not '-1'"),
+    (["nonzero", "a", "-n", "x"], "kvino nonzero: --first takes a whole number from 0 to 1e+12, not 'x'"),
+    (["nonzero", "a.npy", "-m", "x"], "kvino nonzero: --member is of .npz archives"),
+    (["nonzero", "a.npy", "--json", "-o", "b.npy"], "kvino nonzero: --json prints, -o writes"),
+    (["show", "a.keras", "--graph", "x.png"], "kvino show: --graph draws .svg files alone, not 'x.png'"),
     (["devices", "CPU"], "kvino devices: it takes no arguments"),
     (["info", "-x"], "kvino info: invalid option -- 'x'"),
 ])
@@ -188,6 +191,63 @@ def test_nonzero_writes_to_names_of_any_length_and_to_devices(tmp_path):
         assert kvino("nonzero", path, "-o", tmp_path / "pipe")[0] == 0
     with np.load(io.BytesIO(read.result())) as found:
         assert found["dim0"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("array", [np.array([[0, 1], [2, 0]], np.int8), np.zeros(3), np.ones((2, 1, 2), bool), np.array(1.0)],
+                         ids=lambda a: f"{a.dtype}{a.shape}")
+@pytest.mark.parametrize("narrow", [False, True])
+def test_nonzero_writes_rows_as_argwhere(array, narrow, tmp_path):
+    np.save(tmp_path / "in.npy", array)
+    options = ["--int32"] if narrow else []
+    assert kvino("nonzero", tmp_path / "in.npy", "-o", tmp_path / "out.npy", *options) == (0, "", "")
+    done = subprocess.run([COMMAND, "nonzero", tmp_path / "in.npy", "-o", "-", *options], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    for found in (np.load(tmp_path / "out.npy"), np.load(io.BytesIO(done.stdout))):
+        assert found.dtype == (np.int32 if narrow else np.int64)
+        np.testing.assert_array_equal(found, np.argwhere(array))
+
+
+def test_nonzero_goes_on_in_standard_output(tmp_path):
+    np.save(tmp_path / "in.npy", np.ones(2))
+    (tmp_path / "out").write_bytes(b"before")
+    with open(tmp_path / "out", "ab") as out:  # >>
+        assert subprocess.run([COMMAND, "nonzero", tmp_path / "in.npy", "-o", "-"], stdout=out, timeout=60).returncode == 0
+    content = (tmp_path / "out").read_bytes()
+    assert content[:6] == b"before" and np.load(io.BytesIO(content[6:])).tolist() == [[0], [1]]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([COMMAND, "nonzero", tmp_path / "in.npy", "-o", "-"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1 and b"No space left on device" in done.stderr
+
+
+def test_nonzero_of_an_archive(tmp_path):
+    path = tmp_path / "in.npz"
+    np.savez(path, a=np.array([0, 3]), b=np.eye(2, dtype="float32"))
+    code, out, err = kvino("nonzero", path)
+    assert (code, err) == (0, "") and out.splitlines() == [
+        f"{path}[a]: int64 (2,), 1 of 2 elements are nonzero", "  (1,)",
+        f"{path}[b]: float32 (2, 2), 2 of 4 elements are nonzero", "  (0, 0)", "  (1, 1)"]
+    assert kvino("nonzero", path, "-m", "b")[1].splitlines() == out.splitlines()[2:]
+    for member in ("-mb", "--member=b"):
+        assert kvino("nonzero", path, member, "-o", tmp_path / "out.npy") == (0, "", "")
+        assert np.load(tmp_path / "out.npy").tolist() == [[0, 0], [1, 1]]
+    (tmp_path / "out.npy").unlink()
+    code, out, err = kvino("nonzero", path, "-o", tmp_path / "out.npy")
+    assert (code, out) == (1, "") and "has 2 arrays: --member says which one" in err
+    code, out, err = kvino("nonzero", path, "-m", "c")
+    assert (code, out) == (1, "") and "has no array 'c'" in err
+    assert os.listdir(tmp_path) == ["in.npz"]
+    np.savez(path, only=np.ones(1))
+    assert kvino("nonzero", path, "-o", tmp_path / "out.npy")[0] == 0
+
+
+def test_nonzero_as_json(tmp_path):
+    path = tmp_path / "in.npz"
+    np.savez(path, a=np.ones(20), b=np.eye(2, dtype="float32"))
+    code, out, err = kvino("nonzero", path, "--json")
+    a, b = map(json.loads, out.splitlines())
+    assert (code, err) == (0, "") and a["count"] == a["size"] == len(a["indices"]) == 20
+    assert b == {"file": str(path), "member": "b", "dtype": "float32", "shape": [2, 2], "size": 4, "count": 2, "indices": [[0, 0], [1, 1]]}
+    assert json.loads(kvino("nonzero", path, "--json", "-m", "b", "-n", 1)[1])["indices"] == [[0, 0]]
 
 
 # ---- model files ----
