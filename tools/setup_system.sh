@@ -4,7 +4,7 @@
 set -euo pipefail
 python=${1:-python3}
 
-wanted=(gcc cmake ninja-build pkg-config libzip-dev libhdf5-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev libcmocka-dev binutils "${@:2}")
+wanted=(gcc cmake ninja-build pkg-config libzip-dev libhdf5-dev libjansson-dev libopenblas-dev libsleef-dev libxxhash-dev libpng-dev libjpeg-dev libcmocka-dev binutils "${@:2}")
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
   echo "kvino needs Python 3.11 or later; '$python' is not. Say which: make PYTHON=python3.12" >&2

@@ -53,7 +53,7 @@ def static(log):
 
 def bare(log):
     """Without any of the libraries that can be left out: operators work, what cannot says why."""
-    off = [f"-DKVINO_{name}=OFF" for name in ("FILES", "ZIP", "SLEEF", "OPENBLAS")]
+    off = [f"-DKVINO_{name}=OFF" for name in ("FILES", "ZIP", "SLEEF", "OPENBLAS", "IMAGES")]
     tree = build(log, "bare", "-DKVINO_PYTHON=ON", f"-DPython3_EXECUTABLE={sys.executable}", *off)
     pytest(log, "tests/python/test_built_without.py", *OPERATORS, **against(tree), KVINO_TEST_BARE="1")
 
@@ -103,7 +103,7 @@ def aarch64(log):
         aarch64_packages(log, root)
     os.environ.update(PKG_CONFIG_SYSROOT_DIR=str(root), PKG_CONFIG_LIBDIR=str(packages))
     try:
-        off = [f"-DKVINO_{name}=OFF" for name in ("FILES", "ZIP", "SLEEF", "OPENBLAS")]
+        off = [f"-DKVINO_{name}=OFF" for name in ("FILES", "ZIP", "SLEEF", "OPENBLAS", "IMAGES")]
         tree = build(log, "aarch64", f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/aarch64.cmake", "-DKVINO_TESTS=ON", *off)
     finally:
         del os.environ["PKG_CONFIG_SYSROOT_DIR"], os.environ["PKG_CONFIG_LIBDIR"]

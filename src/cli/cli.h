@@ -30,7 +30,7 @@ int print_help(const command *self);
  * code. */
 int no_arguments(const command *self, int argc, char **argv);
 
-/* A shape or an index: "(2, 3)", "(2,)", "()". Returns its length. */
+/* A shape or an index: "(2, 3)", "(None,)", "()". Returns its length. */
 enum { TUPLE_TEXT = 24 * KVINO_MAX_RANK };
 int tuple(int n, const int64_t *values, char *text, size_t size);
 
@@ -46,12 +46,38 @@ bool read_number(const command *self, const char *option, const char *text, bool
                  double *out);
 bool read_count(const command *self, const char *option, const char *text, long long least, long long *out);
 
+/* All of a file, "-" standard input; for free(). NULL where it cannot be read, errno says why. */
+char *read_all(const char *path, size_t *n);
+/* Numbers in comma-separated values, in the shape that the input has. */
+kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
+
 bool ends_with(const char *text, const char *end);
 /* A text as JSON has it, in quotes. */
 void put_json(FILE *to, const char *text);
+void put_json_text(FILE *to, const char *text, size_t n);
 void put_json_shape(FILE *to, int rank, const int64_t *shape); /* -1 is null */
 /* An array to an .npy file; "-" is standard output. */
 kvino_status write_array(const char *path, const kvino_tensor *t, kvino_error *err);
+
+/* What is done to pictures: (x - mean) / scale, after their size is that of the input. */
+typedef struct channel_values {
+  size_t n; /* 0: none; 1: for all channels; 3 */
+  float value[3];
+} channel_values;
+typedef struct image_options {
+  int64_t size[2]; /* height and width, instead of the input's; 0: the input's */
+  bool as_it_is;   /* another size is refused */
+  channel_values mean, scale;
+} image_options;
+bool is_image(const char *path);
+/* A picture, or several as a batch, as the input takes them. options: NULL for none. */
+kvino_status image_read(const kvino_port *port, const char *path, const image_options *options, kvino_tensor **out,
+                        kvino_error *err);
+kvino_status images_read(const kvino_port *port, size_t n, char *const *paths, const image_options *options,
+                         kvino_tensor **out, kvino_error *err);
+/* "--mean 1,2,3" and "--resize 2x3"; false as read_number. */
+bool read_channels(const command *self, const char *option, const char *text, double least, channel_values *out);
+bool read_size(const command *self, const char *text, image_options *out);
 
 /* What the command line gives for a model's inputs. */
 typedef struct given_inputs {
@@ -59,6 +85,7 @@ typedef struct given_inputs {
   char *const *paths;       /* one file for each, in their order ("-": standard input), or one .npz with all of them, by
                                the inputs' names or in its order */
   const char *const *texts; /* given by themselves, for the first input of strings */
+  const image_options *image; /* NULL: none */
 } given_inputs;
 /* in->n: as many as were given. Free with drop_inputs, whatever this returns. */
 kvino_status read_inputs(const kvino_model *model, const given_inputs *given, kvino_tensors *in, kvino_error *err);

@@ -49,13 +49,34 @@ static kvino_status from_archive(const kvino_model *model, const char *path, kvi
   return KVINO_OK;
 }
 
-/* Of an array's file; lines of texts where the input takes strings. */
-static kvino_status from_file(const kvino_model *model, size_t i, const char *path, kvino_tensor **out,
-                              kvino_error *err) {
+/* By the file's name and what the input takes: an array, numbers in lines, a picture, texts in lines. */
+static kvino_status from_file(const kvino_model *model, const given_inputs *given, size_t i, const char *path,
+                              kvino_tensor **out, kvino_error *err) {
   kvino_port port;
-  bool strings = !kvino_model_input(model, i, &port, err) && port.dtype == KVINO_STRING;
-  if (strings && !ends_with(path, ".npy")) return texts_read(&port, path, out, err);
+  kvino_status status = kvino_model_input(model, i, &port, err);
+  if (status)
+    return tell(err, KVINO_INVALID, "the model takes %zu inputs, not %zu", kvino_model_input_count(model), i + 1);
+  if (ends_with(path, ".npy")) return kvino_npy_read(path, out, err);
+  if (port.dtype == KVINO_STRING) return texts_read(&port, path, out, err);
+  if (ends_with(path, ".csv")) return csv_read(&port, path, out, err);
+  if (is_image(path)) return image_read(&port, path, given->image, out, err);
   return kvino_npy_read(strcmp(path, "-") ? path : "/dev/stdin", out, err);
+}
+
+/* Several pictures for the only input: a batch. */
+static bool are_batch(const kvino_model *model, const given_inputs *given) {
+  bool all = kvino_model_input_count(model) == 1 && given->n > 1 && !given->n_texts;
+  for (size_t i = 0; i < given->n && all; i++) all = is_image(given->paths[i]);
+  return all;
+}
+
+static kvino_status from_pictures(const kvino_model *model, const given_inputs *given, kvino_tensors *in,
+                                  kvino_error *err) {
+  kvino_port port;
+  kvino_status status = kvino_model_input(model, 0, &port, err);
+  if (!status) status = images_read(&port, given->n, given->paths, given->image, &in->v[0], err);
+  in->n = 1;
+  return status;
 }
 
 /* The input that the texts of the command line are for. */
@@ -74,9 +95,10 @@ kvino_status read_inputs(const kvino_model *model, const given_inputs *given, kv
   if (!status && given->n_texts) status = from_texts(model, given, in, &text, err);
   if (status) return status;
   if (given->n == 1 && ends_with(given->paths[0], ".npz")) return from_archive(model, given->paths[0], in, err);
+  if (are_batch(model, given)) return from_pictures(model, given, in, err);
   for (size_t i = 0, at = 0; i < given->n && !status; i++, at++) {
     at += at == text;
-    status = from_file(model, at, given->paths[i], &in->v[at], err);
+    status = from_file(model, given, at, given->paths[i], &in->v[at], err);
   }
   in->n = n;
   return status;

@@ -31,8 +31,7 @@ kvino_status texts_tensor(const kvino_port *port, size_t n, const char *const *t
   return kvino_strings_new(port->rank, shape, texts, lengths, out, err);
 }
 
-/* All of a file; NULL where it cannot be read, errno says why. */
-static char *read_all(const char *path, size_t *n) {
+char *read_all(const char *path, size_t *n) {
   FILE *file = strcmp(path, "-") ? fopen(path, "rb") : stdin;
   char *text = NULL, *more;
   size_t size = 0, got = 1;

@@ -9,7 +9,8 @@
 int tuple(int n, const int64_t *values, char *text, size_t size) {
   size_t at = (size_t)snprintf(text, size, "(");
   for (int i = 0; i < n && at < size; i++)
-    at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? ", " : "", (long long)values[i]);
+    at += (size_t)snprintf(text + at, size - at, values[i] < 0 ? "%sNone" : "%s%lld", i ? ", " : "",
+                           (long long)values[i]);
   if (at < size) at += (size_t)snprintf(text + at, size - at, n == 1 ? ",)" : ")");
   return (int)at;
 }
@@ -39,18 +40,20 @@ bool ends_with(const char *text, const char *end) {
   return n >= m && !strcmp(text + n - m, end);
 }
 
-void put_json(FILE *to, const char *text) {
+void put_json_text(FILE *to, const char *text, size_t n) {
   fputc('"', to);
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
-      fprintf(to, "\\%c", *text);
-    else if ((unsigned char)*text < ' ')
-      fprintf(to, "\\u%04x", *text);
+  for (size_t i = 0; i < n; i++) {
+    if (text[i] == '"' || text[i] == '\\')
+      fprintf(to, "\\%c", text[i]);
+    else if ((unsigned char)text[i] < ' ')
+      fprintf(to, "\\u%04x", text[i]);
     else
-      fputc(*text, to);
+      fputc(text[i], to);
   }
   fputc('"', to);
 }
+
+void put_json(FILE *to, const char *text) { put_json_text(to, text, strlen(text)); }
 
 void put_json_shape(FILE *to, int rank, const int64_t *shape) {
   fputc('[', to);
