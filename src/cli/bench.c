@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "cli.h"
@@ -28,8 +29,9 @@ typedef struct race {
   kvino_model *model;
   const kvino_tensors *in;
   pthread_mutex_t lock;
-  long long left; /* runs to begin; below 0: as many as there is time for */
-  double end;     /* when no more are begun */
+  long long left;    /* runs to begin; below 0: as many as there is time for */
+  long long runs;    /* of them in all; 0: as many as there is time for */
+  double begin, end; /* when no more are begun */
   size_t n, capacity;
   double *took;
   kvino_status status;
@@ -61,6 +63,7 @@ static void note(race *r, double took, kvino_status status, const kvino_error *e
     r->err = *err;
   }
   if (!r->status) r->took[r->n++] = took;
+  progress(r->runs ? (double)r->n / (double)r->runs : (now() - r->begin) / (r->end - r->begin));
   pthread_mutex_unlock(&r->lock);
 }
 
@@ -218,10 +221,13 @@ static kvino_status measure(const request *q, kvino_model *model, const kvino_te
   kvino_tensors_clear(&out);
   f->first = now() - begin;
   r->left = q->iterations ? q->iterations : -1;
+  r->runs = q->iterations;
   r->end = now() + (q->seconds > 0 ? q->seconds * 1e3 : q->iterations ? 1e12 : 10e3);
-  begin = now();
-  if ((status = run_all(r, q->requests))) return status;
-  f->total = now() - begin;
+  r->begin = now();
+  status = run_all(r, q->requests);
+  f->total = now() - r->begin;
+  progress_end();
+  if (status) return status;
   if (!r->n) return tell(&r->err, KVINO_INVALID, "no run was made in the time given");
   const kvino_tensor *first = in->n ? in->v[0] : NULL;
   bool rows = first && kvino_tensor_rank(first) > 0;
@@ -257,10 +263,10 @@ static int work(const command *self, const request *q) {
   return status ? fail(self, "%s", r.err.text) : DONE;
 }
 
-static bool number(const char *text, double least, double most, double *out) {
-  char *end;
-  *out = strtod(text, &end);
-  return end != text && !*end && *out >= least && *out <= most;
+/* OpenVINO's own words besides numbers. */
+static bool read_streams(const command *self, const char *text) {
+  long long n;
+  return !strcasecmp(text, "auto") || !strcasecmp(text, "numa") || read_count(self, "-nstreams", text, 0, &n);
 }
 
 static int run(const command *self, int argc, char **argv) {
@@ -278,7 +284,8 @@ static int run(const command *self, int argc, char **argv) {
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
   request q = {0};
-  double value = 0;
+  long long n = 0;
+  double requests = 0;
   for (int c; (c = getopt_long_only(argc, argv, "m:d:t:b:h", options, NULL)) != -1;) {
     bool good = true;
     switch (c) {
@@ -304,35 +311,35 @@ static int run(const command *self, int argc, char **argv) {
       q.html = optarg;
       break;
     case STREAMS:
+      good = read_streams(self, optarg);
       q.streams = optarg;
       break;
     case THREADS:
+      good = read_count(self, "-nthreads", optarg, 0, &n);
       q.threads = optarg;
       break;
     case COUNTERS:
       q.counters = true;
       break;
     case 't':
-      good = number(optarg, 0, 1e6, &q.seconds);
+      good = read_number(self, "-t", optarg, false, 1e-3, 1e6, &q.seconds);
       break;
     case 'b':
-      good = number(optarg, 1, 1e9, &value);
-      q.batch = (long long)value;
+      good = read_count(self, "-b", optarg, 1, &q.batch);
       break;
     case ITERATIONS:
-      good = number(optarg, 1, 1e12, &value);
-      q.iterations = (long long)value;
+      good = read_count(self, "-niter", optarg, 1, &q.iterations);
       break;
     case REQUESTS:
-      good = number(optarg, 1, MOST_REQUESTS, &value);
-      q.requests = (long long)value;
+      good = read_number(self, "-nireq", optarg, true, 1, MOST_REQUESTS, &requests);
+      q.requests = (long long)requests;
       break;
     case 'h':
       return print_help(self);
     default:
       return misuse(self, NULL);
     }
-    if (!good) return misuse(self, "a number that cannot be");
+    if (!good) return misuse(self, NULL);
   }
   if (!q.model && optind < argc) q.model = argv[optind++];
   if (!q.model || optind < argc) return misuse(self, "which model file?");

@@ -26,9 +26,15 @@ int misuse(const command *self, const char *text);
 /* Prints the help of a command to standard output. Returns DONE. */
 int print_help(const command *self);
 
-/* For commands without options of their own: handles --help and refuses anything else. Returns -1 to go on, or the exit
+/* For commands whose only option is --json: handles --help and refuses anything else. Returns -1 to go on, or the exit
  * code. */
-int no_arguments(const command *self, int argc, char **argv);
+int json_alone(const command *self, int argc, char **argv, bool *json);
+/* The page of the manual; general: the options before a command. */
+void print_manual(size_t n, const command *const *commands, const char *general);
+
+/* Which part is done, 0 to 1: a bar on standard error, where that is a terminal. One thread at a time. */
+void progress(double part);
+void progress_end(void); /* nothing is left of it */
 
 /* A shape or an index: "(2, 3)", "(None,)", "()". Returns its length. */
 enum { TUPLE_TEXT = 24 * KVINO_MAX_RANK };
@@ -50,6 +56,9 @@ bool read_count(const command *self, const char *option, const char *text, long 
 char *read_all(const char *path, size_t *n);
 /* Numbers in comma-separated values, in the shape that the input has. */
 kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
+
+/* As JSON: a list. */
+void put_devices(FILE *to, const kvino_device *devices, size_t n);
 
 bool ends_with(const char *text, const char *end);
 /* A text as JSON has it, in quotes. */
@@ -78,6 +87,9 @@ kvino_status images_read(const kvino_port *port, size_t n, char *const *paths, c
 /* "--mean 1,2,3" and "--resize 2x3"; false as read_number. */
 bool read_channels(const command *self, const char *option, const char *text, double least, channel_values *out);
 bool read_size(const command *self, const char *text, image_options *out);
+
+/* "libpng, libjpeg", or that kvino was built without. */
+extern const char *const pixels_libraries;
 
 /* What the command line gives for a model's inputs. */
 typedef struct given_inputs {

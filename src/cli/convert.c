@@ -113,7 +113,7 @@ static int read_options(const command *self, int argc, char **argv, request *r) 
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "o:w:b:h", options, NULL)) != -1;) {
-    char *end = "";
+    long long batch;
     switch (c) {
     case 'o':
       r->to.path = optarg;
@@ -125,8 +125,8 @@ static int read_options(const command *self, int argc, char **argv, request *r) 
       r->shapes = optarg;
       break;
     case 'b':
-      r->to.batch = strtoll(optarg, &end, 10);
-      if (*end || r->to.batch < 1) return misuse(self, "-b takes a number of rows, at least 1");
+      if (!read_count(self, "--batch", optarg, 1, &batch)) return misuse(self, NULL);
+      r->to.batch = batch;
       break;
     case 'f':
       r->to.halves = true;

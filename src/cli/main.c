@@ -37,20 +37,24 @@ int print_help(const command *self) {
   return DONE;
 }
 
-int no_arguments(const command *self, int argc, char **argv) {
-  static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-  for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-    return c == 'h' ? print_help(self) : misuse(self, NULL);
+int json_alone(const command *self, int argc, char **argv, bool *json) {
+  static const struct option options[] = {
+      {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  *json = false;
+  for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1; *json = true)
+    if (c != 'j') return c == 'h' ? print_help(self) : misuse(self, NULL);
   return optind < argc ? misuse(self, "it takes no arguments") : -1;
 }
+
+static const char general[] = "  -h, --help     help; 'kvino COMMAND --help' tells about a command\n"
+                              "  -V, --version  the version\n"
+                              "      --man      the page of the manual, as man(1) reads it\n";
 
 static int usage(FILE *to) {
   fputs("Usage: kvino COMMAND [ARGUMENTS]\nKeras 3 on OpenVINO, from the shell.\n\nCommands:\n", to);
   for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-  fputs("\nOptions:\n"
-        "  -h, --help     this text; 'kvino COMMAND --help' tells about a command\n"
-        "  -V, --version  the version\n"
-        "\nEnvironment: KVINO_OPENVINO (where OpenVINO's C library is), KVINO_THREADS, KVINO_ISA.\n"
+  fprintf(to, "\nOptions:\n%s", general);
+  fputs("\nEnvironment: KVINO_OPENVINO (where OpenVINO's C library is), KVINO_THREADS, KVINO_ISA.\n"
         "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
         to);
   return to == stdout ? DONE : MISUSED;
@@ -62,6 +66,10 @@ static int dispatch(int argc, char **argv) {
   if (!strcmp(name, "--help") || !strcmp(name, "-h")) return usage(stdout);
   if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
     printf("kvino %s\n", kvino_version());
+    return DONE;
+  }
+  if (!strcmp(name, "--man")) {
+    print_manual(COMMANDS, commands, general);
     return DONE;
   }
   bool help = !strcmp(name, "help");

@@ -4,6 +4,8 @@
 
 #include "images.h"
 
+const char *const pixels_libraries = "libpng, libjpeg";
+
 kvino_status new_pixels(pixels *p, kvino_error *err) {
   if (p->height < 1 || p->width < 1 || p->height > MOST_PIXELS || p->width > MOST_PIXELS / p->height)
     return tell(err, KVINO_IO, "%s: %lld x %lld pixels are more than the %d million that are read", p->path,

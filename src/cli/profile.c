@@ -39,7 +39,7 @@ static int run(const command *self, int argc, char **argv) {
       {"runs", required_argument, NULL, 'n'},   {"html", required_argument, NULL, 'p'},
       {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
   const char *device = NULL, *shape = NULL, *html = NULL;
-  long runs = 10;
+  long long runs = 10;
   for (int c; (c = getopt_long(argc, argv, "d:s:n:h", options, NULL)) != -1;) {
     switch (c) {
     case 'd':
@@ -49,7 +49,7 @@ static int run(const command *self, int argc, char **argv) {
       shape = optarg;
       break;
     case 'n':
-      runs = strtol(optarg, NULL, 10);
+      if (!read_count(self, "--runs", optarg, 1, &runs)) return misuse(self, NULL);
       break;
     case 'p':
       html = optarg;
@@ -60,7 +60,6 @@ static int run(const command *self, int argc, char **argv) {
       return misuse(self, NULL);
     }
   }
-  if (runs < 1) return misuse(self, "--runs takes a number from 1");
   if (optind == argc) return misuse(self, "which model file?");
   kvino_model *model = NULL;
   kvino_tensors in = {0, NULL};

@@ -9,7 +9,22 @@
 typedef struct request {
   const char *model, *device, *inputs, *expected;
   double tolerance;
+  FILE *json; /* NULL: lines for people */
 } request;
+
+/* A result, and whether it is near enough. */
+static bool tell_gap(const request *q, bool first, const char *indent, const char *name, double gap) {
+  bool good = gap <= q->tolerance;
+  if (!q->json) {
+    printf("%s%s %s: %.3g\n", indent, good ? "same     " : "different", name, gap);
+    return good;
+  }
+  fputs(first ? "{\"name\": " : ", {\"name\": ", q->json);
+  put_json(q->json, name);
+  fprintf(q->json, ", \"same\": %s, \"difference\": ", good ? "true" : "false");
+  fprintf(q->json, isinf(gap) ? "Infinity}" : "%.9g}", gap);
+  return good;
+}
 
 /* The largest difference, relative to the largest value of b or 1; infinite where shapes or NaN differ. */
 static kvino_status difference(kvino_tensor *a, kvino_tensor *b, double *out, kvino_error *err) {
@@ -63,9 +78,7 @@ static kvino_status compare(const request *q, const kvino_model *model, const kv
     if (!status && !wanted) status = tell(err, KVINO_INVALID, "%s: there is no output '%s'", q->expected, port.name);
     if (!status) status = difference(out->v[i], wanted, &gap, err);
     if (status) return status;
-    bool good = gap <= q->tolerance;
-    printf("%s %s: %.3g\n", good ? "same     " : "different", port.name, gap);
-    *same &= good;
+    *same &= tell_gap(q, !i, "", port.name, gap);
   }
   return KVINO_OK;
 }
@@ -106,11 +119,11 @@ static kvino_status show_layers(const request *q, const kvino_model *model, cons
   if (!names) return tell(err, KVINO_NO_MEMORY, "out of memory");
   kvino_status status = run_layers(q, q->device, n, names, in, &here, err);
   if (!status) status = run_layers(q, "native", n, names, in, &there, err);
-  printf("\nLayers, on %s and by kvino's own kernels:\n", q->device ? q->device : "CPU");
+  if (!q->json) printf("\nLayers, on %s and by kvino's own kernels:\n", q->device ? q->device : "CPU");
   for (size_t i = 0; !status && i < here.n && i < there.n && i < n; i++) {
     double gap;
     status = difference(here.v[i], there.v[i], &gap, err);
-    if (!status) printf("  %s %s: %.3g\n", gap <= q->tolerance ? "same     " : "different", names[i], gap);
+    if (!status) tell_gap(q, !i, "  ", names[i], gap);
   }
   kvino_tensors_clear(&here);
   kvino_tensors_clear(&there);
@@ -131,8 +144,11 @@ static int work(const command *self, const request *q) {
   if (!status) status = kvino_npz_read(q->expected, &s.names, &s.list, &err);
   if (!status) status = read_inputs(model, &(given_inputs){.n = 1, .paths = (char *[]){(char *)q->inputs}}, &in, &err);
   if (!status) status = kvino_model_run(model, in.n, in.v, &out, &err);
+  if (!status && q->json) fprintf(q->json, "{\"tolerance\": %.9g, \"outputs\": [", q->tolerance);
   if (!status) status = compare(q, model, &out, &s, &same, &err);
+  if (!status && q->json) fprintf(q->json, "], \"same\": %s, \"layers\": [", same ? "true" : "false");
   if (!status && !same) status = show_layers(q, model, &in, &err);
+  if (!status && q->json) fputs("]}\n", q->json);
   drop_inputs(&in);
   kvino_tensors_clear(&out);
   kvino_names_free(s.names, s.list.n);
@@ -144,16 +160,21 @@ static int work(const command *self, const request *q) {
 static int run(const command *self, int argc, char **argv) {
   static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                           {"tolerance", required_argument, NULL, 't'},
+                                          {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
   request q = {.tolerance = 1e-4};
+  bool json = false;
   for (int c; (c = getopt_long(argc, argv, "d:t:h", options, NULL)) != -1;) {
     switch (c) {
     case 'd':
       q.device = optarg;
       break;
     case 't':
-      q.tolerance = strtod(optarg, NULL);
+      if (!read_number(self, "--tolerance", optarg, false, 0, 1e30, &q.tolerance)) return misuse(self, NULL);
+      break;
+    case 'j':
+      json = true;
       break;
     case 'h':
       return print_help(self);
@@ -165,12 +186,19 @@ static int run(const command *self, int argc, char **argv) {
   q.model = argv[optind];
   q.inputs = argv[optind + 1];
   q.expected = argv[optind + 2];
-  return work(self, &q);
+  char *text = NULL; /* printed when there is all of it */
+  size_t n;
+  if (json && !(q.json = open_memstream(&text, &n))) return fail(self, "out of memory");
+  int code = work(self, &q);
+  if (q.json) fclose(q.json);
+  if (text && n && text[n - 1] == '\n') fputs(text, stdout);
+  free(text);
+  return code;
 }
 
 const command verify_command = {
     "verify",
-    "MODEL IN.npz OUT.npz [-d DEVICE] [-t TOLERANCE]",
+    "MODEL IN.npz OUT.npz [-d DEVICE] [-t TOLERANCE] [--json]",
     "Compare a model file's results with stored ones.",
     "\n"
     "IN.npz holds the inputs, OUT.npz the outputs that are expected, by their names or in their order. The exit status "
@@ -182,6 +210,7 @@ const command verify_command = {
     "Options:\n"
     "  -d, --device DEVICE        CPU (the default), GPU, ... or native\n"
     "  -t, --tolerance TOLERANCE  1e-4\n"
+    "      --json                 for programs: each output, and where they differ each layer, with its difference\n"
     "  -h, --help                 this text\n",
     run,
 };

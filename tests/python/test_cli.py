@@ -5,7 +5,9 @@ import io
 import json
 import os
 import pathlib
+import pty
 import re
+import shutil
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -43,12 +45,27 @@ SHELL = pathlib.Path(__file__).resolve().parents[2] / "src" / "cli" / "shell"
 
 def test_the_manual_and_bash_know_every_command():
     commands = re.findall(r"^  ([a-z]+) ", kvino("--help")[1].split("Options:")[0], re.M)
-    assert re.findall(r"^\.TP\n\.B ([a-z]+)$", (SHELL / "kvino.1").read_text(), re.M) == commands
+    assert re.findall(r"^\.SS ([a-z]+)$", kvino("--man")[1], re.M) == commands
     script = f'PATH={pathlib.Path(COMMAND).parent}:$PATH; source {SHELL}/kvino.bash\n'
     script += 'complete_it() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kvino; echo "${COMPREPLY[@]}"; }\n'
     script += 'complete_it kvino ""; complete_it kvino bench -nit; complete_it kvino run --o'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [" ".join(commands), "-niter", "--output"] and not done.stderr
+
+
+def test_the_manual():
+    """Every option that a command's help has, with its text; man(1) finds nothing to complain about."""
+    code, page, err = kvino("--man")
+    assert (code, err) == (0, "") and page.startswith(".TH KVINO 1 ")
+    plain = page.replace("\\-", "-").replace("\\&", "")
+    for command in re.findall(r"^\.SS ([a-z]+)$", page, re.M):
+        section = plain.split(f"\n.SS {command}\n")[1].split("\n.S")[0]
+        for option in re.findall(r"^ +(-.*?)(?:  |$)", kvino(command, "--help")[1], re.M):
+            assert f"\n.TP\n.B {option}\n" in section, (command, option)
+    assert not [line for line in page.splitlines() if line.startswith((" ", "'")) or re.match(r"\.(?!TH|SH|SS|TP|PP|B|I)", line)]
+    if shutil.which("groff"):  # not everywhere
+        done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-ww"], input=page.encode(), capture_output=True, timeout=60)
+        assert not done.stderr and b"--resize SIZE" in done.stdout
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -64,6 +81,16 @@ def test_the_manual_and_bash_know_every_command():
     (["nonzero", "a", "-n", "x"], "kvino nonzero: --first takes a whole number from 0 to 1e+12, not 'x'"),
     (["nonzero", "a.npy", "-m", "x"], "kvino nonzero: --member is of .npz archives"),
     (["nonzero", "a.npy", "--json", "-o", "b.npy"], "kvino nonzero: --json prints, -o writes"),
+    (["bench", "a.keras", "-t", "x"], "kvino bench: -t takes a number from 0.001 to 1e+06, not 'x'"),
+    (["bench", "a.keras", "-t", "0"], "kvino bench: -t takes a number from 0.001 to 1e+06, not '0'"),
+    (["bench", "a.keras", "-niter", "2.5"], "kvino bench: -niter takes a whole number from 1 to 1e+12, not '2.5'"),
+    (["bench", "a.keras", "-nireq", "5000"], "kvino bench: -nireq takes a whole number from 1 to 1024, not '5000'"),
+    (["bench", "a.keras", "-nstreams", "many"], "kvino bench: -nstreams takes a whole number from 0 to 1e+12, not 'many'"),
+    (["bench", "a.keras", "-nthreads", "-1"], "kvino bench: -nthreads takes a whole number from 0 to 1e+12, not '-1'"),
+    (["bench", "a.keras", "-b", "nan"], "kvino bench: -b takes a whole number from 1 to 1e+12, not 'nan'"),
+    (["profile", "a.keras", "-n", "1x"], "kvino profile: --runs takes a whole number from 1 to 1e+12, not '1x'"),
+    (["convert", "a.keras", "-b", "0"], "kvino convert: --batch takes a whole number from 1 to 1e+12, not '0'"),
+    (["verify", "a", "b", "c", "-t", "-1"], "kvino verify: --tolerance takes a number from 0 to 1e+30, not '-1'"),
     (["show", "a.keras", "--graph", "x.png"], "kvino show: --graph draws .svg files alone, not 'x.png'"),
     (["devices", "CPU"], "kvino devices: it takes no arguments"),
     (["info", "-x"], "kvino info: invalid option -- 'x'"),
@@ -152,6 +179,20 @@ def test_devices():
     lines = out.splitlines()
     assert lines[0].split() == ["DEVICE", "NAME", "CAPABILITIES"]
     assert any(line.startswith("CPU ") and "FP32" in line for line in lines[1:])
+
+
+def test_devices_and_info_as_json(tmp_path):
+    code, out, err = kvino("devices", "--json")
+    assert (code, err) == (0, "")
+    devices = json.loads(out)
+    assert [d for d in devices if d["device"] == "CPU" and d["name"] and "FP32" in d["capabilities"]]
+    code, out, err = kvino("info", "--json", KVINO_THREADS="3")
+    info = json.loads(out)
+    assert (code, err) == (0, "") and info["devices"] == devices and info["threads"] == 3 and "libopenvino_c.so" in info["library"]
+    assert list(info) == ["kvino", "compiler", "processor", "features", "kernels", "threads", "operators", "pictures", "OpenVINO", "library",
+                          "found_by", "devices"]
+    code, out, err = kvino("info", "--json", KVINO_OPENVINO=str(tmp_path))
+    assert (code, err) == (0, "") and str(tmp_path) in json.loads(out)["error"]
 
 
 def test_without_openvino(tmp_path):
@@ -291,6 +332,18 @@ def test_bench(tmp_path):
     assert code == 1 and "input 'x'" in err
 
 
+def test_bench_shows_progress_on_a_terminal():
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run([COMMAND, "bench", MODELS / "mlp.keras", "-d", "native", "-niter", "50"], stdout=subprocess.PIPE, stderr=theirs, timeout=60)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0 and b"50 runs" in done.stdout
+    assert "\r[##" in shown and "50%" in shown and shown.endswith("100%\r\033[K")
+
+
 def test_profile(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((2, 2), "float32"))
     for given in ([], [tmp_path / "x.npy"], ["--shape", "[5,2]"]):
@@ -321,7 +374,14 @@ def test_verify(tmp_path):
     code, out, err = kvino(*verify)
     assert (code, err) == (1, "") and "different dense: 0." in out and "  same      dense: 0" in out
     assert kvino(*verify, "-t", "0.6")[0] == 0
+    code, out, err = kvino(*verify, "--json")
+    found = json.loads(out)
+    assert (code, err) == (1, "") and found["tolerance"] == 1e-4 and found["same"] is False
+    assert found["outputs"][0]["name"] == "dense" and found["outputs"][0]["difference"] > 0.01
+    assert found["layers"] == [{"name": "dense", "same": True, "difference": 0}]
+    assert json.loads(kvino(*verify, "--json", "-t", "0.6")[1])["same"] is True
     np.savez(tmp_path / "y.npz", dense=y[:1])
+    assert json.loads(kvino(*verify, "--json")[1])["outputs"][0]["difference"] == float("inf")
     assert "different dense: inf" in kvino(*verify)[1]
 
 

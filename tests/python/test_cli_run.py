@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -51,6 +52,11 @@ def models(tmp_path_factory):
                                ("small", (1, 2, 3, 3), "float32")):
         made[name] = saved(directory / f"{name}.kvino", lambda x: {"y": x * 1}, np.zeros(shape, dtype))
     return made
+
+
+# The command alone is linked to libpng and libjpeg, and can be built without.
+READS_PICTURES = re.search("^pictures +libpng", kvino("info")[1], re.M) is not None
+pictures = pytest.mark.skipif(not READS_PICTURES, reason="this kvino was built without libpng and libjpeg")
 
 
 # ---- tables ----
@@ -195,6 +201,7 @@ def answer(model, *arguments):
     return np.load(io.BytesIO(out))
 
 
+@pictures
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 def test_png(mode, models, tmp_path):
     path = tmp_path / "x.PNG"
@@ -206,6 +213,7 @@ def test_png(mode, models, tmp_path):
     assert np.array_equal(answer(models["gray"], path)[0, :, :, 0], gray) and np.array_equal(answer(models["plane"], path)[0], gray)
 
 
+@pictures
 @pytest.mark.parametrize("mode, options", [("RGB", {}), ("L", {}), ("RGB", {"progressive": True}), ("RGB", {"subsampling": 0, "quality": 95})])
 def test_jpeg(mode, options, models, tmp_path):
     path = tmp_path / "x.jpg"
@@ -214,6 +222,7 @@ def test_jpeg(mode, options, models, tmp_path):
     np.testing.assert_allclose(answer(models["rgb"], path)[0], np.asarray(picture.convert("RGB")), atol=2)
 
 
+@pictures
 def test_mean_and_scale(models, tmp_path):
     write_picture(tmp_path / "x.png")
     x = PICTURES.astype("float32")
@@ -225,6 +234,7 @@ def test_mean_and_scale(models, tmp_path):
     assert code == 1 and "--mean has 3 values; the input has 1 channels" in err
 
 
+@pictures
 def test_resize(models, tmp_path):
     write_picture(tmp_path / "x.png")
     x = PICTURES[None].astype("float32")
@@ -240,6 +250,7 @@ def test_resize(models, tmp_path):
     assert code == 1 and "(1, 4, 6, 3), not (1, 5, 7, 3)" in err
 
 
+@pictures
 def test_pictures_make_a_batch(models, tmp_path):
     write_picture(tmp_path / "x.png")
     write_picture(tmp_path / "y.png", PICTURES[::-1])
@@ -247,6 +258,7 @@ def test_pictures_make_a_batch(models, tmp_path):
     assert np.array_equal(found, np.stack([PICTURES, PICTURES[::-1]]))
 
 
+@pictures
 def test_what_takes_no_pictures(models, tmp_path):
     write_picture(tmp_path / "x.png")
     code, out, err = run(MODELS / "mlp.keras", tmp_path / "x.png")
@@ -258,10 +270,18 @@ def test_what_takes_no_pictures(models, tmp_path):
     assert (code, out) == (1, "") and "none.jpg: No such file" in err
 
 
+@pytest.mark.skipif(READS_PICTURES, reason="this kvino reads pictures")
+def test_without_libraries_of_pictures(models, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"")
+    code, out, err = run(models["rgb"], tmp_path / "x.png")
+    assert (code, out) == (1, "") and "kvino was built without libpng and libjpeg" in err
+
+
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+@pictures
 def test_pictures_that_promise_too_much(models, tmp_path):
     path = tmp_path / "x.png"
     for width, height, words in ((2**31 - 1, 2**31 - 1, "x.png: "), (20000, 20000, "more than the 100 million"), (0, 4, "damaged")):
@@ -278,6 +298,7 @@ def test_pictures_that_promise_too_much(models, tmp_path):
     assert (code, out) == (1, "") and "more than the 100 million" in err
 
 
+@pictures
 @pytest.mark.parametrize("kind", ["png", "jpg"])
 def test_damaged_pictures(kind, models, tmp_path):
     """Cut off anywhere: an error. Changed anywhere: an error or a picture, never a crash."""

@@ -44,6 +44,8 @@ def test_what_is_there(prefix):
     shared, static = (list(prefix.glob(f"lib/**/libkvino.{suffix}")) for suffix in ("so", "a"))
     assert len(shared + static) == 1 and [library.resolve().name for library in shared] in ([], ["libkvino.so.0"])
     assert (prefix / "include/kvino/kvino.h").is_file() and (prefix / "bin/kvino").is_file()
+    assert only(prefix, "share/man/man1/kvino.1").read_text() == run(prefix / "bin/kvino", "--man")
+    assert only(prefix, "share/bash-completion/completions/kvino").is_file() and only(prefix, "share/zsh/site-functions/_kvino").is_file()
     assert not list(prefix.glob("**/*.py")) and not list(prefix.glob("**/_core*"))
     assert run(prefix / "bin/kvino", "--version").startswith("kvino ")
 
