@@ -217,13 +217,14 @@ def perturbed(program, inputs):
                 return kvino.Tensor(np.asarray(number(x) * (1 + size * signs)).astype(x.dtype))
 
         def tail(y, x, size):
-            if not isinstance(x, kvino.Tensor) or y.dtype != "float32":
+            if not isinstance(x, kvino.Tensor) or y.dtype not in ("float32", "float16", "bfloat16"):
                 return y
+            y = np.asarray(y)
             with np.errstate(all="ignore"):
                 reach = size * np.nan_to_num(np.abs(number(np.asarray(x, "float32"))))
-                moved = np.asarray(y) + reach * rng.uniform(-1, 1, y.shape)
+                moved = number(y) + reach * rng.uniform(-1, 1, y.shape)
                 moved = np.where((np.abs(moved) < 2 * reach) & (seed % 4 == 2), 0, moved)
-            return kvino.Tensor(moved.astype("float32"))
+                return kvino.Tensor(moved.astype(y.dtype))
 
         def around(step, args, kwargs):
             if step.op in EXACT:

@@ -255,6 +255,7 @@ COMPARED = {
     "ctc_decode": (lambda x, n: K.ctc_decode(x, n)[1], [u(2, 3, 3), i(2, 2)], [u(1, 3, 3), i(2, 2)]),
     "ctc_decode of fixed lengths": (lambda x: K.ctc_decode(x, np.int32([1]))[1], [u(1, 3, 3)], [u(2, 3, 3)]),
     "matrix_power": (lambda x: K.matrix_power(x, 1), [u(3, 3)], [u(3, 4)]),
+    "matrix_power of 0": (lambda x: K.matrix_power(x, 0), [u(2, 3, 3)], [u(2, 3, 4)]),
     "ctc_decode by beams": (lambda x, n: K.ctc_decode(x, n, "beam_search")[0], [u(2, 3, 3), i(2, 2)], [u(1, 3, 3), i(2, 2)]),
     "scale_and_translate": (lambda v: K.scale_and_translate(EYE, [4, 3], v, f(0, 0), [0, 1], "linear"), [f(1, 2)], [f(1)]),
     "scale_and_translate by more": (lambda v: K.scale_and_translate(EYE, [4, 3], f(1, 1), v, [0, 1], "cubic"), [f(1, 2)], [f(1, 2, 3)]),

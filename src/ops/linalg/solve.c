@@ -177,16 +177,19 @@ kvino_tensor *op_matrix_power(kv_scope *s, kvino_tensor *x, int64_t n) {
   if (!kv_is_matrix(s, x)) return NULL;
   if (n == KVINO_NO_INTEGER) return kv_scope_fail(s, KVINO_TYPE, "exponent must be an integer");
   kv_length_pair sides = {{x, x->rank - 2}, {x, x->rank - 1}};
-  x = kv_demand_lengths(s, KV_REFUSAL_square, x, 1, &sides, 1, &(kv_length){x, KV_ALL_AXES});
+  kv_length shape = {x, KV_ALL_AXES};
+  x = kv_demand_lengths(s, KV_REFUSAL_square, x, 1, &sides, 1, &shape);
   if (!x) return NULL;
+  if (!n) { /* x gives its shape alone, so that the check must belong to what is given */
+    kvino_tensor *size[] = {kv_dimension(s, x, x->rank - 2), kv_dimension(s, x, x->rank - 1), kv_int(s, KVINO_I64, 0)};
+    kvino_tensor *one = kv_eye(s, 3, size, (kv_output_type_attrs){.output_type = kv_dtype_of(x)});
+    one = kv_broadcast_shape(s, one, kv_dims(s, x));
+    return kv_demand_lengths(s, KV_REFUSAL_square, one, 1, &sides, 1, &shape);
+  }
   kvino_dtype dtype = n < 0 ? kv_result_float(s, 1, &x) : kv_dtype_of(x);
   bool truths = dtype == KVINO_BOOL; /* sums of products that are not 0 */
   x = kv_cast(s, x, n < 0 ? kv_work_dtype_of(x) : truths ? KVINO_I32 : kv_work_dtype(dtype));
   if (n < 0) x = kv_solve(s, x, kv_identity_like(s, x));
-  if (!n) {
-    kvino_tensor *one = kv_identity_like(s, x);
-    return kv_cast(s, kv_broadcast_shape(s, one, kv_dims(s, x)), dtype);
-  }
   kvino_tensor *y = NULL;
   for (uint64_t left = n < 0 ? (uint64_t)-n : (uint64_t)n; left && !s->status; left >>= 1) {
     if (left & 1) y = y ? times(s, y, x, truths) : x;
