@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 if os.environ.get("KERAS_BACKEND") != "kvino":
     pytest.skip("these tests run in a process of their own with KERAS_BACKEND=kvino", allow_module_level=True)
@@ -450,6 +451,43 @@ def test_many_lengths_share_a_graph(traces):
         x = RNG.normal(size=(2 + n % 3, n, 3)).astype("float32")
         np.testing.assert_allclose(model.predict_on_batch(x), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
     assert len(traces) == steps.STATIC_SHAPES + 1
+
+
+@pytest.mark.parametrize("shape, layer, wrong", [
+    ((4, 6), layers.Flatten, (3, 6, 4)),
+    ((8, 8, 3), layers.GlobalAveragePooling2D, (3, 12, 9, 3)),
+    ((5, 3), lambda: layers.LSTM(2), (3, 9, 3)),
+    ((6,), layers.BatchNormalization, (3, 1)),
+    ((6,), lambda: layers.Activation("exponential"), (3, 9)),
+])
+@pytest.mark.parametrize("method", ["predict", "predict_on_batch", "evaluate"])
+def test_many_sizes_of_batches_open_no_other_axis(shape, layer, wrong, method):
+    """Lengths are left open where the model has taken several, not where a wrong one is tried."""
+    x = keras.Input(shape)
+    model = compiled(keras.Model(x, layer()(x)))
+
+    def call(shape):
+        x = RNG.normal(size=shape).astype("float32")
+        if method == "evaluate":
+            return model.evaluate(x, np.zeros((shape[0], *model.output_shape[1:])), batch_size=shape[0], verbose=0)
+        return getattr(model, method)(x, **({"verbose": 0} if method == "predict" else {}))
+
+    for _ in range(2):
+        for n in range(1, 2 * steps.STATIC_SHAPES):
+            call((n, *shape))
+            with pytest.raises(ValueError, match="expected shape|incompatible"):
+                call(wrong)
+
+
+def test_many_numbers_of_sparse_rows_open_no_other_axis():
+    x = keras.Input((8,), sparse=True)
+    model = keras.Model(x, layers.Dense(2)(x))
+    dense = RNG.normal(size=(20, 8)).astype("float32") * (RNG.random((20, 8)) < 0.3)
+    for n in range(1, 2 * steps.STATIC_SHAPES):
+        got = model.predict(scipy.sparse.csr_matrix(dense[:n]), verbose=0)
+        np.testing.assert_allclose(got, dense[:n] @ np.asarray(model.layers[1].kernel), rtol=1e-4, atol=1e-5)
+        with pytest.raises(ValueError, match="expected shape|incompatible"):
+            model.predict(scipy.sparse.csr_matrix(dense[:n, :5]), verbose=0)
 
 
 def test_many_lengths_are_bounded(compilations, monkeypatch):

@@ -348,9 +348,9 @@ class StepFunction:
             if key in self.compiled and _merged(key[1], shapes) == key[1]:
                 self.compiled.move_to_end(key)
                 return self.compiled[key]
-        known = [key[1] for key in self.compiled if key[0] == signature]
+        known = [key[1] for key, step in self.compiled.items() if key[0] == signature and isinstance(step, CompiledStep)]
         trace = None
-        wanted = self._for_all_lengths(known, tensors) if general != () else None
+        wanted = self._for_all_lengths(known, shapes) if general != () else None
         if wanted is not None:
             general = wanted
             trace = self._trace(data, tensors, general)
@@ -364,11 +364,13 @@ class StepFunction:
             self.compiled.popitem(last=False)
         return compiled
 
-    def _for_all_lengths(self, known, tensors):
-        """The shapes of a graph that serves these tensors and others, where it is time for one; None: one for theirs."""
-        if self.generalizes and len(known) >= STATIC_SHAPES:
-            return functools.reduce(_merged, known, tuple(t.shape for t in tensors))
-        return None
+    def _for_all_lengths(self, known, shapes):
+        """The shapes of a graph that serves these and others, where it is time for one; None: one for them alone. A length
+        is left open where it differs among shapes that the model has taken: another one is for the model to refuse."""
+        if not self.generalizes or len(known) < STATIC_SHAPES:
+            return None
+        wanted = functools.reduce(_merged, known)
+        return wanted if _merged(wanted, shapes) == wanted else None
 
     def _trace(self, data, tensors, shapes):
         """A Trace, or the error that prevents it."""
