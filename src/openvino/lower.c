@@ -257,6 +257,9 @@ kvino_status kv_lower_plain(const kv_exactness *x, const kv_graph *g, kv_text *n
   kv_weights_clear(&weights);
   if (status) return status;
   status = kv_avoid(out, KV_BFLOAT16_AS_WRITTEN, err);
-  if (status) kv_graph_release(*out);
+  if (status) {
+    kv_graph_release(*out);
+    *out = NULL;
+  }
   return status;
 }
