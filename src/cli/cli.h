@@ -56,6 +56,8 @@ bool read_count(const command *self, const char *option, const char *text, long 
 char *read_all(const char *path, size_t *n);
 /* Numbers in comma-separated values, in the shape that the input has. */
 kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err);
+kvino_status csv_parse(const kvino_port *port, const char *text, size_t n, const char *path, kvino_tensor **out,
+                       kvino_error *err);
 
 /* As JSON: a list. */
 void put_devices(FILE *to, const kvino_device *devices, size_t n);

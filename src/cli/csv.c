@@ -142,11 +142,9 @@ static kvino_status row_shape(const csv *c, const kvino_port *port, int64_t *sha
                     port->name, text);
 }
 
-kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err) {
-  size_t n;
+kvino_status csv_parse(const kvino_port *port, const char *text, size_t n, const char *path, kvino_tensor **out,
+                       kvino_error *err) {
   int64_t shape[KVINO_MAX_RANK];
-  char *text = read_all(path, &n);
-  if (!text) return tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
   size_t mark = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* Excel's, of UTF-8 */
   csv c = {.path = path, .at = text + mark, .end = text + n, .next = 1, .field = malloc(n + 1)};
   c.whole = !kvino_dtype_is_float(port->dtype) && !kvino_dtype_is_complex(port->dtype);
@@ -155,6 +153,14 @@ kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **o
   if (!status) status = kvino_tensor_new(c.whole ? KVINO_I64 : KVINO_F64, port->rank, shape, c.values, out, err);
   free(c.values);
   free(c.field);
+  return status;
+}
+
+kvino_status csv_read(const kvino_port *port, const char *path, kvino_tensor **out, kvino_error *err) {
+  size_t n;
+  char *text = read_all(path, &n);
+  if (!text) return tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  kvino_status status = csv_parse(port, text, n, path, out, err);
   free(text);
   return status;
 }

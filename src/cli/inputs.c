@@ -1,19 +1,9 @@
 /* Inputs of a model: from files, or drawn. */
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-
-kvino_status tell(kvino_error *err, kvino_status status, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  err->status = status;
-  vsnprintf(err->text, sizeof err->text, format, args);
-  va_end(args);
-  return status;
-}
 
 static kvino_status begin(const kvino_model *model, size_t least, kvino_tensors *in, kvino_error *err) {
   size_t n = kvino_model_input_count(model);

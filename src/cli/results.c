@@ -105,7 +105,7 @@ static void put_nested(FILE *to, const values *v, int axis, int64_t *at) {
   fputc(']', to);
 }
 
-kvino_status put_tensor(FILE *to, kvino_tensor *t, kvino_error *err) {
+static kvino_status put_tensor(FILE *to, kvino_tensor *t, kvino_error *err) {
   values v = {0};
   int64_t at = 0;
   kvino_status status = values_take(t, &v, err);
@@ -114,27 +114,51 @@ kvino_status put_tensor(FILE *to, kvino_tensor *t, kvino_error *err) {
   return status;
 }
 
-void put_output_head(FILE *to, const kvino_port *port, const kvino_tensor *t) {
-  fputs("{\"name\": ", to);
-  put_json(to, port->name ? port->name : "");
-  fprintf(to, ", \"dtype\": \"%s\", \"shape\": ", kvino_dtype_name(kvino_tensor_dtype(t)));
-  put_json_shape(to, kvino_tensor_rank(t), kvino_tensor_shape(t));
-}
-
-kvino_status put_outputs(FILE *to, const kvino_model *model, const kvino_tensors *out, put_output *put, void *context,
-                         kvino_error *err) {
+static kvino_status put_outputs(FILE *to, const kvino_model *model, const kvino_tensors *out, put_output *put,
+                                void *context, kvino_error *err) {
   kvino_status status = KVINO_OK;
   fputs("{\"outputs\": [", to);
   for (size_t i = 0; i < out->n && !status; i++) {
     kvino_port port;
     if ((status = kvino_model_output(model, i, &port, err))) break;
-    fputs(i ? ",\n  " : "\n  ", to);
-    put_output_head(to, &port, out->v[i]);
+    fputs(i ? ",\n  {\"name\": " : "\n  {\"name\": ", to);
+    put_json(to, port.name ? port.name : "");
+    fprintf(to, ", \"dtype\": \"%s\", \"shape\": ", kvino_dtype_name(kvino_tensor_dtype(out->v[i])));
+    put_json_shape(to, kvino_tensor_rank(out->v[i]), kvino_tensor_shape(out->v[i]));
     status = put(context, to, &port, out->v[i], err);
     fputc('}', to);
   }
   fputs("]}\n", to);
   return status;
+}
+
+/* Text that is written when there is all of it: nothing stays half written where an error comes up. */
+typedef struct buffer {
+  FILE *file;
+  char *text;
+  size_t n;
+} buffer;
+
+static kvino_status buffer_open(buffer *b, kvino_error *err) {
+  *b = (buffer){0};
+  b->file = open_memstream(&b->text, &b->n);
+  return b->file ? KVINO_OK : tell(err, KVINO_NO_MEMORY, "out of memory");
+}
+
+static kvino_status buffer_close(buffer *b, kvino_status status, FILE *to, const char *name, kvino_error *err) {
+  if (b->file && fclose(b->file) && !status) status = tell(err, KVINO_NO_MEMORY, "out of memory");
+  if (!status && (fwrite(b->text, 1, b->n, to) != b->n || fflush(to)))
+    status = tell(err, KVINO_IO, "%s: %s", name, strerror(errno));
+  free(b->text);
+  return status;
+}
+
+kvino_status print_outputs(const kvino_model *model, const kvino_tensors *out, put_output *put, void *context,
+                           kvino_error *err) {
+  buffer b;
+  kvino_status status = buffer_open(&b, err);
+  if (!status) status = put_outputs(b.file, model, out, put, context, err);
+  return buffer_close(&b, status, stdout, "standard output", err);
 }
 
 kvino_status put_values(void *context, FILE *to, const kvino_port *port, kvino_tensor *t, kvino_error *err) {
@@ -178,12 +202,15 @@ static kvino_status write_archive(const kvino_model *model, const char *path, co
 }
 
 static kvino_status write_text(const kvino_model *model, const char *path, const kvino_tensors *out, kvino_error *err) {
-  FILE *to = fopen(path, "w");
-  if (!to) return tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
-  kvino_status status =
-      ends_with(path, ".csv") ? put_rows(to, out->v[0], err) : put_outputs(to, model, out, put_values, NULL, err);
-  bool bad = ferror(to) != 0;
-  if ((fclose(to) || bad) && !status) status = tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  buffer b;
+  kvino_status status = buffer_open(&b, err);
+  if (!status)
+    status = ends_with(path, ".csv") ? put_rows(b.file, out->v[0], err)
+                                     : put_outputs(b.file, model, out, put_values, NULL, err);
+  FILE *to = status ? NULL : fopen(path, "w");
+  if (!status && !to) status = tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
+  status = buffer_close(&b, status, to, path, err);
+  if (to && fclose(to) && !status) status = tell(err, KVINO_IO, "%s: %s", path, strerror(errno));
   return status;
 }
 

@@ -17,9 +17,9 @@ void values_put(FILE *to, const values *v, int64_t i, bool json);
 /* What follows the name, dtype and shape of an output in JSON: `, "key": ...`. */
 typedef kvino_status put_output(void *context, FILE *to, const kvino_port *port, kvino_tensor *t, kvino_error *err);
 put_output put_values;
-/* {"outputs": [{"name": ..., "dtype": ..., "shape": ..., what `put` writes}, ...]} */
-kvino_status put_outputs(FILE *to, const kvino_model *model, const kvino_tensors *out, put_output *put, void *context,
-                         kvino_error *err);
+/* {"outputs": [{"name": ..., "dtype": ..., "shape": ..., what `put` writes}, ...]}; nothing on failure. */
+kvino_status print_outputs(const kvino_model *model, const kvino_tensors *out, put_output *put, void *context,
+                           kvino_error *err);
 
 /* Whether a file of this name holds all outputs of the model. Errors: KVINO_INVALID, with the name of one that does. */
 kvino_status check_output_path(const kvino_model *model, const char *path, kvino_error *err);

@@ -16,7 +16,7 @@ typedef struct request {
   bool json, pictures; /* pictures: an option of theirs was given */
 } request;
 
-static void print_outputs(const kvino_model *model, const kvino_tensors *out) {
+static void print_shapes(const kvino_model *model, const kvino_tensors *out) {
   char shape[TUPLE_TEXT];
   kvino_port port;
   kvino_error err;
@@ -29,9 +29,9 @@ static void print_outputs(const kvino_model *model, const kvino_tensors *out) {
 }
 
 static kvino_status print(request *r, const kvino_model *model, const kvino_tensors *out, kvino_error *err) {
-  if (r->json) return put_outputs(stdout, model, out, r->top.count ? top_put : put_values, &r->top, err);
+  if (r->json) return print_outputs(model, out, r->top.count ? top_put : put_values, &r->top, err);
   if (r->top.count) return top_print(&r->top, model, out, err);
-  if (!r->out) print_outputs(model, out);
+  if (!r->out) print_shapes(model, out);
   return KVINO_OK;
 }
 

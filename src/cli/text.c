@@ -1,10 +1,20 @@
 /* Texts of several commands. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+
+kvino_status tell(kvino_error *err, kvino_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  err->status = status;
+  vsnprintf(err->text, sizeof err->text, format, args);
+  va_end(args);
+  return status;
+}
 
 int tuple(int n, const int64_t *values, char *text, size_t size) {
   size_t at = (size_t)snprintf(text, size, "(");
