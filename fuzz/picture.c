@@ -13,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (err.status != status || !*err.text) abort();
     return 0;
   }
-  unsigned sum = 0;
+  int64_t sum = 0;
   for (int64_t i = 0; i < p.height * p.width * 3; i++) sum += p.rgb[i];
-  if (p.height < 1 || p.width < 1 || sum > 255u * 3u * (unsigned)(p.height * p.width)) abort();
+  if (p.height < 1 || p.width < 1 || sum > 255 * 3 * p.height * p.width) abort();
   free(p.rgb);
   return 0;
 }

@@ -63,6 +63,8 @@ kvino_status csv_parse(const kvino_port *port, const char *text, size_t n, const
 void put_devices(FILE *to, const kvino_device *devices, size_t n);
 
 bool ends_with(const char *text, const char *end);
+/* Whether a file's name ends as one of these (the last is NULL) do, or in no way: a device's. */
+bool has_kind(const char *path, const char *const *kinds);
 /* A text as JSON has it, in quotes. */
 void put_json(FILE *to, const char *text);
 void put_json_text(FILE *to, const char *text, size_t n);

@@ -170,6 +170,10 @@ static int run(const command *self, int argc, char **argv) {
   if (optind + 1 < argc) return misuse(self, "one .npy file at a time");
   r.in = argv[optind];
   if (r.member && !ends_with(r.in, ".npz")) return misuse(self, "--member is of .npz archives");
+  if (r.out && !has_kind(r.out, (const char *const[]){".npy", ".npz", NULL})) {
+    fprintf(stderr, "kvino nonzero: -o writes .npy or .npz, not '%s'\n", r.out);
+    return misuse(self, NULL);
+  }
   if (r.out && r.json) return misuse(self, "--json prints, -o writes: one of them");
   return work(self, &r);
 }

@@ -59,6 +59,10 @@ static int work(const command *self, request *r) {
 static int check(const command *self, const request *r) {
   if (r->out && !strcmp(r->out, "-") && (r->json || r->top.count))
     return misuse(self, "-o - writes to standard output, where --json and --top print: one of them");
+  if (r->out && !has_kind(r->out, (const char *const[]){".npy", ".npz", ".csv", ".json", NULL})) {
+    fprintf(stderr, "kvino run: -o writes .npy, .npz, .csv or .json, not '%s'\n", r->out);
+    return misuse(self, NULL);
+  }
   if (r->labels && !r->top.count) return misuse(self, "--labels is of --top");
   bool any = false;
   for (size_t i = 0; i < r->n; i++) any |= is_image(r->in[i]);

@@ -45,6 +45,13 @@ bool read_count(const command *self, const char *option, const char *text, long 
   return true;
 }
 
+bool has_kind(const char *path, const char *const *kinds) {
+  const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash + 1 : path, '.');
+  bool known = !dot;
+  for (; *kinds && !known; kinds++) known = !strcmp(dot, *kinds);
+  return known;
+}
+
 bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
   return n >= m && !strcmp(text + n - m, end);

@@ -80,6 +80,7 @@ def test_the_manual():
     (["nonzero", "a", "-n", "-1"], "kvino nonzero: --first takes a whole number from 0 to 1e+12, not '-1'"),
     (["nonzero", "a", "-n", "x"], "kvino nonzero: --first takes a whole number from 0 to 1e+12, not 'x'"),
     (["nonzero", "a.npy", "-m", "x"], "kvino nonzero: --member is of .npz archives"),
+    (["nonzero", "a.npy", "-o", "b.txt"], "kvino nonzero: -o writes .npy or .npz, not 'b.txt'"),
     (["nonzero", "a.npy", "--json", "-o", "b.npy"], "kvino nonzero: --json prints, -o writes"),
     (["bench", "a.keras", "-t", "x"], "kvino bench: -t takes a number from 0.001 to 1e+06, not 'x'"),
     (["bench", "a.keras", "-t", "0"], "kvino bench: -t takes a number from 0.001 to 1e+06, not '0'"),

@@ -171,7 +171,7 @@ def test_top(models, tmp_path):
 
 @pytest.mark.parametrize("options, words", [
     (["--top", "0"], "--top takes a whole number from 1"), (["--top", "2.5"], "not '2.5'"), (["--labels", "x"], "--labels is of --top"),
-    (["-o", "-", "--json"], "one of them"), (["--mean", "1"], "are of pictures"),
+    (["-o", "-", "--json"], "one of them"), (["-o", "y.png"], "-o writes .npy, .npz, .csv or .json, not 'y.png'"), (["--mean", "1"], "are of pictures"),
 ])
 def test_wrong_usage(options, words):
     code, out, err = kvino("run", MODELS / "mlp.keras", "x.npy", *options)
