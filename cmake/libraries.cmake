@@ -1,6 +1,7 @@
 # The libraries that kvino is built with, by pkg-config. Each can be left out (OFF); README's "Builds" says what becomes of it then.
 option(KVINO_FILES "Read Keras's model files (needs HDF5, jansson and libzip); OFF: operators only" ON)
 option(KVINO_ZIP "Read and write .npz (needs libzip)" ON)
+option(KVINO_IMAGES "PNG and JPEG files in kvino run (libpng, libjpeg); OFF, or where one is not there: it says so" ON)
 option(KVINO_SLEEF "Vector functions of SLEEF; OFF: the C library's" ON)
 # That of the Python package scipy-openblas32 needs nothing but the C library and is therefore what wheels carry. Its names begin
 # with scipy_, which its flags say.
@@ -46,6 +47,13 @@ if(KVINO_SLEEF)
 else()
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/kernels/elementwise/elementwise_sleef_body.c
                               PROPERTIES COMPILE_DEFINITIONS KV_NO_SLEEF)
+endif()
+if(KVINO_IMAGES) # of the command, not of the library
+  pkg_check_modules(png IMPORTED_TARGET libpng)
+  pkg_check_modules(jpeg IMPORTED_TARGET libjpeg)
+  if(NOT png_FOUND OR NOT jpeg_FOUND)
+    message(STATUS "kvino run is built without PNG and JPEG")
+  endif()
 endif()
 list(APPEND KVINO_LINKED Threads::Threads m ${CMAKE_DL_LIBS})
 
