@@ -131,10 +131,15 @@ kvino_status image_read(const kvino_port *port, const char *path, const image_op
 
 kvino_status images_read(const kvino_port *port, size_t n, char *const *paths, const image_options *options,
                          kvino_tensor **out, kvino_error *err) {
-  kvino_tensors list = {0, calloc(n, sizeof *list.v)};
+  kvino_tensors list = {n, calloc(n, sizeof *list.v)};
   kvino_status status = list.v ? KVINO_OK : tell(err, KVINO_NO_MEMORY, "out of memory");
-  for (; list.n < n && !status; list.n += !status)
-    status = image_read(port, paths[list.n], options, &list.v[list.n], err);
+  for (size_t i = 0; i < n && !status; i++) {
+    status = image_read(port, paths[i], options, &list.v[i], err);
+    size_t bytes = (size_t)kvino_tensor_rank(list.v[0]) * sizeof(int64_t);
+    if (!status && memcmp(kvino_tensor_shape(list.v[i]), kvino_tensor_shape(list.v[0]), bytes))
+      status = tell(err, KVINO_INVALID, "%s and %s differ in size, and the input leaves it open: --resize says which",
+                    paths[0], paths[i]);
+  }
   if (!status) status = kvino_concatenate(list, 0, out, err);
   drop_inputs(&list);
   return status;

@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import types
 import zlib
 
 import numpy as np
@@ -51,6 +52,7 @@ def models(tmp_path_factory):
                                ("plane", (1, 4, 6), "float32"), ("bytes", (1, 2, 3, 3), "uint8"), ("pair", (2, 4, 6, 3), "float32"),
                                ("small", (1, 2, 3, 3), "float32")):
         made[name] = saved(directory / f"{name}.kvino", lambda x: {"y": x * 1}, np.zeros(shape, dtype))
+    made["open"] = saved(directory / "open.kvino", lambda x: {"y": x * 1}, types.SimpleNamespace(shape=(None, None, None, 3), dtype="float32"))
     return made
 
 
@@ -74,6 +76,8 @@ def test_tables(text, models, tmp_path):
 
 
 def test_tables_of_other_shapes(models, tmp_path):
+    (tmp_path / "any.csv").write_text("1,2\n-3,0.5\n0,1\n")
+    assert run(MODELS / "mlp.keras", tmp_path / "any.csv")[1] == "dense: float32 (3, 2)\n"
     (tmp_path / "cube.csv").write_text("1,2,3,4\n5,6,7,8\n")
     assert run(models["cube"], tmp_path / "cube.csv", "-o", tmp_path / "y.npy")[0] == 0
     assert np.load(tmp_path / "y.npy").tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
@@ -251,6 +255,20 @@ def test_resize(models, tmp_path):
     assert np.array_equal(answer(models["rgb"], tmp_path / "x.png", "--resize", "none")[0], PICTURES)
     code, _, err = run(models["rgb"], tmp_path / "x.png", "--resize", "5x7")
     assert code == 1 and "(1, 4, 6, 3), not (1, 5, 7, 3)" in err
+
+
+@pictures
+def test_an_input_of_any_size(models, tmp_path):
+    write_picture(tmp_path / "x.png")
+    write_picture(tmp_path / "wide.png", np.zeros((4, 9, 3), "uint8"))
+    assert np.array_equal(answer(models["open"], tmp_path / "x.png")[0], PICTURES)
+    for size, shape in (("2x3", (1, 2, 3, 3)), ("5", (1, 5, 5, 3))):
+        wanted = K.resize(PICTURES[None].astype("float32"), shape[1:3], interpolation="bilinear", data_format="channels_last")
+        found = answer(models["open"], tmp_path / "x.png", "--resize", size)
+        assert found.shape == shape and np.array_equal(found, np.asarray(wanted))
+    assert answer(models["open"], tmp_path / "x.png", tmp_path / "wide.png", "--resize", "8").shape == (2, 8, 8, 3)
+    code, out, err = run(models["open"], tmp_path / "x.png", tmp_path / "wide.png")
+    assert (code, out) == (1, "") and "wide.png differ in size, and the input leaves it open: --resize" in err
 
 
 @pictures
