@@ -27,6 +27,8 @@ def _record(f, args):
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(f, keras.Model):
         return _record_model(f, args)
+    if not callable(f):
+        raise TypeError(f"a Keras model or a function of tensors is expected here, not {type(f).__name__}")
     graph, leaves = record(f, args, {})
     return graph, [_core.convert_to_tensor(x) for x in leaves]
 

@@ -146,6 +146,8 @@ def test_bad_calls():
         graph.compile("native").profile(())
     with pytest.raises(TypeError):
         kvino.Profile()
+    with pytest.raises(TypeError, match="a Keras model or a function of tensors is expected here, not int"):
+        kvino.profile(42)
 
 
 # ---- the page ----
