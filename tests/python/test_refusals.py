@@ -307,6 +307,7 @@ def test_values(table, name, device, dynamic):
 
 UNEQUAL = {
     "groups of heads": (K.dot_product_attention, QUERIES, [QUERIES[0], u(2, 3, 2, 1), u(2, 3, 2, 1)]),
+    "groups of no heads": (K.dot_product_attention, QUERIES, [u(2, 3, 0, 1), *QUERIES[1:]]),
     "one head for all": (K.dot_product_attention, QUERIES, [QUERIES[0], u(2, 3, 1, 1), u(2, 3, 1, 1)]),
     "grey": (K.rgb_to_grayscale, [u(1, 2, 2, 3)], [f(np.inf, np.nan, -1, 2).reshape(1, 2, 2, 1)]),
     "grey integers": (K.rgb_to_grayscale, [np.full((1, 2, 2, 3), 2**25, "int32")], [np.full((1, 2, 2, 1), 2**25 + 1, "int32")]),

@@ -33,7 +33,7 @@ static kvino_tensor *dealt_out(kv_scope *s, kvino_tensor *q, kvino_tensor *k, kv
   kvino_tensor *n[] = {kv_dimension(s, q, 2), kv_dimension(s, k, 2), kv_dimension(s, v, 2)};
   kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *least = kv_maximum(s, n[1], kv_int(s, KVINO_I64, 1));
   kvino_tensor *multiple = kv_equal(s, kv_floor_mod(s, n[0], least), zero);
-  kvino_tensor *some = kv_logical_or(s, kv_greater(s, n[1], zero), kv_equal(s, n[0], zero));
+  kvino_tensor *some = kv_equal(s, kv_greater(s, n[1], zero), kv_greater(s, n[0], zero)); /* or none of either */
   kvino_tensor *fits = kv_logical_and(s, kv_logical_and(s, multiple, some), kv_equal(s, n[1], n[2]));
   return kv_demand_by(s, KV_BY_SHAPES, KV_REFUSAL_heads, q, fits, 3, n);
 }
