@@ -5,8 +5,9 @@
 Predicts the held-out scans, plain and shifted, prints accuracy, the largest difference from the outputs of the backend
 that trained the model, and the time of `predict`: of the whole model, of a single image, and of the layers after the
 crop alone, which unlike the crop every backend can compile. With --peers, other backends run the same predictions,
-each in a process of its own and turn by turn with this one, so that all see the same machine. Exit status: 0 if every
-bound is met, 1 if one is missed, 2 if the model could not be run; peers never change it.
+each in a process of its own and turn by turn with this one, so that all see the same machine. On kvino the model is run
+in C, too (examples/c/digits.c). Exit status: 0 if every bound is met, 1 if one is missed, 2 if the model could not be
+run; peers never change it.
 """
 
 import argparse
@@ -246,6 +247,40 @@ def print_peers(name, result, times, peers):
         print(row.format(backend, *cells, len(measured), f"{worst:.1e}", f"{checked['rest_difference']:.1e}"))
 
 
+def run_in_c(subject, result, times):
+    """Builds examples/c/digits.c, and runs the model and the shifted images with it; whether it does as well as Python."""
+    import importlib.util
+
+    import kvino
+
+    np, expected = subject.np, subject.outputs["shifted"]
+    images = subject.images["shifted"]
+    package = pathlib.Path(kvino.__file__).parent
+    openvino = pathlib.Path(importlib.util.find_spec("openvino").origin).parent / "libs"
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        shape = subject.keras.InputSpec(shape=(None, *images.shape[1:]), dtype="float32")
+        kvino.save(subject.model, folder / "digits.kvino", shape)
+        for name, array in (("images", images), ("labels", subject.labels.astype("int32")), ("expected", expected)):
+            np.save(folder / f"{name}.npy", array)
+        program = [HERE.parent / "c" / "digits.c", f"-I{kvino.get_include()}", f"-L{package / 'lib'}", "-lkvino", "-lm"]
+        built = ["cc", "-O2", "-std=c11", *program, f"-Wl,-rpath,{package / 'lib'}", "-o", "digits"]
+        subprocess.run(built, cwd=folder, check=True)
+        command = ["./digits", "digits.kvino", "images.npy", "labels.npy", "expected.npy", str(subject.batch), str(len(times))]
+        environment = dict(os.environ, KVINO_OPENVINO=os.environ.get("KVINO_OPENVINO", str(openvino)))
+        done = subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    got = {name: float(value) for name, value in map(str.split, done.stdout.splitlines())}
+    every, single, _ = medians(times)
+    good = abs(got["accuracy"] - result["sets"]["shifted"]["accuracy"]) < 1e-4 and got["difference"] <= MAX_DIFFERENCE
+    print(
+        f"in C, without Python: shifted, accuracy {got['accuracy']:.4f}, difference {got['difference']:.1e} "
+        f"{'ok' if good else 'MISSED'}\n  load and first prediction {got['load']:.2f} s; then predict "
+        f"{milliseconds(got['all'])} ({got['all'] / every:.2f} of Python's), of one image {milliseconds(got['one'])} "
+        f"({got['one'] / single:.2f})"
+    )
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="?", const=PEERS, default="", metavar="NAME,...", help=f"default: {PEERS}")
@@ -284,6 +319,8 @@ def main():
             peer.close()
 
     met = report(result, times, len(subject.labels), arguments.batch)
+    if subject.name == "kvino":
+        met = run_in_c(subject, result, times) and met
     if peers:
         print_peers(subject.name, result, times, peers)
     return 0 if met else 1

@@ -30,6 +30,7 @@ LIMITS = [
     (DYNAMIC + r"(raises|other error) .*Cannot infer argument `num` from shape", "the number of results must be known"),
     # Shapes are refused by the words of the operator while it is traced, by those of the primitive that meets them when a graph runs.
     (r"^\w+ partly[^|]*\| other error .*want (\w+):.*\ngot  \1:", "words of a primitive"),
+    (r"other error .*want (\w+):.* shapes .*\ngot  \1:.* shapes .*None", "words of a primitive: a length that is found by values"),
     (UNKNOWN + r"other error \| [^|]*index[^|]*\| want IndexError: shape mismatch.*\ngot  ValueError: operands could not be broadcast", "words of a primitive"),
     (DYNAMIC + r"raises \| [^|]*einsum[^|]*\|.*(mismatch in its core dimension|shape-mismatch for sum|could not be broadcast)",
      "an axis of length 1 that an einsum broadcasts is known when traced"),

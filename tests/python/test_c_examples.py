@@ -27,7 +27,7 @@ def program(tmp_path_factory):
     def build(name, language="c"):
         compiler = ["cc", "-std=c11"] if language == "c" else ["g++", "-std=c++17", "-pedantic"]
         subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", ROOT / f"examples/{language}/{name}.{language}", f"-I{ROOT / 'include'}", library,
-                        f"-Wl,-rpath,{library.parent}", "-lpthread", "-o", folder / name], check=True)
+                        f"-Wl,-rpath,{library.parent}", "-lpthread", "-lm", "-o", folder / name], check=True)
 
         def run(*arguments):  # with nothing of Python's: where OpenVINO's C library is, that is all
             done = subprocess.run([folder / name, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=120,
@@ -49,6 +49,18 @@ def test_classify(program):
     assert lines[1] == f"  class {scores[0].argmax()}: {scores[0].max():.4f}"
     code, out, err = program("classify")(MODEL, "nowhere.npy")
     assert code == 1 and "nowhere.npy" in err
+
+
+def test_digits(program):
+    scores = capi.Model(MODEL, "native")(X)
+    np.save(program.folder / "labels.npy", scores.argmax(1).astype("int32"))
+    np.save(program.folder / "expected.npy", scores)
+    code, out, err = program("digits")(MODEL, "x.npy", "labels.npy", "expected.npy", 2, 3)
+    lines = dict(line.split() for line in out.splitlines())
+    assert (code, err, lines["accuracy"]) == (0, "", "1.0000") and float(lines["difference"]) < 1e-5
+    assert set(lines) == {"accuracy", "difference", "load", "all", "one"} and float(lines["all"]) > 0
+    code, out, err = program("digits")(MODEL, "x.npy", "x.npy", "expected.npy")
+    assert (code, out, err) == (1, "", "images, labels and outputs do not fit together\n")
 
 
 def test_serve(program):
