@@ -55,11 +55,12 @@ def last():
 
 def note_attribute(layer, name, value):
     """Called before a layer's attribute is set. What a traced step sets on its layers is a part of what was traced."""
+    containers = layer.__dict__.setdefault("_kvino_containers", {})  # of any layer: Keras compares what layers have
     if type(value) in CONTAINERS:
         if name in KERAS_OWN:
             value._kvino_ignored = True
         else:
-            layer.__dict__.setdefault("_kvino_containers", {})[name] = None
+            containers[name] = None
     if name in BOOKKEEPING or isinstance(getattr(type(layer), name, None), property):
         return
     before = layer.__dict__.get(name, layer)
