@@ -19,10 +19,8 @@ kvino_status write_array(const char *path, const kvino_tensor *t, kvino_error *e
 static void put_real(FILE *to, double x, bool single, bool json) {
   char text[40];
   if (!isfinite(x)) { /* JSON has no word for these; Python's, and JavaScript's, are taken */
-    fprintf(to, json ? "%s%s" : "%s%s", x < 0 ? "-" : "",
-            isnan(x) ? (json ? "NaN" : "nan")
-            : json   ? "Infinity"
-                     : "inf");
+    const char *nan = json ? "NaN" : "nan", *infinite = json ? "Infinity" : "inf";
+    fprintf(to, "%s%s", x < 0 ? "-" : "", isnan(x) ? nan : infinite);
     return;
   }
   for (int digits = single ? 6 : 15; digits <= 17; digits++) {
