@@ -350,7 +350,7 @@ class StepFunction:
                 return self.compiled[key]
         known = [key[1] for key, step in self.compiled.items() if key[0] == signature and isinstance(step, CompiledStep)]
         trace = None
-        wanted = self._for_all_lengths(known, shapes) if general != () else None
+        wanted = self._for_all_lengths(known, tensors) if general != () else None
         if wanted is not None:
             general = wanted
             trace = self._trace(data, tensors, general)
@@ -364,13 +364,13 @@ class StepFunction:
             self.compiled.popitem(last=False)
         return compiled
 
-    def _for_all_lengths(self, known, shapes):
+    def _for_all_lengths(self, known, tensors):
         """The shapes of a graph that serves these and others, where it is time for one; None: one for them alone. A length
         is left open where it differs among shapes that the model has taken: another one is for the model to refuse."""
         if not self.generalizes or len(known) < STATIC_SHAPES:
             return None
         wanted = functools.reduce(_merged, known)
-        return wanted if _merged(wanted, shapes) == wanted else None
+        return wanted if _merged(wanted, tuple(t.shape for t in tensors)) == wanted else None
 
     def _trace(self, data, tensors, shapes):
         """A Trace, or the error that prevents it."""
