@@ -44,39 +44,33 @@ kvino_status kv_infer_sparse_mat_mul(kv_call *c) {
   return KVINO_OK;
 }
 
-/* Row and column of each entry as int32: {row, column, ...}. A copy, which nobody writes to between the look at it and
- * its use. */
-static kvino_status as_pairs(kv_call *c, const kvino_tensor *indices, int32_t **own) {
-  *own = kv_malloc((size_t)(indices->size + 1) * sizeof **own);
-  if (!*own) return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %lld indices", (long long)indices->size);
-  if (indices->dtype == KVINO_I32) memcpy(*own, indices->data, (size_t)indices->size * sizeof **own);
+/* Entries as int32 pairs {row, column, ...}, a copy; and row by row, where they come in any order. */
+typedef struct entries {
+  int32_t *pairs, *sorted;
+  char *values;
+} entries;
+
+static kvino_status out_of_memory(kv_call *c, int64_t n) {
+  return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %lld entries", (long long)n);
+}
+
+/* What does not fit in 32 bits is -1, out of bounds like itself. */
+static kvino_status as_pairs(kv_call *c, const kvino_tensor *indices, entries *own) {
+  own->pairs = kv_malloc((size_t)(indices->size + 1) * sizeof *own->pairs);
+  if (!own->pairs) return out_of_memory(c, indices->size / 2);
+  if (indices->dtype == KVINO_I32) memcpy(own->pairs, indices->data, (size_t)indices->size * sizeof *own->pairs);
   for (int64_t i = 0; indices->dtype != KVINO_I32 && i < indices->size; i++) {
     int64_t at = kv_tensor_get_int(indices, i);
-    (*own)[i] = at >= 0 && at <= INT32_MAX ? (int32_t)at : -1; /* out of bounds like what it was */
+    own->pairs[i] = at >= 0 && at <= INT32_MAX ? (int32_t)at : -1;
   }
   return KVINO_OK;
 }
 
-typedef struct survey {
-  const int32_t *pairs;
-  int64_t rows, columns, *splits;
-  _Atomic bool sorted, inside;
-} survey;
-
-/* Whether the entries are in bounds and row by row; where they are, where each row begins. */
-static void look(void *context, size_t begin, size_t end) {
-  survey *s = context;
-  bool sorted = true, inside = true;
-  for (size_t e = begin; e < end; e++) {
-    int64_t row = s->pairs[2 * e], before = e ? s->pairs[2 * e - 2] : -1;
-    if (row < 0 || row >= s->rows || s->pairs[2 * e + 1] < 0 || s->pairs[2 * e + 1] >= s->columns) inside = false;
-    if (before > row) sorted = false;
-    if (row != before && inside && sorted)
-      for (int64_t r = before < -1 ? 0 : before + 1; r <= row; r++)
-        __atomic_store_n(&s->splits[r], (int64_t)e, __ATOMIC_RELAXED);
-  }
-  if (!sorted) s->sorted = false;
-  if (!inside) s->inside = false;
+/* The first index that is out of bounds, or -1. */
+static int64_t first_outside(const int32_t *pairs, int64_t n, const int64_t *size) {
+  for (int64_t i = 0; i < 2 * n; i++)
+    if (pairs[i] < 0 || pairs[i] >= size[i % 2]) return i;
+  return -1;
 }
 
 kvino_status kv_entry_error(const kv_call *c, int64_t entry, int64_t at, int axis, int64_t size) {
@@ -84,93 +78,180 @@ kvino_status kv_entry_error(const kv_call *c, int64_t entry, int64_t at, int axi
                  (long long)entry, (long long)at, axis, (long long)size);
 }
 
-static kvino_status refuse(kv_call *c, const kvino_tensor *indices, const int32_t *pairs, const int64_t *size) {
-  int64_t i = 0;
-  while (pairs[i] >= 0 && pairs[i] < size[i % 2]) i++; /* there is one */
-  int64_t said = kv_tensor_get_int(indices, i);        /* beyond 32 bits it is -1 in pairs */
+static kvino_status refuse(kv_call *c, const kvino_tensor *indices, const int32_t *pairs, int64_t i,
+                           const int64_t *size) {
+  int64_t said = kv_tensor_get_int(indices, i); /* beyond 32 bits it is -1 in pairs */
   return kv_entry_error(c, i / 2, pairs[i] == -1 ? said : pairs[i], (int)(i % 2), size[i % 2]);
 }
 
-/* Entries that come in any order, row by row. */
-typedef struct entries {
-  int64_t *splits;
-  int32_t *pairs;
-  char *values;
-} entries;
-
-static void sort_rows(const int32_t *pairs, const char *values, int64_t n, size_t size, int64_t rows, entries *by_row) {
-  int64_t *next = by_row->splits; /* splits[r + 1] goes from where row r begins to where it ends */
-  memset(next, 0, (size_t)(rows + 1) * sizeof *next);
-  for (int64_t e = 0; e < n; e++) next[pairs[2 * e] + 1]++;
-  for (int64_t r = 1, begin = 0; r <= rows; r++) {
-    int64_t count = next[r];
-    next[r] = begin;
-    begin += count;
+static kvino_status sort_rows(kv_call *c, const char *values, int64_t n, size_t size, int64_t rows, entries *own) {
+  kvino_status status = KVINO_OK;
+  int64_t *next = kv_calloc((size_t)rows + 1, sizeof *next); /* where the next entry of each row goes */
+  own->sorted = kv_malloc((size_t)(2 * n + 1) * sizeof *own->sorted);
+  own->values = kv_malloc((size_t)n * size + 1);
+  if (!next || !own->sorted || !own->values) {
+    status = out_of_memory(c, n);
+    goto done;
   }
+  for (int64_t e = 0; e < n; e++) next[own->pairs[2 * e] + 1]++;
+  for (int64_t r = 1; r <= rows; r++) next[r] += next[r - 1];
   for (int64_t e = 0; e < n; e++) {
-    int64_t to = next[pairs[2 * e] + 1]++;
-    by_row->pairs[2 * to + 1] = pairs[2 * e + 1];
-    memcpy(by_row->values + (size_t)to * size, values + (size_t)e * size, size);
+    int64_t to = next[own->pairs[2 * e]]++;
+    memcpy(own->sorted + 2 * to, own->pairs + 2 * e, 2 * sizeof *own->sorted);
+    memcpy(own->values + (size_t)to * size, values + (size_t)e * size, size);
   }
+done:
+  kv_free(next);
+  return status;
 }
+
+/* Rows [row, next part's) with the entries [entry, next part's). */
+typedef struct part {
+  int64_t entry, row;
+} part;
+
+enum { PARTS = 64, CHUNK = 1024 };
 
 typedef struct product {
-  const int64_t *splits;
-  const int32_t *columns;
+  const int32_t *pairs;
   const char *values;
   const kvino_tensor *x, *y;
+  int n_parts;
+  part part[PARTS + 1];
+  _Atomic bool plain; /* false: some entry is out of bounds, or not in the order of rows */
 } product;
 
-static void rows_of(void *context, size_t begin, size_t end) {
-  const product *p = context;
-  kv_sparse_rows_loop *loop = KV_BEST(kv_sparse_rows)[kind_of((kvino_dtype)p->x->dtype)];
-  loop(p->x->shape[1], (int64_t)begin, (int64_t)end, p->splits, p->columns, p->values, p->x->data, p->y->data);
+/* The first entry whose row is not below `row`. */
+static int64_t find_row(const int32_t *pairs, int64_t n, int64_t row) {
+  int64_t low = 0;
+  for (int64_t high = n; low < high;) {
+    int64_t middle = low + (high - low) / 2;
+    if (pairs[2 * middle] < row)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
 }
 
-static kvino_status multiply(kv_call *c, const kvino_tensor *indices, const int32_t *pairs, const kvino_tensor *values,
-                             const kvino_tensor *x, entries *by_row) {
-  const kvino_tensor *y = c->out[0];
-  int64_t n = values->size, rows = y->shape[0];
-  size_t size = kvino_dtype_size((kvino_dtype)y->dtype);
-  survey s = {pairs, rows, x->shape[0], by_row->splits, true, true};
-  for (int64_t r = 0; r <= rows; r++) by_row->splits[r] = n; /* of the rows behind the last entry */
-  kv_parallel_ranges((size_t)n, (size_t)GRAIN, look, &s);
-  if (!s.inside) return refuse(c, indices, pairs, (int64_t[]){rows, x->shape[0]});
-  product p = {by_row->splits, pairs + 1, values->data, x, y};
-  if (!s.sorted) {
-    by_row->pairs = kv_malloc((size_t)(2 * n + 2) * sizeof *by_row->pairs);
-    by_row->values = kv_malloc((size_t)(n + 1) * size);
-    if (!by_row->pairs || !by_row->values)
-      return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %lld entries", (long long)n);
-    sort_rows(pairs, values->data, n, size, rows, by_row);
-    p.columns = by_row->pairs + 1;
-    p.values = by_row->values;
+/* Parts of as many entries and rows each. Where the entries are out of order it is seen here, or in a part. */
+static bool divide(product *p, int64_t n) {
+  int64_t rows = p->y->shape[0], width = p->y->shape[1], total = n + rows;
+  int64_t most = 4 * (int64_t)kv_threads(), parts = total / (GRAIN / (width ? width : 1) + 1) + 1;
+  if (most > PARTS) most = PARTS;
+  p->n_parts = (int)(kv_threads() == 1 ? 1 : parts < most ? parts : most);
+  p->part[0] = (part){0, 0};
+  p->part[p->n_parts] = (part){n, rows};
+  for (int i = 1; i < p->n_parts; i++) {
+    int64_t wanted = total / p->n_parts * i, low = 0, row;
+    for (int64_t high = n; low < high;) { /* the first entry that has so many rows and entries before it */
+      int64_t middle = low + (high - low) / 2;
+      if (middle + p->pairs[2 * middle] < wanted)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    row = wanted - low;
+    if (low && p->pairs[2 * low - 2] >= row) row = p->pairs[2 * low - 2] + (int64_t)1;
+    p->part[i] = (part){find_row(p->pairs, n, row), row};
+    if (row < p->part[i - 1].row || row > rows || p->part[i].entry < p->part[i - 1].entry) return false;
   }
-  if (!y->size) return KVINO_OK;
-  int64_t work = (n * y->shape[1] + y->size) / rows + 1; /* of a row */
-  kv_parallel_ranges((size_t)rows, (size_t)(GRAIN / work + 1), rows_of, &p);
-  return KVINO_OK;
+  return true;
+}
+
+/* Where each of the rows from `row` on begins and ends among n entries in order. */
+static void split_rows(const int32_t *rows, int64_t n, int64_t row, int64_t n_rows, int32_t *splits) {
+  memset(splits, 0, (size_t)(n_rows + 1) * sizeof *splits);
+  for (int64_t i = 0; i < n; i++) splits[rows[i] - row + 1] = (int32_t)(i + 1);
+  for (int64_t r = 0; r < n_rows; r++)
+    if (splits[r + 1] < splits[r]) splits[r + 1] = splits[r];
+}
+
+static int64_t count_below(const int32_t *rows, int64_t n, int64_t row) {
+  while (n && rows[n - 1] >= row) n--;
+  return n;
+}
+
+/* A chunk of entries is copied, looked at, and used: what another thread writes meanwhile is not seen. A chunk ends with
+ * a row, or has entries of one row alone, so that sums do not depend on where parts begin. */
+static void multiply_part(void *context, size_t i) {
+  product *p = context;
+  const kv_sparse_rows_kernels *kernels = &KV_BEST(kv_sparse_rows);
+  kv_sparse_rows_loop *loop = kernels->multiply[kind_of((kvino_dtype)p->y->dtype)];
+  int32_t rows[CHUNK], columns[CHUNK], splits[CHUNK + 1];
+  int64_t width = p->y->shape[1], size = (int64_t)kvino_dtype_size((kvino_dtype)p->y->dtype);
+  part at = p->part[i], end = p->part[i + 1];
+  bool more = false;
+  while (at.row < end.row || at.entry < end.entry) {
+    int64_t n = end.entry - at.entry < CHUNK ? end.entry - at.entry : CHUNK;
+    int64_t n_rows = end.row - at.row < CHUNK ? end.row - at.row : CHUNK;
+    if (!kernels->unzip(p->pairs + 2 * at.entry, n, at.row, end.row, p->x->shape[0], rows, columns)) {
+      p->plain = false;
+      return;
+    }
+    bool unfinished = false;
+    if (n && rows[n - 1] >= at.row + n_rows) {
+      n = count_below(rows, n, at.row + n_rows);
+    } else if (n && at.entry + n < end.entry) { /* the last row may go on */
+      unfinished = rows[n - 1] == rows[0];
+      n_rows = rows[n - 1] - at.row + unfinished;
+      if (!unfinished) n = count_below(rows, n, rows[n - 1]);
+    }
+    split_rows(rows, n, at.row, n_rows, splits);
+    loop(width, n_rows, more, splits, columns, p->values + at.entry * size, p->x->data,
+         p->y->data + at.row * width * size);
+    at = (part){at.entry + n, at.row + n_rows - unfinished};
+    more = unfinished;
+  }
+}
+
+/* Whether all is in order; if not, y has anything. */
+static bool multiply_plain(product *p, const int32_t *pairs, const char *values, int64_t n) {
+  p->pairs = pairs;
+  p->values = values;
+  p->plain = divide(p, n);
+  if (p->plain) kv_parallel((size_t)p->n_parts, multiply_part, p);
+  return p->plain;
+}
+
+static kvino_status multiply(kv_call *c, const kvino_tensor *indices, const kvino_tensor *values,
+                             const kvino_tensor *x) {
+  const kvino_tensor *y = c->out[0];
+  int64_t n = values->size, size[] = {y->shape[0], x->shape[0]};
+  product p = {.x = x, .y = y};
+  if (indices->dtype == KVINO_I32 && multiply_plain(&p, (const int32_t *)(const void *)indices->data, values->data, n))
+    return KVINO_OK;
+  entries own = {0};
+  kvino_status status = KVINO_OK;
+  KV_GOTO(status, as_pairs(c, indices, &own), done);
+  int64_t bad = first_outside(own.pairs, n, size);
+  if (bad >= 0)
+    KV_GOTO(status, refuse(c, indices, own.pairs, bad, size), done);
+  if (multiply_plain(&p, own.pairs, values->data, n)) goto done;
+  KV_GOTO(status, sort_rows(c, values->data, n, kvino_dtype_size((kvino_dtype)y->dtype), size[0], &own), done);
+  multiply_plain(&p, own.sorted, own.values, n);
+done:
+  kv_free(own.pairs);
+  kv_free(own.sorted);
+  kv_free(own.values);
+  return status;
 }
 
 kvino_status kv_eval_sparse_mat_mul(kv_call *c) {
   kvino_tensor *indices = NULL, *values = NULL, *x = NULL;
-  int32_t *own = NULL;
-  KV_TRY(kv_call_alloc(c, 0));
-  entries by_row = {kv_malloc((size_t)(c->out[0]->shape[0] + 2) * sizeof(int64_t)), NULL, NULL};
   kvino_status status = KVINO_OK;
-  if (!by_row.splits) status = kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for the rows");
-  if (!status) status = kvino_tensor_contiguous(c->in[0], &indices, c->err);
-  if (!status) status = kvino_tensor_contiguous(c->in[1], &values, c->err);
-  if (!status) status = kvino_tensor_contiguous(c->in[2], &x, c->err);
-  if (!status && x->shape[0] > INT32_MAX)
-    status = kv_fail(c->err, KVINO_UNSUPPORTED, "SparseMatMul takes up to %d columns, not %lld", INT32_MAX,
-                     (long long)x->shape[0]);
-  if (!status) status = as_pairs(c, indices, &own);
-  if (!status) status = multiply(c, indices, own, values, x, &by_row);
-  kv_free(by_row.splits);
-  kv_free(by_row.pairs);
-  kv_free(by_row.values);
-  kv_free(own);
+  KV_TRY(kv_call_alloc(c, 0));
+  KV_GOTO(status, kvino_tensor_contiguous(c->in[0], &indices, c->err), done);
+  KV_GOTO(status, kvino_tensor_contiguous(c->in[1], &values, c->err), done);
+  KV_GOTO(status, kvino_tensor_contiguous(c->in[2], &x, c->err), done);
+  for (int i = 0; i < 2 && !status; i++) {
+    int64_t length = i ? x->shape[0] : c->out[0]->shape[0];
+    if (length > INT32_MAX)
+      status = kv_fail(c->err, KVINO_UNSUPPORTED, "SparseMatMul takes up to %d %s, not %lld", INT32_MAX,
+                       i ? "columns" : "rows", (long long)length);
+  }
+  if (!status) status = multiply(c, indices, values, x);
+done:
   kvino_tensor_release(indices);
   kvino_tensor_release(values);
   kvino_tensor_release(x);
