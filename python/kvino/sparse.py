@@ -486,6 +486,14 @@ def _concatenate(function, tensors, axis=0):
 
 
 def _matmul(function, x1, x2):
+    if not isinstance(x1, SparseTensor):
+        x1 = _core.convert_to_tensor(x1)
+    if not isinstance(x2, SparseTensor):
+        x2 = _core.convert_to_tensor(x2)
+    if x1.ndim == 2 and x2.ndim == 1 and not isinstance(x2, SparseTensor):
+        return ops.squeeze(_matmul(function, x1, ops.expand_dims(x2, 1)), 1)
+    if x1.ndim == 1 and x2.ndim == 2 and not isinstance(x1, SparseTensor):
+        return ops.squeeze(_matmul(function, ops.expand_dims(x1, 0), x2), 0)
     if x1.ndim != x2.ndim or x1.ndim < 2:
         return function(_dense(x1), _dense(x2))
     if isinstance(x1, SparseTensor) and isinstance(x2, SparseTensor):

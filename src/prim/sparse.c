@@ -172,8 +172,8 @@ static int64_t count_below(const int32_t *rows, int64_t n, int64_t row) {
   return n;
 }
 
-/* A chunk of entries is copied, looked at, and used: what another thread writes meanwhile is not seen. A chunk ends with
- * a row, or has entries of one row alone, so that sums do not depend on where parts begin. */
+/* A chunk of entries is copied, looked at, and used: what another thread writes meanwhile is not seen. A chunk ends
+ * with a row, or has entries of one row alone, so that sums do not depend on where parts begin. */
 static void multiply_part(void *context, size_t i) {
   product *p = context;
   const kv_sparse_rows_kernels *kernels = &KV_BEST(kv_sparse_rows);
@@ -225,8 +225,7 @@ static kvino_status multiply(kv_call *c, const kvino_tensor *indices, const kvin
   kvino_status status = KVINO_OK;
   KV_GOTO(status, as_pairs(c, indices, &own), done);
   int64_t bad = first_outside(own.pairs, n, size);
-  if (bad >= 0)
-    KV_GOTO(status, refuse(c, indices, own.pairs, bad, size), done);
+  if (bad >= 0) KV_GOTO(status, refuse(c, indices, own.pairs, bad, size), done);
   if (multiply_plain(&p, own.pairs, values->data, n)) goto done;
   KV_GOTO(status, sort_rows(c, values->data, n, kvino_dtype_size((kvino_dtype)y->dtype), size[0], &own), done);
   multiply_plain(&p, own.sorted, own.values, n);

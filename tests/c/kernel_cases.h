@@ -451,7 +451,8 @@ static inline void run_kv_sparse_rows(const kv_sparse_rows_kernels *k, cases *c)
   for (int r = 0; r < 9; r++) splits[r] = r * r / 2; /* some rows without entries */
   for (int r = 0, e = 0; r < 8; r++)
     for (; e < splits[r + 1]; e++) pairs[2 * e] = r, pairs[2 * e + 1] = (5 * e) % 8;
-  static const int64_t bounds[][4] = {{32, 0, 8, 8}, {31, 1, 8, 8}, {32, 2, 8, 8}, {32, 0, 7, 8}, {32, 0, 8, 7}, {0, 0, 8, 8}};
+  static const int64_t bounds[][4] = {{32, 0, 8, 8}, {31, 1, 8, 8}, {32, 2, 8, 8},
+                                      {32, 0, 7, 8}, {32, 0, 8, 7}, {0, 0, 8, 8}};
   for (int i = 0; i < 6 && c->n >= 64; i++) {
     int32_t fits = k->unzip(pairs, bounds[i][0], bounds[i][1], bounds[i][2], bounds[i][3], rows, columns);
     record(c, KVINO_I32, 1, &fits, 0);

@@ -292,6 +292,45 @@ def test_products_are_scipy_s(shape, entries, dtype):
     assert kvino.sparse._is_canonical(got.indices)
 
 
+@pytest.mark.parametrize("shape, density", [((3, 5000), 0.5), ((3000, 40), 0.2), ((5000, 7), 0.001), ((1, 4000), 1), ((0, 9), 1), ((9, 0), 1)])
+@pytest.mark.parametrize("width", [1, 5, 21, 70])
+def test_dense_products_are_scipy_s(shape, density, width):
+    """Rows of any number of entries, more and fewer than are looked at together; the same bits with any number of threads, and of
+    entries in any order."""
+    rng = np.random.default_rng(1)
+    a = scipy.sparse.random(*shape, density, "csr", "float32", rng)
+    x, w = kvino.sparse.asparse(a), rng.random((shape[1], width), "float32")
+    expected, saved = np.asarray(ops.matmul(x, w)), kvino.config.threads
+    np.testing.assert_allclose(expected, a @ w, 1e-4, 1e-4)
+    mixed = np.argsort(x.indices.numpy()[:, 1], kind="stable")
+    y = SparseTensor(x.indices.numpy()[mixed].astype("int64"), x.values.numpy()[mixed], shape)
+    try:
+        for kvino.config.threads in (1, 2, 7):
+            assert np.array_equal(ops.matmul(x, w), expected) and np.array_equal(ops.matmul(y, w), expected)
+    finally:
+        kvino.config.threads = saved
+
+
+def test_products_with_vectors():
+    a, v = some((4, 6)), np.arange(6, dtype="float32")
+    close(ops.matmul(SparseTensor.fromdense(a), v), a @ v)
+    close(ops.matmul(v, SparseTensor.fromdense(a.T)), v @ a.T)
+    tall = SparseTensor([[1, 5], [1 << 20, 3]], [2.0, 3.0], ((1 << 20) + 1, 1 << 20))  # no room for it as a dense matrix
+    y = ops.matmul(tall, np.ones(1 << 20, "float32")).numpy()
+    assert y[1] == 2 and y[1 << 20] == 3 and y.sum() == 5
+
+
+@pytest.mark.parametrize("entry", [0, 1, 2, 2999])
+def test_the_first_entry_out_of_bounds_is_named(entry):
+    indices = np.stack([np.arange(3000), np.arange(3000)], 1)
+    for axis in (0, 1):
+        for dtype in ("int32", "int64"):
+            wrong = indices.astype(dtype)
+            wrong[entry, axis] = 5000
+            with pytest.raises(IndexError, match=f"entry {entry}: index 5000 is out of bounds for axis {axis} with size 3000"):
+                ops.sparse_matmul(wrong, np.ones(3000, "float32"), (3000, 3000), np.ones((3000, 2), "float32"))
+
+
 def test_products_of_long_matrices():
     """Memory is as of the entries, however long the axes."""
     x = np.array([[5, 2**40], [2**41, 7]]), np.array([2.0, 3.0]), (2**42, 2**43)

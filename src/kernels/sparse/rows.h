@@ -7,8 +7,9 @@
 
 enum { KV_SPARSE_32, KV_SPARSE_64, KV_SPARSE_F32, KV_SPARSE_F64, KV_SPARSE_KINDS };
 
-/* n_rows rows of y [.., width]: entry e of row r, splits[r] <= e < splits[r + 1], is values[e] in column columns[e], and
- * x [.., width] has a row for each column. `more`: the first row's entries are added to what y has. Integers wrap. */
+/* n_rows rows of y [.., width]: entry e of row r, splits[r] <= e < splits[r + 1], is values[e] in column columns[e],
+ * and x [.., width] has a row for each column. `more`: the first row's entries are added to what y has. Integers wrap.
+ */
 typedef void kv_sparse_rows_loop(int64_t width, int64_t n_rows, bool more, const int32_t *splits,
                                  const int32_t *columns, const void *values, const void *x, void *y);
 
