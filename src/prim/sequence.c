@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "kernels/linalg/blas.h"
 #include "prim/sequence.h"
 
@@ -133,13 +134,14 @@ kvino_status kv_infer_sequence_back(kv_call *c) {
 
 /* ---- evaluation ---- */
 
-/* One direction at work. Arrays are of the dtype; those per batch have `batch` rows of `hidden`. */
+/* Sequences of one direction at work. Arrays are of the dtype; those per batch have `batch` rows of `hidden`. */
 typedef struct layer {
   const kv_sequence *o;
   kvino_dtype dtype;
   size_t size; /* of an element */
   int64_t at;  /* the direction */
   bool reverse;
+  const char *r;             /* R^T: [hidden, gates * hidden] */
   char *given;               /* x W^T + b of every step: [batch, steps, given_width] */
   char *product;             /* h R^T: [batch, gates * hidden] */
   char *gate[4];             /* [batch, hidden] each, by gate */
@@ -147,7 +149,7 @@ typedef struct layer {
 } layer;
 
 int64_t kv_sequence_place(const kv_sequence *o, bool reverse, int64_t b, int64_t step) {
-  int64_t n = kv_tensor_get_int(o->lengths, b);
+  int64_t n = kv_tensor_get_int(o->lengths, o->first + b);
   if (n > o->steps) n = o->steps;
   return step >= n ? -1 : reverse ? n - 1 - step : step;
 }
@@ -258,7 +260,8 @@ static void keep_step(layer *l, int64_t step, char *y) {
     if (t < 0) continue;
     memcpy(l->h + (size_t)b * bytes, l->next + (size_t)b * bytes, bytes);
     if (o->lstm) memcpy(l->c + (size_t)b * bytes, l->cell + (size_t)b * bytes, bytes);
-    memcpy(y + (size_t)((b * o->directions + l->at) * o->steps + t) * bytes, l->next + (size_t)b * bytes, bytes);
+    int64_t row = ((o->first + b) * o->directions + l->at) * o->steps + t;
+    memcpy(y + (size_t)row * bytes, l->next + (size_t)b * bytes, bytes);
   }
 }
 
@@ -266,54 +269,118 @@ static void keep_step(layer *l, int64_t step, char *y) {
 static void give_inputs(layer *l) {
   const kv_sequence *o = l->o;
   int64_t rows = o->batch * o->steps, width = kv_sequence_gates(o) * o->hidden;
-  const char *bias = kv_sequence_part(o->b, l->at);
-  kv_sequence_product(l->dtype, o->x->data, rows, o->inputs, kv_sequence_part(o->w, l->at), width, l->given);
+  const char *bias = kv_sequence_part(o->b, l->at),
+             *x = o->x->data + (size_t)(o->first * o->steps * o->inputs) * l->size;
+  kv_sequence_product(l->dtype, x, rows, o->inputs, kv_sequence_part(o->w, l->at), width, l->given);
   FOR_FLOATS(l->dtype, T, {
     for (int64_t i = 0; i < rows; i++)
       for (int64_t j = 0; j < width; j++) ((T *)l->given)[i * width + j] += ((const T *)bias)[j];
   });
 }
 
-static void copy_state(const layer *l, char *to, const char *from, int64_t to_step, int64_t from_step) {
-  size_t bytes = (size_t)l->o->hidden * l->size;
-  for (int64_t b = 0; b < l->o->batch; b++)
-    memcpy(to + (size_t)(b * to_step) * bytes, from + (size_t)(b * from_step) * bytes, bytes);
-}
+/* What all blocks share. */
+typedef struct forward {
+  kvino_dtype dtype;
+  int64_t width, each; /* gates * hidden; elements of a sequence's arrays */
+  char *arrays;        /* of each sequence of each direction */
+  char *r;             /* R^T of each direction */
+  kvino_tensor **out;
+} forward;
 
-static kvino_status run_direction(const kv_sequence *o, int64_t at, kvino_tensor **out, kvino_error *err) {
-  layer l = {.o = o, .dtype = (kvino_dtype)o->x->dtype, .at = at};
-  l.size = kvino_dtype_size(l.dtype);
-  l.reverse = at || (o->direction && !strcmp(o->direction, "reverse"));
-  int64_t gates = kv_sequence_gates(o), state = o->batch * o->hidden, given, room;
-  if (__builtin_mul_overflow(state, (o->steps + 1) * gates, &given) || __builtin_mul_overflow(state, 8, &state) ||
-      __builtin_add_overflow(given, state, &room) || __builtin_mul_overflow(room, (int64_t)l.size, &room))
-    return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
-  char *memory = kv_calloc((size_t)room + 1, 1);
-  if (!memory) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a sequence of %lld steps", (long long)o->steps);
-  size_t part = (size_t)(o->batch * o->hidden) * l.size, d = (size_t)at * (size_t)o->hidden * l.size;
-  char *next = memory;
-  for (int k = 0; k < 4; k++, next += part) l.gate[k] = next;
-  char **arrays[] = {&l.h, &l.c, &l.next, &l.cell};
-  for (int k = 0; k < 4; k++, next += part) *arrays[k] = next;
+static void run_block(void *context, const kv_sequence *o, int64_t at) {
+  const forward *f = context;
+  layer l = {.o = o, .dtype = f->dtype, .size = kvino_dtype_size(f->dtype), .at = at};
+  l.reverse = kv_sequence_is_reverse(o, at);
+  l.r = f->r + (size_t)(at * o->hidden * f->width) * l.size;
+  size_t part = (size_t)(o->batch * o->hidden) * l.size;
+  char *next = f->arrays + (size_t)((at * f->out[0]->shape[0] + o->first) * f->each) * l.size;
+  char **arrays[] = {&l.gate[0], &l.gate[1], &l.gate[2], &l.gate[3], &l.h, &l.c, &l.next, &l.cell};
+  for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++, next += part) *arrays[k] = next;
   l.product = next;
-  l.given = next + (size_t)gates * part;
-  copy_state(&l, l.h, o->h->data + d, 1, o->directions);
-  if (o->lstm) copy_state(&l, l.c, o->c->data + d, 1, o->directions);
+  l.given = next + (size_t)(o->batch * f->width) * l.size;
+  kv_sequence_copy(o, l.size, l.h, kv_sequence_state(o, o->h, at), 1, o->directions);
+  if (o->lstm) kv_sequence_copy(o, l.size, l.c, kv_sequence_state(o, o->c, at), 1, o->directions);
   give_inputs(&l);
   for (int64_t step = 0; step < o->steps; step++) {
-    kv_sequence_product(l.dtype, l.h, o->batch, o->hidden, kv_sequence_part(o->r, at), gates * o->hidden, l.product);
+    kv_gemm(l.dtype, (kv_matrix){l.h, o->batch, o->hidden, o->hidden, 1},
+            (kv_matrix){l.r, o->hidden, f->width, f->width, 1}, l.product, f->width);
     if (o->lstm)
       lstm_step(&l, step);
     else if (o->kind == KV_GRUSequence)
       gru_step(&l, step);
     else
       rnn_step(&l, step);
-    keep_step(&l, step, out[0]->data);
+    keep_step(&l, step, f->out[0]->data);
   }
-  copy_state(&l, out[1]->data + d, l.h, o->directions, 1);
-  if (o->lstm) copy_state(&l, out[2]->data + d, l.c, o->directions, 1);
-  kv_free(memory);
+  kv_sequence_copy(o, l.size, kv_sequence_state(o, f->out[1], at), l.h, o->directions, 1);
+  if (o->lstm) kv_sequence_copy(o, l.size, kv_sequence_state(o, f->out[2], at), l.c, o->directions, 1);
+}
+
+static kvino_status run_forward(const kv_sequence *o, kvino_tensor **out, kvino_error *err) {
+  forward f = {.dtype = (kvino_dtype)o->x->dtype, .width = kv_sequence_gates(o) * o->hidden, .out = out};
+  int64_t size = (int64_t)kvino_dtype_size(f.dtype), room, r = o->directions * o->hidden * f.width;
+  if (__builtin_mul_overflow(f.width, o->steps + 1, &f.each) ||
+      __builtin_add_overflow(f.each, 8 * o->hidden, &f.each) ||
+      __builtin_mul_overflow(f.each, o->batch * o->directions, &room) || __builtin_add_overflow(room, r, &room) ||
+      __builtin_mul_overflow(room, size, &room))
+    return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
+  char *memory = kv_block_new((size_t)room);
+  if (!memory) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a sequence of %lld steps", (long long)o->steps);
+  f.r = memory;
+  f.arrays = memory + r * size;
+  for (int64_t at = 0; at < o->directions; at++)
+    kv_sequence_transpose(f.dtype, kv_sequence_part(o->r, at), f.width, o->hidden,
+                          f.r + at * o->hidden * f.width * size, f.width);
+  kv_sequence_blocks(o, run_block, &f);
+  kv_block_free(memory, (size_t)room);
   return KVINO_OK;
+}
+
+/* ---- what derivatives share (sequence.h) ---- */
+
+bool kv_sequence_is_reverse(const kv_sequence *o, int64_t direction) {
+  return direction || (o->direction && !strcmp(o->direction, "reverse"));
+}
+
+bool kv_sequence_is_full(const kv_sequence *o) {
+  for (int64_t b = 0; b < o->batch; b++)
+    if (kv_tensor_get_int(o->lengths, o->first + b) < o->steps) return false;
+  return true;
+}
+
+void kv_sequence_transpose(kvino_dtype dtype, const char *a, int64_t n, int64_t k, char *y, int64_t y_step) {
+  enum { TILE = 16 }; /* lines of both sides stay in the first cache */
+  FOR_FLOATS(dtype, T, {
+    for (int64_t i0 = 0; i0 < n; i0 += TILE)
+      for (int64_t j = 0; j < k; j++)
+        for (int64_t i = i0; i < n && i < i0 + TILE; i++) ((T *)y)[j * y_step + i] = ((const T *)a)[i * k + j];
+  });
+}
+
+typedef struct cut {
+  const kv_sequence *o;
+  void (*run)(void *context, const kv_sequence *block, int64_t direction);
+  void *context;
+  int64_t length, blocks; /* sequences of a block; blocks of a direction */
+} cut;
+
+static void run_cut(void *context, size_t i) {
+  const cut *c = context;
+  kv_sequence block = *c->o;
+  block.first = (int64_t)i % c->blocks * c->length;
+  block.batch = block.batch - block.first < c->length ? block.batch - block.first : c->length;
+  c->run(c->context, &block, (int64_t)i / c->blocks);
+}
+
+void kv_sequence_blocks(const kv_sequence *o, void (*run)(void *context, const kv_sequence *block, int64_t direction),
+                        void *context) {
+  enum { BLOCK = 8, LARGE = 1 << 16, WORTH_IT = 1 << 20 }; /* sequences; weights; multiplications */
+  int64_t weights = kv_sequence_gates(o) * o->hidden * o->hidden;
+  /* Large weights come from the outer caches for each block at each step: fewer blocks. */
+  cut c = {o, run, context, weights > LARGE ? 2 * BLOCK : BLOCK, 1};
+  if ((double)weights * (double)o->batch * (double)o->steps < WORTH_IT || !o->batch) c.length = o->batch;
+  if (c.length) c.blocks = (o->batch + c.length - 1) / c.length;
+  kv_parallel((size_t)(o->directions * c.blocks), run_cut, &c);
 }
 
 /* The operands in C order; the references are in `held`, NULL before, also where this fails. */
@@ -334,15 +401,16 @@ static kvino_status contiguous_operands(kv_call *c, kv_sequence *o, kvino_tensor
   return KVINO_OK;
 }
 
-kvino_status kv_sequence_run(kv_call *c, kv_sequence_direction *run) {
+kvino_status kv_sequence_run(kv_call *c, kv_sequence_evaluation *evaluate) {
   kv_sequence o = {0};
   kvino_tensor *held[OPERANDS] = {NULL};
   kvino_status status = contiguous_operands(c, &o, held);
   for (size_t i = 0; i < c->n_out && !status; i++) status = kv_call_alloc(c, i);
-  if (!status) memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
-  for (int64_t d = 0; d < o.directions && !status; d++) status = run(&o, d, c->out, c->err);
+  if (!status && !kv_sequence_is_full(&o))
+    memset(c->out[0]->data, 0, (size_t)c->out[0]->size * kvino_dtype_size((kvino_dtype)c->out[0]->dtype));
+  if (!status) status = evaluate(&o, c->out, c->err);
   for (int i = 0; i < OPERANDS; i++) kvino_tensor_release(held[i]);
   return status;
 }
 
-kvino_status kv_eval_sequence(kv_call *c) { return kv_sequence_run(c, run_direction); }
+kvino_status kv_eval_sequence(kv_call *c) { return kv_sequence_run(c, run_forward); }

@@ -10,18 +10,21 @@
 #include "base/memory.h"
 #include "prim/sequence.h"
 
-/* One direction at work. Arrays are of the dtype. */
+/* One direction at work, or a block of its sequences. Arrays are of the dtype. */
 typedef struct layer {
-  const kv_sequence *o;
+  const kv_sequence *o; /* the sequences at hand */
+  int64_t batch;        /* of the operands */
   kvino_dtype dtype;
   size_t size;                 /* of an element */
   int64_t at;                  /* the direction */
+  char *memory;                /* of the arrays */
   bool reverse, full;          /* full: no sequence is shorter than the steps */
   bool plain;                  /* a GRU that resets the state before its product */
   int64_t rows, hidden, width; /* batch * steps; gates * hidden */
+  int64_t depth;               /* inputs + hidden */
   char *gate[4];               /* what the activations gave, [rows, hidden] each */
-  char *x;                     /* [rows, inputs] */
-  char *prev;                  /* the state before each step */
+  char *given;                 /* the inputs and, behind them, the state before each step: [rows, depth] */
+  char *weights;               /* those of both, transposed: [depth, width] */
   char *room;                  /* [rows, hidden] */
   char *cell, *tanh_cell;      /* LSTM: the cell before each step, tanh of the one after it */
   char *own;                   /* GRU: what the state gives to h; plain: r h */
@@ -35,7 +38,7 @@ static char *array_row(const layer *l, char *array, int64_t row, int64_t n) {
   return array + (size_t)(row * n) * l->size;
 }
 
-/* Row i of gate k of W or R, or of the biases. */
+/* Row 0 of gate k of R, or of the biases. */
 static const char *gate_part(const layer *l, const kvino_tensor *t, int64_t k, int64_t columns) {
   return kv_sequence_part(t, l->at) + (size_t)(k * l->hidden * columns) * l->size;
 }
@@ -47,20 +50,31 @@ static void apply(const layer *l, kv_loop_id id, const char *x, char *y) {
 /* ---- what the forward direction had ---- */
 
 /* Inputs and the states before each step, at the places that belong to the sequences. */
-static void place_states(layer *l) {
+static void place_given(layer *l) {
   const kv_sequence *o = l->o;
   size_t state = (size_t)l->hidden * l->size, input = (size_t)o->inputs * l->size;
   for (int64_t b = 0; b < o->batch; b++) {
-    const char *from = o->h->data + (size_t)(b * o->directions + l->at) * state;
-    const char *y = o->y->data + (size_t)((b * o->directions + l->at) * o->steps) * state;
+    int64_t first = o->first + b;
+    const char *from = o->h->data + (size_t)(first * o->directions + l->at) * state;
+    const char *y = o->y->data + (size_t)((first * o->directions + l->at) * o->steps) * state;
+    const char *x = o->x->data + (size_t)(first * o->steps) * input;
     for (int64_t step = 0; step < o->steps; step++) {
-      int64_t t = kv_sequence_place(o, l->reverse, b, step), row = b * o->steps + t;
+      int64_t t = kv_sequence_place(o, l->reverse, b, step);
       if (t < 0) break;
-      memcpy(l->prev + (size_t)row * state, from, state);
-      memcpy(l->x + (size_t)row * input, o->x->data + (size_t)row * input, input);
+      char *to = array_row(l, l->given, b * o->steps + t, l->depth);
+      memcpy(to, x + (size_t)t * input, input);
+      memcpy(to + input, from, state);
       from = y + (size_t)t * state;
     }
   }
+}
+
+/* y[rows, hidden] = columns [first, first + n) of what is given, times the rows of gate k's weights that belong to them
+ */
+static void product(const layer *l, int64_t first, int64_t n, int64_t k, char *y) {
+  const char *weights = l->weights + (size_t)(first * l->width + k * l->hidden) * l->size;
+  kv_gemm(l->dtype, (kv_matrix){l->given + (size_t)first * l->size, l->rows, n, l->depth, 1},
+          (kv_matrix){weights, n, l->hidden, l->width, 1}, y, l->hidden);
 }
 
 /* y += x, and the bias: a number for each column, or NULL. */
@@ -76,11 +90,8 @@ static void add_to(const layer *l, char *y, const char *x, const char *bias) {
 
 /* gate[k]: what the inputs give to it, the bias, and where `state`, what the states before give. */
 static void sum_gate(layer *l, int64_t k, bool state) {
-  const kv_sequence *o = l->o;
-  kv_sequence_product(l->dtype, l->x, l->rows, o->inputs, gate_part(l, o->w, k, o->inputs), l->hidden, l->gate[k]);
-  if (state)
-    kv_sequence_product(l->dtype, l->prev, l->rows, l->hidden, gate_part(l, o->r, k, l->hidden), l->hidden, l->room);
-  add_to(l, l->gate[k], state ? l->room : NULL, gate_part(l, o->b, k, 1));
+  product(l, 0, state ? l->depth : l->o->inputs, k, l->gate[k]);
+  add_to(l, l->gate[k], NULL, gate_part(l, l->o->b, k, 1));
 }
 
 /* The cells before each step, and tanh of those after it. */
@@ -89,7 +100,7 @@ static void find_cells(layer *l) {
   int64_t n = l->hidden;
   FOR_FLOATS(l->dtype, T, {
     for (int64_t b = 0; b < o->batch; b++) {
-      const T *before = (const T *)o->c->data + (b * o->directions + l->at) * n;
+      const T *before = (const T *)o->c->data + ((o->first + b) * o->directions + l->at) * n;
       for (int64_t step = 0; step < o->steps; step++) {
         int64_t t = kv_sequence_place(o, l->reverse, b, step), at = (b * o->steps + t) * n;
         if (t < 0) break;
@@ -107,12 +118,23 @@ static void find_cells(layer *l) {
   apply(l, KV_LOOP_Tanh, l->tanh_cell, l->tanh_cell);
 }
 
+/* A plain GRU: r h. */
+static void reset_states(layer *l) {
+  FOR_FLOATS(l->dtype, T, {
+    T *own = (T *)l->own;
+    const T *r = (const T *)l->gate[1];
+    const T *prev = (const T *)l->given + l->o->inputs;
+    for (int64_t i = 0; i < l->rows; i++, prev += l->depth)
+      for (int64_t j = 0; j < l->hidden; j++) *own++ = *r++ * prev[j];
+  });
+}
+
 static void find_gates(layer *l) {
   const kv_sequence *o = l->o;
   if (o->kind == KV_RNNSequence) {
     for (int64_t b = 0; b < o->batch; b++)
       memcpy(array_row(l, l->gate[0], b * o->steps, l->hidden),
-             o->y->data + (size_t)((b * o->directions + l->at) * o->steps * l->hidden) * l->size,
+             o->y->data + (size_t)(((o->first + b) * o->directions + l->at) * o->steps * l->hidden) * l->size,
              (size_t)(o->steps * l->hidden) * l->size);
     return;
   }
@@ -125,14 +147,13 @@ static void find_gates(layer *l) {
     find_cells(l);
     return;
   }
-  const char *r = l->gate[1], *last = gate_part(l, o->r, 2, l->hidden);
+  const char *r = l->gate[1];
   sum_gate(l, 2, false);
   if (l->plain) { /* (r h) R^T */
-    kv_elementwise_flat(KV_LOOP_Multiply, l->dtype, 2, (const void *const[]){r, l->prev}, l->rows * l->hidden, l->own,
-                        NULL);
-    kv_sequence_product(l->dtype, l->own, l->rows, l->hidden, last, l->hidden, l->room);
+    reset_states(l);
+    kv_sequence_product(l->dtype, l->own, l->rows, l->hidden, gate_part(l, o->r, 2, l->hidden), l->hidden, l->room);
   } else { /* r (h R^T + b) */
-    kv_sequence_product(l->dtype, l->prev, l->rows, l->hidden, last, l->hidden, l->own);
+    product(l, o->inputs, l->hidden, 2, l->own);
     add_to(l, l->own, NULL, gate_part(l, o->b, 3, 1));
     kv_elementwise_flat(KV_LOOP_Multiply, l->dtype, 2, (const void *const[]){r, l->own}, l->rows * l->hidden, l->room,
                         NULL);
@@ -176,8 +197,8 @@ static void lstm_row(layer *l, int64_t row, int64_t b, const char *dy) {
 static void gru_row(layer *l, int64_t row, int64_t b, const char *dy) {
   int64_t n = l->hidden;
   FOR_FLOATS(l->dtype, T, {
-    ROW(T, prev);
     ROW(T, own);
+    const T *prev = (const T *)l->given + row * l->depth + l->o->inputs;
     const T *z = (const T *)l->gate[0] + row * n;
     const T *r = (const T *)l->gate[1] + row * n;
     const T *h = (const T *)l->gate[2] + row * n;
@@ -188,7 +209,7 @@ static void gru_row(layer *l, int64_t row, int64_t b, const char *dy) {
     for (int64_t j = 0; j < n; j++) {
       T of_h = dh[j] + ((const T *)dy)[j];
       T of_sum = of_h * (1 - z[j]) * (1 - h[j] * h[j]);
-      to[j] = of_h * (prev_[j] - h[j]) * z[j] * (1 - z[j]);
+      to[j] = of_h * (prev[j] - h[j]) * z[j] * (1 - z[j]);
       to[n + j] = of_sum * own_[j] * r[j] * (1 - r[j]);
       to[2 * n + j] = l->plain ? of_sum : of_sum * r[j];
       sums[2 * n + j] = of_sum;
@@ -230,13 +251,13 @@ static void plain_step(layer *l, int64_t step) {
     for (int64_t b = 0; b < l->o->batch; b++) {
       int64_t t = kv_sequence_place(l->o, l->reverse, b, step), row = b * l->o->steps + t;
       if (t < 0) continue;
-      ROW(T, prev);
+      const T *prev = (const T *)l->given + row * l->depth + l->o->inputs;
       const T *r = (const T *)l->gate[1] + row * n;
       const T *reset = (const T *)l->reset + b * n;
       T *kept = (T *)l->kept + b * n;
       T *to = (T *)l->now + b * 3 * n + n;
       for (int64_t j = 0; j < n; j++) {
-        to[j] = reset[j] * prev_[j] * r[j] * (1 - r[j]);
+        to[j] = reset[j] * prev[j] * r[j] * (1 - r[j]);
         kept[j] += reset[j] * r[j];
       }
     }
@@ -258,7 +279,7 @@ static void step_back(layer *l, int64_t step) {
   for (int64_t b = 0; b < o->batch; b++) {
     int64_t t = kv_sequence_place(o, l->reverse, b, step), row = b * o->steps + t;
     if (t < 0) continue;
-    const char *dy = o->dy->data + (size_t)((b * o->directions + l->at) * o->steps + t) * state;
+    const char *dy = o->dy->data + (size_t)(((o->first + b) * o->directions + l->at) * o->steps + t) * state;
     if (o->lstm)
       lstm_row(l, row, b, dy);
     else if (o->kind == KV_GRUSequence)
@@ -281,10 +302,10 @@ static void step_back(layer *l, int64_t step) {
 
 /* ---- over all steps ---- */
 
-/* y[columns, n] = (columns of a [rows, width])^T b [rows, n] */
-static void over_steps(const layer *l, const char *a, int64_t columns, int64_t width, const char *b, int64_t n,
-                       char *y) {
-  kv_gemm(l->dtype, (kv_matrix){a, columns, l->rows, 1, width}, (kv_matrix){b, l->rows, n, n, 1}, y, n);
+/* y[columns, n] = (columns of a [rows, a_step])^T b [rows, n], whose rows are b_step apart */
+static void over_steps(const layer *l, const char *a, int64_t columns, int64_t a_step, const char *b, int64_t n,
+                       int64_t b_step, char *y) {
+  kv_gemm(l->dtype, (kv_matrix){a, columns, l->rows, 1, a_step}, (kv_matrix){b, l->rows, n, b_step, 1}, y, n);
 }
 
 static void sum_rows(const layer *l, const char *a, int64_t n, int64_t step, char *y) {
@@ -298,104 +319,132 @@ static void sum_rows(const layer *l, const char *a, int64_t n, int64_t step, cha
 static void give_weights(const layer *l, char *dw, char *dr, char *db) {
   const kv_sequence *o = l->o;
   int64_t n = l->hidden, common = o->kind == KV_GRUSequence ? 2 * n : l->width; /* of what the state gives */
-  over_steps(l, l->sums, l->width, l->sums_step, l->x, o->inputs, dw);
-  over_steps(l, l->sums, common, l->sums_step, l->prev, n, dr);
+  const char *prev = l->given + (size_t)o->inputs * l->size;
+  over_steps(l, l->sums, l->width, l->sums_step, l->given, o->inputs, l->depth, dw);
+  over_steps(l, l->sums, common, l->sums_step, prev, n, l->depth, dr);
   sum_rows(l, l->sums, l->width, l->sums_step, db);
   if (o->kind != KV_GRUSequence) return;
   dr += (size_t)(common * n) * l->size;
   if (l->plain) {
-    over_steps(l, l->sums + (size_t)common * l->size, n, l->sums_step, l->own, n, dr);
+    over_steps(l, l->sums + (size_t)common * l->size, n, l->sums_step, l->own, n, n, dr);
   } else {
-    over_steps(l, l->state_sums, n, n, l->prev, n, dr);
+    over_steps(l, l->state_sums, n, n, prev, n, l->depth, dr);
     sum_rows(l, l->state_sums, n, n, db + (size_t)l->width * l->size);
   }
 }
 
-static void copy_state(const layer *l, char *to, const char *from, int64_t to_step, int64_t from_step) {
-  size_t bytes = (size_t)l->hidden * l->size;
-  for (int64_t b = 0; b < l->o->batch; b++)
-    memcpy(to + (size_t)(b * to_step) * bytes, from + (size_t)(b * from_step) * bytes, bytes);
-}
+/* ---- directions, and blocks of their sequences ---- */
 
-/* ---- a direction ---- */
-
-/* Every array in one block: the block, or NULL. What no step writes is 0. */
-static char *take_arrays(layer *l, kvino_error *err) {
+/* The arrays that have a part for each sequence, one behind the other from `memory` on, each from the part of the first
+ * sequence at hand; where `memory` is NULL, nothing is laid. Elements of a sequence in all of them. */
+static int64_t lay_arrays(layer *l, char *memory) {
   const kv_sequence *o = l->o;
   bool gru = o->kind == KV_GRUSequence;
-  int64_t gates = kv_sequence_gates(o), states = l->rows * l->hidden, one = o->batch * l->hidden;
+  int64_t gates = kv_sequence_gates(o), n = l->hidden, states = o->steps * n, total = 0;
   struct {
     char **array;
-    int64_t n;
+    int64_t each;
   } all[] = {
       {&l->gate[0], states},
       {&l->gate[1], gates > 1 ? states : 0},
       {&l->gate[2], gates > 1 ? states : 0},
       {&l->gate[3], o->lstm ? states : 0},
-      {&l->x, l->rows * o->inputs},
-      {&l->prev, states},
+      {&l->given, o->steps * l->depth},
       {&l->cell, o->lstm ? states : 0},
       {&l->tanh_cell, o->lstm ? states : 0},
       {&l->own, gru ? states : 0},
-      {&l->room, states},
+      {&l->room, gru ? states : 0},
       {&l->state_sums, gru && !l->plain ? states : 0},
-      {&l->now, one * gates},
-      {&l->dh, one},
-      {&l->dc, o->lstm ? one : 0},
-      {&l->kept, one},
-      {&l->reset, one},
+      {&l->now, n * gates},
+      {&l->dh, n},
+      {&l->dc, o->lstm ? n : 0},
+      {&l->kept, n},
+      {&l->reset, n},
   };
-  int64_t total = 0;
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (__builtin_add_overflow(total, all[i].n, &total)) total = INT64_MAX / 16;
-  char *memory = total < INT64_MAX / 16 ? kv_malloc((size_t)total * l->size + 1) : NULL, *next = memory;
-  if (!memory) kv_fail(err, KVINO_NO_MEMORY, "out of memory for a sequence of %lld steps", (long long)o->steps);
-  for (size_t i = 0; i < sizeof all / sizeof *all && memory; next += (size_t)all[i].n * l->size, i++)
-    if (all[i].n) *all[i].array = next;
-  if (memory && !l->full) memset(memory, 0, (size_t)total * l->size);
-  if (memory) memset(l->kept, 0, (size_t)one * l->size);
-  return memory;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    int64_t at = total * l->batch + all[i].each * o->first;
+    if (memory && all[i].each) *all[i].array = memory + (size_t)at * l->size;
+    total += all[i].each;
+  }
+  return total;
 }
 
-/* Whether no sequence is shorter than the steps. */
-static bool are_full(const kv_sequence *o) {
-  for (int64_t b = 0; b < o->batch; b++)
-    if (kv_tensor_get_int(o->lengths, b) < o->steps) return false;
-  return true;
-}
+/* What all blocks share. */
+typedef struct backward {
+  layer layers[2]; /* of each direction, all sequences */
+  kvino_tensor **out;
+} backward;
 
-/* Whether the arrays of all steps can be counted. */
-static bool is_countable(const layer *l) {
-  int64_t n;
-  return !__builtin_mul_overflow(l->rows, (l->width + l->o->inputs) * 2, &n) && n < INT64_MAX / 256;
-}
-
-static kvino_status run_direction(const kv_sequence *o, int64_t at, kvino_tensor **out, kvino_error *err) {
-  layer l = {.o = o, .dtype = (kvino_dtype)o->x->dtype, .at = at, .hidden = o->hidden};
-  l.size = kvino_dtype_size(l.dtype);
-  l.reverse = at || (o->direction && !strcmp(o->direction, "reverse"));
-  l.plain = o->kind == KV_GRUSequence && !o->linear_before_reset;
-  l.width = kv_sequence_gates(o) * o->hidden;
-  l.full = are_full(o);
-  l.sums_step = l.width * o->directions;
-  l.sums = out[0]->data + (size_t)(at * l.width) * l.size;
-  if (__builtin_mul_overflow(o->batch, o->steps, &l.rows) || !is_countable(&l))
-    return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
-  char *memory = take_arrays(&l, err);
-  if (!memory) return KVINO_NO_MEMORY;
-  size_t d = (size_t)(at * o->hidden) * l.size;
-  copy_state(&l, l.dh, o->dh->data + d, 1, o->directions);
-  if (o->lstm) copy_state(&l, l.dc, o->dc->data + d, 1, o->directions);
-  place_states(&l);
+static void run_block(void *context, const kv_sequence *o, int64_t at) {
+  const backward *all = context;
+  layer l = all->layers[at];
+  kvino_tensor **out = all->out;
+  l.o = o;
+  l.rows = o->batch * o->steps;
+  l.sums += (size_t)(o->first * o->steps * l.sums_step) * l.size;
+  lay_arrays(&l, l.memory);
+  memset(l.kept, 0, (size_t)(o->batch * l.hidden) * l.size);
+  kv_sequence_copy(o, l.size, l.dh, kv_sequence_state(o, o->dh, at), 1, o->directions);
+  if (o->lstm) kv_sequence_copy(o, l.size, l.dc, kv_sequence_state(o, o->dc, at), 1, o->directions);
+  place_given(&l);
   find_gates(&l);
   for (int64_t step = o->steps - 1; step >= 0; step--) step_back(&l, step);
-  copy_state(&l, out[1]->data + d, l.dh, o->directions, 1);
-  if (o->lstm) copy_state(&l, out[2]->data + d, l.dc, o->directions, 1);
+  kv_sequence_copy(o, l.size, kv_sequence_state(o, out[1], at), l.dh, o->directions, 1);
+  if (o->lstm) kv_sequence_copy(o, l.size, kv_sequence_state(o, out[2], at), l.dc, o->directions, 1);
+}
+
+static void start_layer(layer *l, const kv_sequence *o, int64_t at, kvino_tensor *sums) {
+  *l = (layer){.o = o, .dtype = (kvino_dtype)o->x->dtype, .at = at, .hidden = o->hidden, .batch = o->batch};
+  l->size = kvino_dtype_size(l->dtype);
+  l->reverse = kv_sequence_is_reverse(o, at);
+  l->full = kv_sequence_is_full(o);
+  l->plain = o->kind == KV_GRUSequence && !o->linear_before_reset;
+  l->width = kv_sequence_gates(o) * o->hidden;
+  l->depth = o->inputs + o->hidden;
+  l->rows = o->batch * o->steps;
+  l->sums_step = l->width * o->directions;
+  l->sums = sums->data + (size_t)(at * l->width) * l->size;
+}
+
+/* The memory of a direction: the weights, transposed, and the arrays. Where a sequence is shorter, what no step writes
+ * is 0. */
+static void take_memory(layer *l, char *memory, size_t bytes) {
+  const kv_sequence *o = l->o;
+  if (!l->full) memset(memory, 0, bytes);
+  l->weights = memory;
+  l->memory = memory + (size_t)(l->depth * l->width) * l->size;
+  lay_arrays(l, l->memory);
+  kv_sequence_transpose(l->dtype, kv_sequence_part(o->w, l->at), l->width, o->inputs, l->weights, l->width);
+  kv_sequence_transpose(l->dtype, kv_sequence_part(o->r, l->at), l->width, l->hidden,
+                        l->weights + (size_t)(o->inputs * l->width) * l->size, l->width);
+}
+
+/* Bytes of a direction's memory; -1: more than can be counted. */
+static int64_t memory_of(layer *l) {
+  int64_t n, bytes = -1;
+  if (__builtin_mul_overflow(l->o->steps, (l->width + l->depth) * 4, &n) || n > INT64_MAX / 256) return -1;
+  if (__builtin_mul_overflow(lay_arrays(l, NULL), l->batch, &n) || __builtin_add_overflow(n, l->depth * l->width, &n) ||
+      __builtin_mul_overflow(n, (int64_t)l->size, &bytes))
+    return -1;
+  return bytes <= INT64_MAX / 2 ? bytes : -1;
+}
+
+static kvino_status run_backward(const kv_sequence *o, kvino_tensor **out, kvino_error *err) {
+  backward all = {.out = out};
+  for (int64_t at = 0; at < o->directions; at++) start_layer(&all.layers[at], o, at, out[0]);
+  int64_t bytes = memory_of(&all.layers[0]);
+  if (bytes < 0) return kv_fail(err, KVINO_OVERFLOW, "a sequence of %lld steps is too large", (long long)o->steps);
+  size_t room = (size_t)bytes * (size_t)o->directions;
+  char *memory = kv_block_new(room);
+  if (!memory) return kv_fail(err, KVINO_NO_MEMORY, "out of memory for a sequence of %lld steps", (long long)o->steps);
+  for (int64_t at = 0; at < o->directions; at++) take_memory(&all.layers[at], memory + at * bytes, (size_t)bytes);
+  kv_sequence_blocks(o, run_block, &all);
   kvino_tensor **weights = out + (o->lstm ? 3 : 2);
-  give_weights(&l, kv_sequence_part(weights[0], at), kv_sequence_part(weights[1], at),
-               kv_sequence_part(weights[2], at));
-  kv_free(memory);
+  for (int64_t at = 0; at < o->directions; at++)
+    give_weights(&all.layers[at], kv_sequence_part(weights[0], at), kv_sequence_part(weights[1], at),
+                 kv_sequence_part(weights[2], at));
+  kv_block_free(memory, room);
   return KVINO_OK;
 }
 
-kvino_status kv_eval_sequence_back(kv_call *c) { return kv_sequence_run(c, run_direction); }
+kvino_status kv_eval_sequence_back(kv_call *c) { return kv_sequence_run(c, run_backward); }

@@ -387,6 +387,38 @@ def test_sequences_of_several_lengths(layer, direction):
     assert not got[0][2].any() and not got[0][0, 2:].any()  # steps past the end count for nothing
 
 
+@pytest.mark.parametrize("direction", ["reverse", "bidirectional"])
+@pytest.mark.parametrize("layer", PRIMITIVES)
+def test_sequences_are_independent(layer, direction):
+    """A large batch goes through its steps in blocks: results and derivatives are those of each sequence alone."""
+    name, gates, biases, attributes = PRIMITIVES[layer]
+    batch, steps, units, inputs, n = 19, 12, 68, 5, 2 if direction == "bidirectional" else 1
+    assert units * units * steps * batch > 1 << 20  # enough work for blocks (kv_sequence_blocks)
+    states = [(batch, n, units)] * (2 if name == "LSTMSequence" else 1)
+    given = arrays((batch, steps, inputs), *states)
+    weights = [w / 4 for w in arrays((n, gates * units, inputs), (n, gates * units, units), (n, biases * units))]  # stable
+    lengths = np.arange(batch) % (steps + 1)
+    cotangents = arrays((batch, n, steps, units), *states)
+
+    def run(part):
+        graph = capi.Graph()
+        xs = [graph.parameter("float64", list(x[part].shape)) for x in given] + [
+            graph.parameter("float64", list(w.shape)) for w in weights]
+        counts = graph.parameter("int64", [len(lengths[part])])
+        y = graph.call(name, *xs[:-3], counts, *xs[-3:], hidden_size=units, direction=direction, **attributes)
+        products = [graph.call("Multiply", t, c[part]) for t, c in zip(y, cotangents, strict=True)]
+        graph.result(*y, *gradients(graph, products, None, xs))
+        results = graph.compile("native")(*(x[part] for x in given), *weights, lengths[part])
+        return results[:-3], results[-3:]
+
+    whole, of_weights = run(slice(None))
+    single = [run(slice(b, b + 1)) for b in range(batch)]
+    for k, t in enumerate(whole):
+        np.testing.assert_allclose(t, np.concatenate([rows[k] for rows, _ in single]), rtol=1e-10, atol=1e-12)
+    for k, w in enumerate(of_weights):
+        np.testing.assert_allclose(w, sum(ws[k] for _, ws in single), rtol=1e-9, atol=1e-10)
+
+
 @pytest.mark.parametrize("masked", [False, True], ids=["all", "masked"])
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "backwards"])
 def test_rnn(masked, back):

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "kernels/linalg/blas.h"
+#include "kernels/linalg/gemm_kernels.h"
 
 /* Products of more multiplications than this are cut into slabs, one task each. */
 static const int64_t SLAB = 1 << 21;
@@ -69,7 +70,7 @@ void kv_gemm(kvino_dtype dtype, kv_matrix a, kv_matrix b, void *y, int64_t y_ste
     for (int64_t i = 0; i < a.rows; i++) memset((char *)y + (size_t)(i * y_step) * size, 0, (size_t)b.columns * size);
     return;
   }
-  if (dtype == KVINO_F32 && kv_narrow_takes(dtype, &a, &b)) {
+  if (dtype == KVINO_F32 && kv_narrow_takes(dtype, &a, &b) && !kv_gemm_floats_is_direct(&a, &b)) {
     kv_narrow(dtype, &a, &b, y, y_step);
     return;
   }

@@ -2,6 +2,7 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "kernels/linalg/gemm_kernels.h"
 
 static bool unit(int64_t step, int64_t n) { return step == 1 || n == 1; }
@@ -62,6 +63,12 @@ static void matrix_vector(kvino_dtype dtype, const kv_matrix *a, const void *x, 
 
 static kv_matrix flipped(const kv_matrix *m) {
   return (kv_matrix){m->data, m->columns, m->rows, m->column_step, m->row_step};
+}
+
+/* OpenBLAS has such kernels for AVX-512, and takes them for up to a million multiplications. */
+bool kv_gemm_floats_is_direct(const kv_matrix *a, const kv_matrix *b) {
+  return kv_cpu_isa() == KV_ISA_AVX512 && a->rows > 1 && b->columns > 1 && !transposed(a) && !transposed(b) &&
+         (double)a->rows * (double)a->columns * (double)b->columns <= 1e6;
 }
 
 void kv_gemm_floats(kvino_dtype dtype, const kv_matrix *a, const kv_matrix *b, void *y, int64_t y_step) {
