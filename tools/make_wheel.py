@@ -42,8 +42,7 @@ def build(directory, into):
     start = directory / "start.o"
     run("cc", "-O2", "-fPIE", "-c", ROOT / "cmake" / "glibc_2_28_start.c", "-o", start)
     defines = {"CMAKE_C_FLAGS": f"-include {OLD_GLIBC}", "CMAKE_EXE_LINKER_FLAGS": start,
-               "CMAKE_SHARED_LINKER_FLAGS": "-Wl,--gc-sections", "PKG_CONFIG_ARGN": "--static",
-               "KVINO_IMAGES": "OFF"}  # Debian's would ask for its glibc
+               "CMAKE_SHARED_LINKER_FLAGS": "-Wl,--gc-sections", "PKG_CONFIG_ARGN": "--static"}
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-input", "--no-build-isolation", "--no-deps",
         f"--config-settings=build-dir={directory / 'tree'}",
         *(f"--config-settings=cmake.define.{name}={value}" for name, value in defines.items()), "-w", into, ".",

@@ -1,10 +1,12 @@
-"""Builds the static libraries that a wheel holds from the sources of Debian's packages: HDF5, libzip and jansson, each without what
-kvino does not use. (Debian's own HDF5 and libzip would bring thirty libraries along, for networks and encryption.)
+"""Builds the static libraries that a wheel holds from the sources of Debian's packages: HDF5, libzip, jansson, libpng and
+libjpeg-turbo, each without what kvino does not use. (Debian's own HDF5 and libzip would bring thirty libraries along, for networks and
+encryption, and all of them a newer glibc.)
 """
 
 import os
 import pathlib
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OLD_GLIBC = ROOT / "cmake" / "glibc_2_28.h"
@@ -16,6 +18,8 @@ CMAKE = {
     "libzip": "-DENABLE_COMMONCRYPTO=OFF -DENABLE_GNUTLS=OFF -DENABLE_MBEDTLS=OFF -DENABLE_OPENSSL=OFF -DENABLE_BZIP2=OFF "
               "-DENABLE_LZMA=OFF -DENABLE_ZSTD=OFF -DBUILD_TOOLS=OFF -DBUILD_REGRESS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOC=OFF "
               "-DHAVE_ARC4RANDOM=OFF",  # of glibc 2.36
+    "libpng1.6": "-DPNG_SHARED=OFF -DPNG_TESTS=OFF -DPNG_EXECUTABLES=OFF",
+    "libjpeg-turbo": "-DENABLE_SHARED=OFF -DWITH_TURBOJPEG=OFF -DWITH_SIMD=OFF",  # SIMD asks for an assembler
 }
 HDF5 = "--disable-shared --disable-tests --disable-tools --with-szlib=no --enable-build-mode=production --disable-direct-vfd"
 # HDF5's autotools write none.
@@ -34,6 +38,21 @@ def run(*command, cwd, **variables):
     return done.stdout
 
 
+def unpack_newest(own, name, into):
+    """A mirror may list a version that it has not got yet: then the one before, which is told."""
+    listed = run("apt-cache", *own, "madison", name, cwd=into)
+    versions = [line.split("|")[1].strip() for line in listed.splitlines() if line.endswith(" Sources")]
+    for i, version in enumerate(versions):
+        try:
+            run("apt-get", *own, "-qq", "source", f"{name}={version}", cwd=into)
+        except SystemExit as failure:
+            if i + 1 == len(versions):
+                raise
+            print(f"{name} {version} is not to be had; {versions[i + 1]} is taken\n{failure}", file=sys.stderr)
+        else:
+            return
+
+
 def unpack_sources(into, *names):
     """{name: directory}. By apt, which checks signatures; its lists of sources are our own, as most machines have none."""
     into.mkdir(parents=True, exist_ok=True)
@@ -44,7 +63,8 @@ def unpack_sources(into, *names):
     own = ["-o", f"Dir::Etc::SourceList={into}/sources.list", "-o", "Dir::Etc::SourceParts=/dev/null",
            "-o", f"Dir::State::Lists={into}/lists", "-o", "APT::Sandbox::User=root"]
     run("apt-get", *own, "-qq", "update", cwd=into)
-    run("apt-get", *own, "-qq", "source", *names, cwd=into)
+    for name in names:
+        unpack_newest(own, name, into)
     return {name: next(path for path in into.glob(f"{name}-*") if path.is_dir()) for name in names}
 
 

@@ -5,20 +5,23 @@
  *
  * image.npy is a batch of images as the model takes it; the most probable classes of each are printed. */
 #include <kvino/kvino.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { TOP = 3 };
 
-/* The largest of n scores, largest first. */
+/* The largest of n scores, largest first; of equal ones the first. */
 static void print_best(const float *score, int64_t n) {
-  float limit = 0;
-  for (int rank = 0; rank < TOP && rank < n; rank++) {
+  int64_t last = -1;
+  for (int rank = 0; rank < TOP; rank++) {
     int64_t best = -1;
-    for (int64_t i = 0; i < n; i++)
-      if ((rank == 0 || score[i] < limit) && (best < 0 || score[i] > score[best])) best = i;
+    for (int64_t i = 0; i < n; i++) {
+      bool left = last < 0 || score[i] < score[last] || (score[i] == score[last] && i > last);
+      if (left && (best < 0 || score[i] > score[best])) best = i;
+    }
     if (best < 0) break;
-    limit = score[best];
-    printf("  class %lld: %.4f\n", (long long)best, limit);
+    printf("  class %lld: %.4f\n", (long long)best, score[best]);
+    last = best;
   }
 }
 

@@ -130,20 +130,13 @@ static kvino_status put_outputs(FILE *to, const kvino_model *model, const kvino_
   return status;
 }
 
-/* Text that is written when there is all of it: nothing stays half written where an error comes up. */
-typedef struct buffer {
-  FILE *file;
-  char *text;
-  size_t n;
-} buffer;
-
-static kvino_status buffer_open(buffer *b, kvino_error *err) {
+kvino_status buffer_open(buffer *b, kvino_error *err) {
   *b = (buffer){0};
   b->file = open_memstream(&b->text, &b->n);
   return b->file ? KVINO_OK : tell(err, KVINO_NO_MEMORY, "out of memory");
 }
 
-static kvino_status buffer_close(buffer *b, kvino_status status, FILE *to, const char *name, kvino_error *err) {
+kvino_status buffer_close(buffer *b, kvino_status status, FILE *to, const char *name, kvino_error *err) {
   if (b->file && fclose(b->file) && !status) status = tell(err, KVINO_NO_MEMORY, "out of memory");
   if (!status && (fwrite(b->text, 1, b->n, to) != b->n || fflush(to)))
     status = tell(err, KVINO_IO, "%s: %s", name, strerror(errno));

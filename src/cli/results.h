@@ -26,6 +26,16 @@ kvino_status check_output_path(const kvino_model *model, const char *path, kvino
 /* By the path's end: .npz, .json, .csv, else .npy; "-": .npy on standard output. */
 kvino_status write_outputs(const kvino_model *model, const char *path, const kvino_tensors *out, kvino_error *err);
 
+/* Text that is written when there is all of it: nothing stays half written where an error comes up. */
+typedef struct buffer {
+  FILE *file;
+  char *text;
+  size_t n;
+} buffer;
+kvino_status buffer_open(buffer *b, kvino_error *err);
+/* Writes it to `to`, whose name is for errors, unless `status` is one already. Frees it in any case. */
+kvino_status buffer_close(buffer *b, kvino_status status, FILE *to, const char *name, kvino_error *err);
+
 /* The greatest entries of each row of an output, with their labels. */
 typedef struct top {
   int64_t count;

@@ -2,19 +2,19 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "results.h"
 
 /* ---- JSON ---- */
 
-static void put_port(const kvino_port *port, bool first) {
-  printf("%s{\"name\": ", first ? "" : ", ");
-  put_json(stdout, port->name);
-  printf(", \"dtype\": \"%s\", \"shape\": ", kvino_dtype_name(port->dtype));
-  put_json_shape(stdout, port->rank, port->shape);
-  printf("}");
+static void put_port(FILE *to, const kvino_port *port, bool first) {
+  fprintf(to, "%s{\"name\": ", first ? "" : ", ");
+  put_json(to, port->name);
+  fprintf(to, ", \"dtype\": \"%s\", \"shape\": ", kvino_dtype_name(port->dtype));
+  put_json_shape(to, port->rank, port->shape);
+  fputs("}", to);
 }
 
-static kvino_status put_weights(const kvino_model *model, size_t layer, size_t n, kvino_error *err) {
+static kvino_status put_weights(FILE *to, const kvino_model *model, size_t layer, size_t n, kvino_error *err) {
   for (size_t i = 0; i < n; i++) {
     kvino_tensor *t = NULL;
     kvino_port port = {0};
@@ -23,37 +23,44 @@ static kvino_status put_weights(const kvino_model *model, size_t layer, size_t n
     port.dtype = kvino_tensor_dtype(t);
     port.rank = kvino_tensor_rank(t);
     port.shape = kvino_tensor_shape(t);
-    put_port(&port, !i);
+    put_port(to, &port, !i);
     kvino_tensor_release(t);
   }
   return KVINO_OK;
 }
 
-static kvino_status put_model(const kvino_model *model, kvino_error *err) {
+static kvino_status put_model(FILE *to, const kvino_model *model, kvino_error *err) {
   kvino_status status = KVINO_OK;
   kvino_port port;
   kvino_layer layer;
-  printf("{\"inputs\": [");
+  fputs("{\"inputs\": [", to);
   for (size_t i = 0; !status && i < kvino_model_input_count(model); i++)
-    if (!(status = kvino_model_input(model, i, &port, err))) put_port(&port, !i);
-  printf("], \"outputs\": [");
+    if (!(status = kvino_model_input(model, i, &port, err))) put_port(to, &port, !i);
+  fputs("], \"outputs\": [", to);
   for (size_t i = 0; !status && i < kvino_model_output_count(model); i++)
-    if (!(status = kvino_model_output(model, i, &port, err))) put_port(&port, !i);
-  printf("], \"layers\": [");
+    if (!(status = kvino_model_output(model, i, &port, err))) put_port(to, &port, !i);
+  fputs("], \"layers\": [", to);
   for (size_t i = 0; !status && i < kvino_model_layer_count(model); i++) {
     if ((status = kvino_model_layer(model, i, &layer, err))) break;
-    printf("%s\n  {\"name\": ", i ? "," : "");
-    put_json(stdout, layer.name);
-    printf(", \"class_name\": ");
-    put_json(stdout, layer.class_name);
-    printf(", \"path\": ");
-    put_json(stdout, layer.path);
-    printf(", \"trainable\": %s, \"weights\": [", layer.trainable ? "true" : "false");
-    status = put_weights(model, i, layer.n_weights, err);
-    printf("]}");
+    fprintf(to, "%s\n  {\"name\": ", i ? "," : "");
+    put_json(to, layer.name);
+    fputs(", \"class_name\": ", to);
+    put_json(to, layer.class_name);
+    fputs(", \"path\": ", to);
+    put_json(to, layer.path);
+    fprintf(to, ", \"trainable\": %s, \"weights\": [", layer.trainable ? "true" : "false");
+    status = put_weights(to, model, i, layer.n_weights, err);
+    fputs("]}", to);
   }
-  printf("]}\n");
+  fputs("]}\n", to);
   return status;
+}
+
+static kvino_status print_json(const kvino_model *model, kvino_error *err) {
+  buffer b;
+  kvino_status status = buffer_open(&b, err);
+  if (!status) status = put_model(b.file, model, err);
+  return buffer_close(&b, status, stdout, "standard output", err);
 }
 
 /* ---- the picture ---- */
@@ -94,7 +101,7 @@ static int run(const command *self, int argc, char **argv) {
   char *text = NULL;
   kvino_status status = kvino_model_load(argv[optind], NULL, &model, &err);
   if (!status && picture) status = write_picture(model, picture, &err);
-  if (!status && json) status = put_model(model, &err);
+  if (!status && json) status = print_json(model, &err);
   if (!status && !json && !picture) status = kvino_model_summary(model, &text, &err);
   if (text) fputs(text, stdout);
   kvino_text_free(text);

@@ -47,6 +47,8 @@ def test_classify(program):
     lines = out.splitlines()
     assert [line for line in lines if line.startswith("image")] == ["image 0", "image 1", "image 2"]
     assert lines[1] == f"  class {scores[0].argmax()}: {scores[0].max():.4f}"
+    np.save(program.folder / "tied.npy", np.ones((1, 2), "float32"))
+    assert program("classify")(MODEL, "tied.npy") == (0, "image 0\n  class 0: 0.0000\n  class 1: 0.0000\n", "")
     code, out, err = program("classify")(MODEL, "nowhere.npy")
     assert code == 1 and "nowhere.npy" in err
 

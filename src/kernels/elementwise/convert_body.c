@@ -125,10 +125,12 @@ static void narrow_f16(const any_f32 *x, any_u16 *restrict y, size_t n) {
   size_t i = 0;
 #if defined(__AVX512F__)
   for (; i + 16 <= n; i += 16)
-    _mm256_storeu_si256((void *)(y + i), _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+    _mm256_storeu_si256((void *)(y + i),
+                        _mm512_cvtps_ph(_mm512_loadu_ps((const void *)(x + i)), _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
   for (; i + 8 <= n; i += 8)
-    _mm_storeu_si128((void *)(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((void *)(y + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps((const void *)(x + i)), _MM_FROUND_TO_NEAREST_INT));
 #endif
   for (; i < n; i++) y[i] = kv_f32_to_f16(x[i]);
 }

@@ -53,8 +53,10 @@ static __attribute__((noinline)) v64 by_size64(v64 x, M64 (*f)(M64)) {
   }
   return y;
 }
-#define BY_SIZE32(x, f) (ANY32(~(mask32)(fabs32((v32)x) < 62.5f)) ? by_size32((v32)x, f) : (v32)f((M32)x))
-#define BY_SIZE64(x, f) (ANY64(~(mask64)(fabs64((v64)x) < 15)) ? by_size64((v64)x, f) : (v64)f((M64)x))
+/* SLEEF's functions return a const vector, which clang takes for another type. */
+#define BY_SIZE32(x, f)                                                                                                \
+  (ANY32(~(mask32)(fabs32((v32)x) < 62.5f)) ? by_size32((v32)x, (M32(*)(M32))(f)) : (v32)f((M32)x))
+#define BY_SIZE64(x, f) (ANY64(~(mask64)(fabs64((v64)x) < 15)) ? by_size64((v64)x, (M64(*)(M64))(f)) : (v64)f((M64)x))
 
 #include "kernels/elementwise/vector_functions.h"
 #include "kernels/elementwise/vector_remainder.h"

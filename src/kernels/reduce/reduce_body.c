@@ -162,7 +162,7 @@ COMPLEX_PRODUCT(c128, double)
     const T *x = (const T *)p;                                                                                         \
     T best = *(T *)state;                                                                                              \
     if (n < PER) {                                                                                                     \
-      for (int64_t i = 0; i < n; i++) best = (x[i] OP best) | NANS(best, x[i]) ? x[i] : best;                          \
+      for (int64_t i = 0; i < n; i++) best = ((x[i] OP best) | NANS(best, x[i])) ? x[i] : best;                        \
       *(T *)state = best;                                                                                              \
       return;                                                                                                          \
     }                                                                                                                  \
@@ -180,8 +180,8 @@ COMPLEX_PRODUCT(c128, double)
     memcpy(lanes, &a, sizeof lanes);                                                                                   \
     for (int half = PER / 2; half >= 1; half /= 2)                                                                     \
       for (int j = 0; j < half; j++)                                                                                   \
-        lanes[j] = (lanes[j + half] OP lanes[j]) | NANS(lanes[j], lanes[j + half]) ? lanes[j + half] : lanes[j];       \
-    *(T *)state = (lanes[0] OP best) | NANS(best, lanes[0]) ? lanes[0] : best;                                         \
+        lanes[j] = ((lanes[j + half] OP lanes[j]) | NANS(lanes[j], lanes[j + half])) ? lanes[j + half] : lanes[j];     \
+    *(T *)state = ((lanes[0] OP best) | NANS(best, lanes[0])) ? lanes[0] : best;                                       \
   }
 ROW_EXTREME(max_f32, float, vfloat, vmask32, >, NAN_STAYS)
 ROW_EXTREME(min_f32, float, vfloat, vmask32, <, NAN_STAYS)
@@ -245,10 +245,10 @@ COMPLEX_EXTREME(min_c128, double, <)
 #define ADD_SQUARE(a, x) ((a) + (double)(x) * (double)(x))
 #define ADD_NARROW_SQUARE(a, x) ((a) + (double)((x) * (x)))
 #define MULTIPLY_WIDE(a, x) ((a) * (double)(x))
-#define LARGER(a, x) (((x) > (a)) | ((x) != (x)) ? (x) : (a))
-#define SMALLER(a, x) (((x) < (a)) | ((x) != (x)) ? (x) : (a))
-#define FLARGER(a, x) (((x) <= (a)) | ((x) != (x)) ? (a) : (x))
-#define FSMALLER(a, x) (((x) >= (a)) | ((x) != (x)) ? (a) : (x))
+#define LARGER(a, x) ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
+#define SMALLER(a, x) ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
+#define FLARGER(a, x) ((((x) <= (a)) | ((x) != (x))) ? (a) : (x))
+#define FSMALLER(a, x) ((((x) >= (a)) | ((x) != (x))) ? (a) : (x))
 COLUMNS(sum_f32, float, double, ADD_WIDE)
 COLUMNS(l1_f32, float, double, ADD_MAGNITUDE)
 COLUMNS(l2_f32, float, double, ADD_SQUARE)
