@@ -46,25 +46,36 @@ void kv_grad_sparse_mat_mul(kv_grad *g) {
   }
 }
 
-/* Where each row and column of indices is in a matrix of so many columns: [n] int64. */
-static kvino_tensor *places_of(kv_scope *s, kvino_tensor *indices, kvino_tensor *columns) {
-  indices = kv_cast(s, indices, KVINO_I64);
-  kvino_tensor *row = kv_multiply(s, kv_cut(s, indices, 1, 0, 1), columns);
-  return kv_squeeze(s, kv_add(s, row, kv_cut(s, indices, 1, 1, 2)), KV_VECTOR(s, 1));
+/* Where each row of indices is in C order, on axes of these lengths: [n] int64. */
+static kvino_tensor *places_of(kv_scope *s, kvino_tensor *indices, kvino_tensor *lengths) {
+  kvino_tensor *steps =
+      kv_cum_prod(s, lengths, kv_int(s, KVINO_I64, 0), (kv_cumsum_attrs){.exclusive = true, .reverse = true});
+  return kv_reduce_sum(s, kv_multiply(s, kv_cast(s, indices, KVINO_I64), steps), KV_VECTOR(s, 1),
+                       (kv_keep_dims_attrs){.keep_dims = false});
 }
 
-/* The elements at `wanted` of the matrix that has the values at the indices, which are in order; else 0. */
-static kvino_tensor *elements_at(kv_scope *s, kvino_tensors matrix, kvino_tensor *columns, kvino_tensor *wanted) {
+/* The rows of values, which are at the indices, in order, that are at `wanted`; zeros where there is none. */
+static kvino_tensor *rows_at(kv_scope *s, kvino_tensor *indices, kvino_tensor *values, kvino_tensor *lengths,
+                             kvino_tensor *wanted) {
   if (s->status) return NULL;
-  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *none = kv_like(s, matrix.v[1], 0);
+  kvino_tensor *zero = kv_int(s, KVINO_I64, 0), *shape = kv_dims(s, values);
   kv_axis_attrs first = {.axis = 0};
-  kvino_tensor *at = places_of(s, matrix.v[0], columns), *place = places_of(s, wanted, columns);
-  at = kv_concat(s, 2, (kvino_tensor *[]){at, KV_VECTOR(s, INT64_MAX)}, first); /* one that is behind all */
-  kvino_tensor *values[] = {matrix.v[1], kv_unsqueeze(s, none, KV_VECTOR(s, 0))};
-  kvino_tensor *found = kv_search_sorted(s, at, place, (kv_search_sorted_attrs){.output_type = KVINO_I64});
   kv_gather_attrs plain = {.batch_dims = 0};
-  return kv_select(s, kv_equal(s, kv_gather(s, at, found, zero, plain), place),
-                   kv_gather(s, kv_concat(s, 2, values, first), found, zero, plain), none);
+  kvino_tensor *at = places_of(s, indices, lengths), *place = places_of(s, wanted, lengths);
+  at = kv_concat(s, 2, (kvino_tensor *[]){at, KV_VECTOR(s, INT64_MAX)}, first); /* one that is behind all */
+  kvino_tensor *one = kv_concat(s, 2, (kvino_tensor *[]){KV_VECTOR(s, 1), kv_cut(s, shape, 0, 1, INT64_MAX)}, first);
+  values = kv_concat(s, 2, (kvino_tensor *[]){values, kv_broadcast_shape(s, kv_like(s, values, 0), one)}, first);
+  kvino_tensor *found = kv_search_sorted(s, at, place, (kv_search_sorted_attrs){.output_type = KVINO_I64});
+  kvino_tensor *there = kv_equal(s, kv_gather(s, at, found, zero, plain), place);
+  kvino_tensor *none = kv_gather(s, shape, zero, zero, plain);
+  return kv_gather(s, values, kv_select(s, there, found, none), zero, plain);
+}
+
+/* Of an entry, the cotangent of the value that it went to. */
+void kv_grad_sparse_align(kv_grad *g) {
+  for (size_t i = 0; i < 2; i++)
+    if (g->wanted[2 * i + 1] && g->d_out[i + 1])
+      g->d_in[2 * i + 1] = rows_at(g->s, g->out[0], g->d_out[i + 1], g->in[4], g->in[2 * i]);
 }
 
 /* As of any product of matrices, d A = d Y B^T and d B = A^T d Y, at the places that A and B have. */
@@ -73,15 +84,14 @@ void kv_grad_sparse_product(kv_grad *g) {
   kvino_tensor *y = g->out[0], *d = g->d_out[1], *zero = kv_int(s, KVINO_I64, 0);
   kv_gather_attrs plain = {.batch_dims = 0};
   if (!d) return;
-  kvino_tensor *columns = kv_cut(s, g->in[4], 0, 1, 2);
   if (g->wanted[1]) {
     kvino_tensor *shapes = kv_gather(s, g->in[4], KV_VECTOR(s, 0, 3, 3, 1), zero, plain);
     kvino_tensors product = kv_sparse_product(s, y, d, turned(s, g->in[2]), g->in[3], shapes);
-    g->d_in[1] = elements_at(s, product, columns, g->in[0]);
+    if (!s->status) g->d_in[1] = rows_at(s, product.v[0], product.v[1], kv_cut(s, g->in[4], 0, 0, 2), g->in[0]);
   }
   if (g->wanted[3]) {
     kvino_tensor *shapes = kv_gather(s, g->in[4], KV_VECTOR(s, 1, 0, 0, 3), zero, plain);
     kvino_tensors product = kv_sparse_product(s, turned(s, g->in[0]), g->in[1], y, d, shapes);
-    g->d_in[3] = elements_at(s, product, kv_cut(s, g->in[4], 0, 3, 4), g->in[2]);
+    if (!s->status) g->d_in[3] = rows_at(s, product.v[0], product.v[1], kv_cut(s, g->in[4], 0, 2, 4), g->in[2]);
   }
 }

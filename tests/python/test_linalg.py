@@ -20,8 +20,8 @@ TYPE_ERROR = 2
 
 
 def test_every_primitive_is_tested():
-    assert sorted(declared("linalg")) == sorted(["MatMul", "MatMulInteger", "SparseMatMul", "SparseProduct", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
-    # SparseMatMul, SparseProduct: test_ops_sparse.py
+    assert sorted(declared("linalg")) == sorted(["MatMul", "MatMulInteger", "SparseMatMul", "SparseProduct", "SparseAlign", "SoftMax", "LogSoftmax", *NORMALIZATIONS])
+    # SparseMatMul, SparseProduct, SparseAlign: test_ops_sparse.py
 
 
 def ordinary(dtype, shape, seed=0, scale=1.0):

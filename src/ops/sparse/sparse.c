@@ -150,33 +150,8 @@ kvino_tensors op_sparse_align(kv_scope *s, kvino_tensor *indices1, kvino_tensor 
     return KV_NO_TENSORS;
   }
   kvino_dtype dtype = indices1->dtype == indices2->dtype ? kv_dtype_of(indices1) : KVINO_I64;
-  kvino_tensor *all = kv_concat(s, 2, (kvino_tensor *[]){kv_cast(s, indices1, dtype), kv_cast(s, indices2, dtype)},
-                                (kv_axis_attrs){.axis = 0});
-  kvino_tensors found = sorted_places(s, places_of(s, all, lengths_of(s, indices1, shape)));
-  kvino_tensor **v = kv_scope_alloc(s, 3, sizeof *v);
-  kvino_tensor *lengths = kv_concat(
-      s, 2, (kvino_tensor *[]){kv_cut(s, kv_dims(s, indices1), 0, 0, 1), kv_cut(s, kv_dims(s, indices2), 0, 0, 1)},
-      (kv_axis_attrs){.axis = 0});
-  if (!found.v || !v || !lengths) return KV_NO_TENSORS;
-  kvino_tensors which = kv_variadic_split(s, found.v[2], kv_int(s, KVINO_I64, 0), lengths);
-  if (!which.v) return KV_NO_TENSORS;
-  kvino_tensor *n = kv_dimension(s, found.v[0], 0);
-  v[0] = rows(s, all, found.v[1]);
-  v[1] = add_rows(s, values1, which.v[0], n);
-  v[2] = add_rows(s, values2, which.v[1], n);
-  if (both) {
-    kvino_tensor *has[2];
-    for (int i = 0; i < 2; i++) {
-      kvino_tensor *length = kv_dims(s, which.v[i]);
-      kvino_tensor *yes = length ? kv_broadcast_shape(s, kv_int(s, KVINO_BOOL, 1), length) : NULL;
-      has[i] = add_rows(s, yes, which.v[i], n);
-    }
-    kvino_tensor *kept =
-        kv_non_zero(s, kv_logical_and(s, has[0], has[1]), (kv_output_type_attrs){.output_type = KVINO_I64});
-    kept = kv_squeeze(s, kept, KV_VECTOR(s, 0));
-    for (int i = 0; i < 3; i++) v[i] = rows(s, v[i], kept);
-  }
-  return (kvino_tensors){3, v};
+  return kv_sparse_align(s, kv_cast(s, indices1, dtype), values1, kv_cast(s, indices2, dtype), values2,
+                         lengths_of(s, indices1, shape), (kv_align_attrs){.both = both});
 }
 
 kvino_tensor *op_sparse_axes(kv_scope *s, kvino_tensor *indices, kvino_ints axes) {
