@@ -32,6 +32,12 @@ kvino_status kv_infer_sparse_align(kv_call *c) {
   return KVINO_OK;
 }
 
+/* Of the axes: how long they are, and how far apart neighbours are. */
+typedef struct lengths {
+  int64_t length[KVINO_MAX_RANK];
+  uint64_t step[KVINO_MAX_RANK];
+} lengths;
+
 /* One operand, in order. */
 typedef struct side {
   kvino_tensor *indices, *values;
@@ -45,49 +51,44 @@ static kvino_status out_of_memory(kv_call *c, int64_t n) {
   return kv_fail(c->err, KVINO_NO_MEMORY, "out of memory for %lld entries", (long long)n);
 }
 
-/* Places of n tuples of k indices; whether all are in bounds and rising. */
-#define PLACES(T)                                                                                                      \
-  for (int64_t e = 0; e < n; e++) {                                                                                    \
-    uint64_t place = 0;                                                                                                \
-    for (int j = 0; j < k; j++) {                                                                                      \
-      uint64_t v = (uint64_t)(int64_t)((const T *)(const void *)x)[e * k + j];                                         \
-      wrong |= v >= length[j];                                                                                         \
-      place = place * length[j] + v;                                                                                   \
+/* What orders n tuples of k indices, the sum of index * step; whether all are in bounds. */
+#define PLACES(name, T)                                                                                                \
+  static inline __attribute__((always_inline)) bool name(const char *x, int64_t n, int k, const uint64_t *length,      \
+                                                         const uint64_t *step, uint64_t *places) {                     \
+    uint64_t wrong = 0; /* its sign: of what is not below the length, or negative */                                   \
+    for (int64_t e = 0; e < n; e++) {                                                                                  \
+      uint64_t place = 0;                                                                                              \
+      for (int j = 0; j < k; j++) {                                                                                    \
+        uint64_t v = (uint64_t)(int64_t)((const T *)(const void *)x)[e * k + j];                                       \
+        wrong |= ~(v - length[j]) | v;                                                                                 \
+        place += v * step[j];                                                                                          \
+      }                                                                                                                \
+      places[e] = place;                                                                                               \
     }                                                                                                                  \
-    places[e] = place;                                                                                                 \
+    return !(wrong >> 63);                                                                                             \
   }
+PLACES(places_i32, int32_t)
+PLACES(places_i64, int64_t)
 
-static inline __attribute__((always_inline)) bool places_i32(const char *x, int64_t n, int k, const uint64_t *length,
-                                                             uint64_t *places) {
-  bool wrong = false;
-  PLACES(int32_t)
-  return !wrong;
-}
-
-static inline __attribute__((always_inline)) bool places_i64(const char *x, int64_t n, int k, const uint64_t *length,
-                                                             uint64_t *places) {
-  bool wrong = false;
-  PLACES(int64_t)
-  return !wrong;
-}
-
-static kvino_status find_places(kv_call *c, side *s, const int64_t *length) {
+static kvino_status find_places(kv_call *c, side *s, const lengths *l) {
+  static const uint64_t halves[] = {UINT64_C(1) << 32, 1}; /* of two indices of 32 bits, without multiplying */
   const kvino_tensor *indices = s->indices;
-  const uint64_t *limit = (const uint64_t *)length;
+  const uint64_t *limit = (const uint64_t *)l->length, *step = l->step;
   int k = (int)indices->shape[1];
-  bool fits = false;
-  if (indices->dtype == KVINO_I32)
-    fits = k == 2 ? places_i32(indices->data, s->n, 2, limit, s->places)
-                  : places_i32(indices->data, s->n, k, limit, s->places);
-  if (indices->dtype == KVINO_I64)
-    fits = k == 2 ? places_i64(indices->data, s->n, 2, limit, s->places)
-                  : places_i64(indices->data, s->n, k, limit, s->places);
+  bool pairs = indices->dtype == KVINO_I32 && k == 2, fits = false;
+  if (pairs)
+    fits = places_i32(indices->data, s->n, 2, limit, halves, s->places);
+  else if (indices->dtype == KVINO_I32)
+    fits = places_i32(indices->data, s->n, k, limit, step, s->places);
+  else if (indices->dtype == KVINO_I64)
+    fits = places_i64(indices->data, s->n, k, limit, step, s->places);
+  if (pairs) step = halves;
   for (int64_t e = 0; e < s->n && !fits; e++) { /* other dtypes, or to say which */
     s->places[e] = 0;
     for (int j = 0; j < k; j++) {
       int64_t at = kv_tensor_get_int(indices, e * k + j);
-      if (at < 0 || at >= length[j]) return kv_entry_error(c, e, at, j, length[j]);
-      s->places[e] = s->places[e] * limit[j] + (uint64_t)at;
+      if (at < 0 || at >= l->length[j]) return kv_entry_error(c, e, at, j, l->length[j]);
+      s->places[e] += (uint64_t)at * step[j];
     }
   }
   return KVINO_OK;
@@ -133,7 +134,7 @@ done:
   return status;
 }
 
-static kvino_status read_side(kv_call *c, size_t first, const int64_t *length, side *s) {
+static kvino_status read_side(kv_call *c, size_t first, const lengths *l, side *s) {
   KV_TRY(kvino_tensor_contiguous(c->in[first], &s->indices, c->err));
   KV_TRY(kvino_tensor_contiguous(c->in[first + VALUES], &s->values, c->err));
   s->n = s->values->shape[0];
@@ -144,7 +145,7 @@ static kvino_status read_side(kv_call *c, size_t first, const int64_t *length, s
   for (int k = 1; k < s->values->rank; k++) s->row *= s->values->shape[k];
   s->places = kv_malloc((size_t)(s->n + 1) * sizeof *s->places);
   if (!s->places) return out_of_memory(c, s->n);
-  KV_TRY(find_places(c, s, length));
+  KV_TRY(find_places(c, s, l));
   return is_rising(s->places, s->n) ? KVINO_OK : coalesce(c, s);
 }
 
@@ -169,26 +170,29 @@ static kvino_status write_merged(kv_call *c, const side *a, const side *b, const
   return KVINO_OK;
 }
 
-/* How long the axes are; places on them are counted in 64 bits. */
-static kvino_status read_lengths(kv_call *c, kv_values *lengths) {
+static kvino_status read_lengths(kv_call *c, lengths *l) {
   int64_t places = 1;
-  KV_TRY(kv_read_all(c, LENGTHS, "lengths", lengths));
-  if (lengths->n != c->in[0]->shape[1])
+  kv_values read;
+  KV_TRY(kv_read_all(c, LENGTHS, "lengths", &read));
+  if (read.n != c->in[0]->shape[1] || read.n > KVINO_MAX_RANK)
     return kv_fail(c->err, KVINO_INVALID, "SparseAlign takes a length for each column of indices");
-  for (int i = 0; i < lengths->n; i++)
-    if (__builtin_mul_overflow(places, lengths->v[i], &places))
+  for (int64_t i = read.n - 1; i >= 0; i--) {
+    l->length[i] = read.v[i];
+    l->step[i] = (uint64_t)places;
+    if (read.v[i] && __builtin_mul_overflow(places, read.v[i], &places))
       return kv_fail(c->err, KVINO_UNSUPPORTED, "entries of a sparse tensor of more than 2^63 elements have no order");
+  }
   return KVINO_OK;
 }
 
 kvino_status kv_eval_sparse_align(kv_call *c) {
   side a = {0}, b = {0};
   kv_merge m = {.both = c->attrs->align.both};
-  kv_values lengths;
+  lengths l;
   kvino_status status = KVINO_OK;
-  KV_TRY(read_lengths(c, &lengths));
-  KV_GOTO(status, read_side(c, INDICES, lengths.v, &a), done);
-  KV_GOTO(status, read_side(c, OTHER, lengths.v, &b), done);
+  KV_TRY(read_lengths(c, &l));
+  KV_GOTO(status, read_side(c, INDICES, &l, &a), done);
+  KV_GOTO(status, read_side(c, OTHER, &l, &b), done);
   m.a = a.places;
   m.b = b.places;
   m.n_a = a.n;

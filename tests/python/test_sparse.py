@@ -311,6 +311,56 @@ def test_dense_products_are_scipy_s(shape, density, width):
         kvino.config.threads = saved
 
 
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("axes, index", [(1, "int32"), (2, "int32"), (2, "int64"), (3, "int32"), (2, "uint8")])
+@pytest.mark.parametrize("entries", [(9000, 20000), (20000, 9000), (0, 500), (500, 0), (0, 0)])
+def test_sums_of_many_entries(dtype, axes, index, entries):
+    """In order, and in any order with some twice; of more entries than a thread takes."""
+    shape = {1: (90000,), 2: (250, 240), 3: (41, 39, 40)}[axes]
+    rng = np.random.default_rng(1)
+    for mixed in (False, True):
+        parts = []
+        for n in entries:
+            at = rng.permutation(int(np.prod(shape)))[:n] if not mixed else rng.integers(0, np.prod(shape), n)
+            indices = np.stack(np.unravel_index(at if mixed else np.sort(at), shape), 1)
+            parts += [indices.astype(index), rng.integers(0, 2, n).astype(dtype)]
+        dense = [np.zeros(shape, dtype) for _ in range(2)]
+        for d, i, v in zip(dense, parts[::2], parts[1::2]):
+            (np.logical_or if dtype == "bool" else np.add).at(d, tuple(i.T.astype("int64")), v)
+        places = [set(np.ravel_multi_index(tuple(i.T.astype("int64")), shape)) for i in parts[::2]]
+        for both in (False, True):
+            kept = np.array(sorted(places[0] & places[1] if both else places[0] | places[1]), "int64")
+            found = ops.sparse_align(*parts, shape, both)
+            expected = np.unravel_index(kept, shape)
+            assert found[0].dtype == index and np.array_equal(found[0], np.stack(expected, 1))
+            for v, d in zip(found[1:], dense):
+                assert v.dtype == dtype and np.array_equal(v, d[expected])
+
+
+def test_an_entry_of_a_sum_is_out_of_bounds():
+    good, v = np.array([[0, 1], [2, 2]]), np.ones(2, "float32")
+    for bad, text in (([[0, 1], [2, 3]], "entry 1: index 3 is out of bounds for axis 1"), ([[-1, 1], [2, 0]], "entry 0: index -1 is out")):
+        for index in ("int32", "int64", "int8"):
+            wrong = np.array(bad, index)
+            for pair in ((wrong, good.astype(index)), (good.astype(index), wrong)):
+                with pytest.raises(IndexError, match=text):
+                    ops.sparse_align(pair[0], v, pair[1], v, (3, 3))
+
+
+def test_derivatives_of_sums():
+    """Each entry has that of the value that it went to, those that are there twice, too."""
+    a, b = SparseTensor([[1, 1], [0, 2], [1, 1]], [2.0, 3.0, 4.0], (2, 3)), SparseTensor([[1, 1], [1, 2]], [5.0, 7.0], (2, 3))
+    for f, expected in ((ops.add, ([22, 6, 22], [22, 14])), (ops.multiply, ([300, 0, 300], [360, 0]))):
+        g = kvino.function(lambda v, w: kvino.gradients((ops.sum(ops.square(f(a.with_values(v), b.with_values(w)).values)),), (None,), (v, w)))
+        for d, e in zip(g(a.values, b.values), expected):
+            close(d, e)
+    slices = SparseTensor([[2], [0]], [[1.0, 2.0], [3.0, 4.0]], (3, 2)), SparseTensor([[2]], [[5.0, 6.0]], (3, 2))
+    g = kvino.function(lambda v, w: kvino.gradients((ops.sum(ops.square(ops.add(slices[0].with_values(v), slices[1].with_values(w)).values)),), (None,), (v, w)))
+    dv, dw = g(slices[0].values, slices[1].values)
+    close(dv, [[12, 16], [6, 8]])
+    close(dw, [[12, 16]])
+
+
 def test_products_with_vectors():
     a, v = some((4, 6)), np.arange(6, dtype="float32")
     close(ops.matmul(SparseTensor.fromdense(a), v), a @ v)

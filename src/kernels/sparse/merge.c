@@ -12,13 +12,13 @@ enum {
 /* The number that comes next is kept, whichever has it, without a branch: which it is cannot be foretold. */
 #define STEP(l)                                                                                                        \
   do {                                                                                                                 \
-    uint64_t p_ = m->a[i[l]], q_ = m->b[j[l]];                                                                         \
-    bool in_a_ = p_ <= q_, in_b_ = q_ <= p_;                                                                           \
-    m->from_a[n[l]] = in_a_ ? (int32_t)i[l] : -1;                                                                      \
-    m->from_b[n[l]] = in_b_ ? (int32_t)j[l] : -1;                                                                      \
-    n[l] += m->both ? in_a_ & in_b_ : 1;                                                                               \
-    i[l] += in_a_;                                                                                                     \
-    j[l] += in_b_;                                                                                                     \
+    uint64_t p_ = a[i[l]], q_ = b[j[l]];                                                                               \
+    int32_t not_a_ = p_ > q_, not_b_ = q_ > p_;                                                                        \
+    from_a[n[l]] = (int32_t)i[l] | -not_a_;                                                                            \
+    from_b[n[l]] = (int32_t)j[l] | -not_b_;                                                                            \
+    n[l] += 1 - ((not_a_ | not_b_) & both);                                                                            \
+    i[l] += 1 - not_a_;                                                                                                \
+    j[l] += 1 - not_b_;                                                                                                \
   } while (0)
 
 /* Steps of a piece before either sequence may end. */
@@ -29,6 +29,8 @@ static int64_t steps(const kv_merge_piece *p, int64_t i, int64_t j) {
 static void merge_lanes(void *context, size_t task) {
   kv_merge *m = context;
   kv_merge_piece *p = m->piece + task * LANES;
+  const uint64_t *a = m->a, *b = m->b;
+  int32_t *restrict from_a = m->from_a, *restrict from_b = m->from_b, both = m->both;
   int64_t i[LANES], j[LANES], n[LANES];
   for (int l = 0; l < LANES; l++) {
     i[l] = p[l].a;
@@ -49,8 +51,8 @@ static void merge_lanes(void *context, size_t task) {
   }
   for (int l = 0; l < LANES; l++) {
     while (i[l] < p[l + 1].a && j[l] < p[l + 1].b) STEP(l);
-    for (; i[l] < p[l + 1].a && !m->both; i[l]++, n[l]++) m->from_a[n[l]] = (int32_t)i[l], m->from_b[n[l]] = -1;
-    for (; j[l] < p[l + 1].b && !m->both; j[l]++, n[l]++) m->from_a[n[l]] = -1, m->from_b[n[l]] = (int32_t)j[l];
+    for (; i[l] < p[l + 1].a && !both; i[l]++, n[l]++) from_a[n[l]] = (int32_t)i[l], from_b[n[l]] = -1;
+    for (; j[l] < p[l + 1].b && !both; j[l]++, n[l]++) from_a[n[l]] = -1, from_b[n[l]] = (int32_t)j[l];
     p[l].n = n[l] - p[l].a - p[l].b;
   }
 }
@@ -98,21 +100,26 @@ typedef struct taking {
   char *to;
 } taking;
 
-#define TAKE(size)                                                                                                     \
-  for (int64_t i = 0; i < n; i++, to += (size)) {                                                                      \
-    if (from[i] >= 0)                                                                                                  \
-      memcpy(to, t->x + (t->at ? t->at[from[i]] : from[i]) * (size), (size_t)(size));                                  \
-    else if (!t->given)                                                                                                \
-      memset(to, 0, (size_t)(size));                                                                                   \
+/* Rows of `words` numbers, without a branch: which operand has one cannot be foretold. What is not there is read as the
+ * first, and blanked. */
+#define TAKE(T, words)                                                                                                 \
+  for (int64_t i = 0; i < n; i++) {                                                                                    \
+    int64_t row = from[i] & ~(from[i] >> 31);                                                                          \
+    const T *x = (const T *)(const void *)t->x + (t->at ? t->at[row] : row) * (words), there = (T) ~(from[i] >> 31);   \
+    for (int w = 0; w < (words); w++) {                                                                                \
+      T *y = (T *)(void *)to + i * (words) + w;                                                                        \
+      *y = (T)((t->given ? *y : 0) | (x[w] & there));                                                                  \
+    }                                                                                                                  \
   }
 
-/* The same of numbers in order, without a branch; a row that is not there is read as the first. */
-#define TAKE_NUMBERS(T)                                                                                                \
-  for (int64_t i = 0; i < n; i++) {                                                                                    \
-    const T *x = (const T *)(const void *)t->x;                                                                        \
-    T v = x[from[i] < 0 ? 0 : from[i]];                                                                                \
-    ((T *)(void *)to)[i] = from[i] < 0 ? 0 : v;                                                                        \
+static void take_rows(const taking *t, const int32_t *from, int64_t n, char *to) {
+  for (int64_t i = 0; i < n; i++, to += t->bytes) {
+    if (from[i] >= 0)
+      memcpy(to, t->x + (t->at ? t->at[from[i]] : from[i]) * t->bytes, (size_t)t->bytes);
+    else if (!t->given)
+      memset(to, 0, (size_t)t->bytes);
   }
+}
 
 static void take_piece(void *context, size_t k) {
   const taking *t = context;
@@ -120,26 +127,29 @@ static void take_piece(void *context, size_t k) {
   const int32_t *from = t->from + p->a + p->b;
   int64_t n = p->n;
   char *to = t->to + p->first * t->bytes;
-  bool plain = !t->at && !t->given && (t->from == t->m->from_a ? t->m->n_a : t->m->n_b);
-  if (plain && t->bytes == 4) {
-    TAKE_NUMBERS(uint32_t)
-  } else if (plain && t->bytes == 8) {
-    TAKE_NUMBERS(uint64_t)
-  } else
-    switch (t->bytes) {
-    case 1:
-      TAKE(1) break;
-    case 2:
-      TAKE(2) break;
-    case 4:
-      TAKE(4) break;
-    case 8:
-      TAKE(8) break;
-    case 16:
-      TAKE(16) break;
-    default:
-      TAKE(t->bytes) break;
-    }
+  if (!(t->from == t->m->from_a ? t->m->n_a : t->m->n_b)) {
+    take_rows(t, from, n, to); /* there is no first row to read */
+    return;
+  }
+  switch (t->bytes) {
+  case 1:
+    TAKE(uint8_t, 1)
+    break;
+  case 2:
+    TAKE(uint16_t, 1)
+    break;
+  case 4:
+    TAKE(uint32_t, 1)
+    break;
+  case 8:
+    TAKE(uint64_t, 1)
+    break;
+  case 16:
+    TAKE(uint64_t, 2)
+    break;
+  default:
+    take_rows(t, from, n, to);
+  }
 }
 
 void kv_merge_take(const kv_merge *m, const int32_t *from, const int64_t *at, bool given, int64_t bytes, const char *x,
