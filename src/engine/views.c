@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "openvino/reshapes.h"
 
 typedef struct search {
   uint32_t *uses; /* by node: of its outputs, results among them */
@@ -15,15 +16,10 @@ typedef struct search {
   size_t n_views;
 } search;
 
-static bool is_view(const kv_node *node) {
-  kv_prim_id id = node->prim->id;
-  return id == KV_Reshape || id == KV_Squeeze || id == KV_Unsqueeze;
-}
-
 /* Whether what the node is a view of is computed in the segment and has other users. */
 static bool is_shared(const search *f, const kv_node *node) {
   bool shared = false;
-  while (is_view(node)) {
+  while (kv_is_reshape(node)) {
     node = node->in[0].node;
     if (!f->inside[node->id]) return false;
     shared |= f->uses[node->id] > 1;
@@ -34,7 +30,7 @@ static bool is_shared(const search *f, const kv_node *node) {
 /* The segment, or the views after it, shall give the value. */
 static void want(search *f, kv_edge e) {
   if (!f->inside[e.node->id] || f->viewed[e.node->id]) return;
-  if (is_view(e.node) && is_shared(f, e.node)) {
+  if (kv_is_reshape(e.node) && is_shared(f, e.node)) {
     f->viewed[e.node->id] = true;
     for (uint32_t i = 0; i < e.node->n_in; i++) want(f, e.node->in[i]);
     f->view[f->n_views++] = e.node;

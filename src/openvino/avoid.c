@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "openvino/apart.h"
 #include "openvino/float16.h"
+#include "openvino/reshapes.h"
 #include "passes/layout.h"
 #include "passes/rewrite.h"
 
@@ -131,11 +132,6 @@ static bool is_merged_with_layers(const kv_node *node) {
   return false;
 }
 
-static bool is_view(const kv_node *node) {
-  kv_prim_id id = node->prim->id;
-  return id == KV_Reshape || id == KV_Squeeze || id == KV_Unsqueeze;
-}
-
 static bool takes_parts(const kv_node *node) {
   kv_prim_id id = node->prim->id;
   return id == KV_Slice || id == KV_Split || id == KV_VariadicSplit;
@@ -146,7 +142,7 @@ static bool takes_parts(const kv_node *node) {
 static void find_parted_views(const kv_graph *g, const kv_node **first, bool *again) {
   for (size_t i = 0; i < g->n_nodes; i++) {
     const kv_node *view = takes_parts(g->node[i]) ? g->node[i]->in[0].node : NULL, *base = view;
-    while (base && is_view(base)) base = base->in[0].node;
+    while (base && kv_is_reshape(base)) base = base->in[0].node;
     if (base == view || base->constant || !kvino_dtype_is_float(view->out[0].dtype)) continue;
     if (!first[base->id]) first[base->id] = view;
     again[view->id] = first[base->id] != view;

@@ -401,6 +401,30 @@ static void cannot_broadcast(plan *p) {
                 shapes ? shapes : why.text);
 }
 
+/* Where only a run knows the lengths (how many elements of a mask are true): the first vector, if all broadcast. */
+static kvino_tensor *broadcasting(plan *p) {
+  static const kv_refusal what[] = {KV_REFUSAL_index_shapes_2, KV_REFUSAL_index_shapes_3, KV_REFUSAL_index_shapes_4};
+  kv_scope *s = p->s;
+  kvino_tensor *holds = NULL, *shape[KV_REFUSAL_NUMBERS], *one = kv_int(s, KVINO_I64, 1);
+  int n = p->n_picks;
+  for (int i = 0; i < n; i++) {
+    for (int j = 0; j < i; j++) {
+      kvino_tensor *a = p->picks[i].index, *b = p->picks[j].index;
+      for (int k = 1; k <= a->rank && k <= b->rank; k++) {
+        int64_t l = a->shape[a->rank - k], m = b->shape[b->rank - k];
+        if (l == 1 || m == 1 || (l >= 0 && m >= 0)) continue;
+        kvino_tensor *x = kv_dimension(s, a, a->rank - k), *y = kv_dimension(s, b, b->rank - k);
+        kvino_tensor *fits =
+            kv_logical_or(s, kv_equal(s, x, y), kv_logical_or(s, kv_equal(s, x, one), kv_equal(s, y, one)));
+        holds = holds ? kv_logical_and(s, holds, fits) : fits;
+      }
+    }
+  }
+  if (!holds || n > KV_REFUSAL_NUMBERS) return p->picks[0].index;
+  for (int i = 0; i < n; i++) shape[i] = kv_dims(s, p->picks[i].index);
+  return kv_demand(s, what[n - 2], p->picks[0].index, holds, (size_t)n, shape);
+}
+
 /* All vectors with one shape: those that differ are broadcast. Gives the rank. */
 static int align_picks(plan *p) {
   kv_scope *s = p->s;
@@ -416,6 +440,7 @@ static int align_picks(plan *p) {
   }
   cannot_broadcast(p);
   if (s->status || kv_broadcast_shapes((size_t)p->n_picks, t, &rank, shape, NULL)) return 0;
+  if (!(t[0] = p->picks[0].index = broadcasting(p))) return 0;
   for (int i = 0; i < p->n_picks && same; i++)
     same = t[i]->rank == rank && (!rank || !memcmp(t[i]->shape, shape, (size_t)rank * sizeof *shape));
   bool known = true;

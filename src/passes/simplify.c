@@ -244,6 +244,13 @@ static kvino_tensor *flipped_back(kv_scope *s, const kv_node *node, const kvino_
   return kv_operand(s, before, 0);
 }
 
+/* Whether x, which a Broadcast leaves as it is, may not fit what only a run knows. */
+static bool may_not_fit(const kv_node *node, const kvino_tensor *target) {
+  int n;
+  int64_t v[KV_KNOWN_MAX];
+  return node->prim->id == KV_Broadcast && !kv_all_known(target, &n, v);
+}
+
 /* A Broadcast to, or a Slice by steps of 1 of, the whole. */
 static kvino_tensor *simplify_whole(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensor *x = node->prim->id == KV_Slice ? flipped_back(s, node, in[0]) : NULL;
@@ -251,7 +258,7 @@ static kvino_tensor *simplify_whole(kv_scope *s, kv_rewriter *w, const kv_node *
   if (node->prim->id == KV_Slice && !all_equal_to(in[3], 1)) return NULL;
   kvino_tensors v = kv_clone(s, w->out, node, in);
   if (!v.v || !v.v[0]) return NULL;
-  return same_static_shape(v.v[0], in[0]) ? in[0] : v.v[0];
+  return same_static_shape(v.v[0], in[0]) && !may_not_fit(node, in[1]) ? in[0] : v.v[0];
 }
 
 /* ---- arithmetic with a neutral constant ---- */

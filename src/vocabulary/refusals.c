@@ -12,6 +12,14 @@ static const struct {
 #undef REFUSAL
 };
 
+/* As NumPy's words about broadcasting have shapes: without blanks. */
+static int write_dense(char *to, size_t room, const char *shape) {
+  size_t n = 0;
+  for (; *shape && n < room - 1; shape++)
+    if (*shape != ' ') to[n++] = *shape;
+  return (int)n;
+}
+
 kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NUMBERS], kvino_error *err) {
   char text[KVINO_ERROR_TEXT];
   size_t used = 0, k = 0;
@@ -28,6 +36,9 @@ kvino_status kv_refuse(kv_refusal what, const kv_refusal_word word[KV_REFUSAL_NU
       at += 2;
     } else if (k < KV_REFUSAL_NUMBERS && !strncmp(at, "%s", 2)) {
       n = snprintf(to, room, "%s", word[k++].shape);
+      at += 2;
+    } else if (k < KV_REFUSAL_NUMBERS && !strncmp(at, "%b", 2)) {
+      n = write_dense(to, room, word[k++].shape);
       at += 2;
     } else {
       *to = *at++;

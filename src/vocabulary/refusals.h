@@ -21,7 +21,7 @@ typedef enum kv_refusal {
 
 enum { KV_REFUSAL_NUMBERS = 4 }; /* the most in a text */
 
-/* What stands in a text for %lld, for %g, or for %s, a shape. */
+/* What stands in a text for %lld, for %g, or for %s and %b, a shape. */
 typedef struct kv_refusal_word {
   int64_t integer;
   double number;

@@ -82,6 +82,38 @@ def needed(steps, results):
     return kept[::-1]
 
 
+# What takes the shape of its first operand, and not its values; these of numbers that have no imaginary part, or no infinities, too.
+SHAPES = set("zeros_like ones_like empty_like full_like shape_tensor isreal imag isinf isnan isfinite isneginf isposinf".split())
+
+
+def valued(steps, results):
+    """Numbers of the values without which results cannot be computed: not of those that are only asked for their shape, or by a step
+    some of whose values nobody asks for."""
+    wanted = set(results)
+    for step in reversed(steps):
+        if wanted >= set(step.outs):
+            no_value = step.op in SHAPES or (step.op == "matrix_power" and not step.args[1])
+            wanted |= refs((step.args[1 if no_value else 0 :], step.kwargs))
+    return wanted
+
+
+def is_certain(program, step):
+    """Whether all that this step gives has to be computed; of a step in a body, or one that control flow takes, nobody knows."""
+    loose = refs([s.args for s in program.steps if s.op in MORE and s.op != "index"])
+    return step in program.steps and set(step.outs) <= valued(program.steps, program.results) and not loose & set(step.outs)
+
+
+def without(program, step):
+    """The program without this step, and all that comes from it."""
+    gone, kept = set(), []
+    for s in program.steps:
+        if s is step or gone & refs((s.args, s.kwargs)):
+            gone |= set(s.outs)
+        else:
+            kept.append(s)
+    return program.copy(steps=kept, results=[r for r in program.results if r not in gone])
+
+
 def refs(tree):
     """Numbers of the values that a tree of arguments uses; of a body those around it."""
     found = set()

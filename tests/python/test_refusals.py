@@ -40,6 +40,8 @@ LENGTHS = {
     "batches": (K.matmul, [u(2, 3, 4), u(2, 4, 3)], [u(2, 3, 4), u(3, 4, 3)]),
     "split": (lambda a: K.split(a, 3)[0] * 2, [u(6, 3)], [u(7, 3)]),
     "broadcast_to": (lambda a: K.broadcast_to(a * 2, (3, 4)), [u(1, 4)], [u(2, 4)]),
+    "broadcast_to the shape of another": (lambda a: K.broadcast_to(u(2, 1), K.shape_tensor(a)) * 0, [u(2, 1)], [u(4, 1)]),
+    "full_like": (lambda a: K.full_like(a, NONE[:, :1]), [u(2, 1)], [u(4, 1)]),
     "batch_normalization": (lambda a: K.batch_normalization(a, NONE[0], NONE[0] + 1, -1), [u(3, 4)], [u(3, 5)]),
     "segment_sum": (lambda a, i: K.segment_sum(a, i, 3), [u(4), np.zeros(4, "int32")], [u(4), np.zeros(5, "int32")]),
     "lstm": (lambda x: K.lstm_sequence(x, NONE, NONE, *GATES)[0], [u(2, 5, 3)], [u(3, 5, 3)]),
@@ -64,6 +66,22 @@ def test_a_run_after_a_refused_one(name):
         assert refusal(compiled, *bad).type is eager.type
         np.testing.assert_allclose(compiled(*good), expected, rtol=1e-5)
     np.testing.assert_allclose(kvino.function(f, device="CPU", dynamic=True)(*good), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_indices_that_do_not_broadcast_are_refused_in_the_same_words(n, device):
+    """How many elements of a mask are true, only a run knows."""
+    x, where = u(3, 2, 2, 2), [np.array([0, 1]), np.array([[1], [0]]), np.array([[[1]]])][: n - 1]
+    f = lambda x, mask, *i: x[(mask, *i)]
+    compiled = kvino.function(f, device=device)
+    good = [x, np.array([True, False, True]), *where]
+    np.testing.assert_array_equal(compiled(*good), x[tuple(good[1:])])
+    bad = [x, np.array([True, True, True]), *where]
+    eager = refusal(f, *map(kvino.convert_to_tensor, bad))
+    got = refusal(compiled, *bad)
+    assert got.type is eager.type is IndexError and str(got.value) == str(eager.value)
+    np.testing.assert_array_equal(compiled(*good), x[tuple(good[1:])])
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "sparse"])

@@ -5,11 +5,12 @@ import itertools
 import subprocess
 import sys
 
-import kvino
+import kvino  # isort: skip: makes Keras use it
+import keras
 import numpy as np
 import pytest
 
-K = kvino.ops
+K, core = kvino.ops, keras.src.backend.core
 rng = np.random.default_rng(5)
 KERNEL, POINTWISE = rng.random((3, 3, 3, 4), "float32"), rng.random((1, 1, 4, 4), "float32")
 
@@ -61,6 +62,15 @@ SHARING = {
     "a transpose": lambda v: (lambda c: (K.transpose(c, (0, 3, 1, 2)), pointwise(c), row(c)))(conv(v)),
     "parts": lambda v: (lambda s: (row(s[0]), K.conv(s[0], KERNEL), s[1]))(K.split(v, 2, 1)),
     "a concatenation": lambda v: (lambda c: (row(c), conv(c)))(K.concatenate([v, v * 3], 1)),
+    "axes of length 1 moved": lambda v: (lambda c: (conv(c), K.moveaxis(c, 0, 2), K.swapaxes(c, 0, 1)))(v[:1]),
+    "the only row": lambda v: (lambda c: (c[0], K.take(c, -1, 0), conv(c)))(v[:1]),
+    "the only row for a native node": lambda v: (lambda c: (K.sort(K.moveaxis(c, 0, 2)), K.sort(c[0]), conv(c)))(v[:1]),
+    "a median of one row": lambda v: (lambda c: (K.median(c, 0), conv(c)))(v[:1]),
+    "tiled once": lambda v: (K.tile(v, [1, 1, 1, 1, 1]), conv(v)),
+    "a diagonal": lambda v: (lambda c: (K.diagonal(K.expand_dims(c, 0), 0, 0, 1), conv(c)))(v[:1]),
+    "one channel": lambda v: (lambda c: (c, K.conv(c, KERNEL[:, :, :1]), K.transpose(c, (0, 3, 1, 2))))(K.conv(v, KERNEL[:, :, :, :1])),
+    "in a branch": lambda v: core.cond(K.sum(v) > 0, lambda: (conv(v), K.moveaxis(v[:1], 0, 2), row(v)),
+                                       lambda: (conv(v), K.moveaxis(v[:1], 0, 2), row(v) * 2)),
     "the view twice": lambda v: (row(v), row(v), K.abs(row(v))),
 }
 
