@@ -61,6 +61,33 @@ MODES = ["float32", "int8", "int8 weights", "int4", "int4 columns", "float8"]
 KINDS = ["kvino", "jax", "openvino"]
 
 
+def measure(arguments):
+    """The rows of the table, of float32 first, which the others are compared with."""
+    rows, kinds = [int(n) for n in arguments.rows.split(",")], arguments.kinds.split(",")
+    plain = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for mode in ["float32", *arguments.modes.split(",")]:
+            path = os.path.join(folder, "model.keras")
+            subprocess.run([sys.executable, "-c", WRITER, mode, path], check=True, env=dict(os.environ, KERAS_BACKEND="jax"))
+            workers = {}
+            for kind in kinds:
+                try:
+                    workers[kind] = peers.Worker(kind, WORKER, path, *rows)
+                except RuntimeError as error:
+                    print(f"{mode}, {kind}: not measured: {error}", file=sys.stderr)
+            peak = workers["kvino"].first if "kvino" in workers else float("nan")
+            for n in rows:
+                medians = peers.medians({k: functools.partial(w.ask, n) for k, w in workers.items()}, arguments.rounds, budget=10)
+                cells = [mode, n]
+                for kind in kinds:
+                    value, of = medians.get(kind), plain.setdefault((n, kind), medians.get(kind))
+                    measured = isinstance(value, float) and isinstance(of, float)
+                    cells += [f"{1e3 * value:.2f}" if isinstance(value, float) else "-", f"{value / of:.2f}x" if measured else ""]
+                yield [*cells, f"{os.path.getsize(path) / 1e6:.0f}", f"{peak:.0f}"]
+            for worker in workers.values():
+                worker.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", default="1,64")
@@ -68,35 +95,9 @@ def main():
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
-    rows, kinds = [int(n) for n in arguments.rows.split(",")], arguments.kinds.split(",")
     print(common.machine())
-    times, sizes, peaks = {}, {}, {}
-    with tempfile.TemporaryDirectory() as folder:
-        for mode in ["float32", *arguments.modes.split(",")]:
-            path = os.path.join(folder, "model.keras")
-            subprocess.run([sys.executable, "-c", WRITER, mode, path], check=True, env=dict(os.environ, KERAS_BACKEND="jax"))
-            sizes[mode] = os.path.getsize(path) / 1e6
-            workers = {}
-            for kind in kinds:
-                try:
-                    workers[kind] = peers.Worker(kind, WORKER, path, *rows)
-                except RuntimeError as error:
-                    print(f"{mode}, {kind}: not measured: {error}", file=sys.stderr)
-            peaks[mode] = workers["kvino"].first if "kvino" in workers else float("nan")
-            for n in rows:
-                times[mode, n] = peers.medians({k: functools.partial(w.ask, n) for k, w in workers.items()}, arguments.rounds, budget=10)
-            for worker in workers.values():
-                worker.close()
-    table = []
-    for (mode, n), medians in times.items():
-        cells = [mode, n]
-        for kind in kinds:
-            value, plain = medians.get(kind), times["float32", n].get(kind)
-            measured = isinstance(value, float) and isinstance(plain, float)
-            cells += [f"{1e3 * value:.2f}" if isinstance(value, float) else "-", f"{value / plain:.2f}x" if measured else ""]
-        table.append([*cells, f"{sizes[mode]:.0f}", f"{peaks[mode]:.0f}"])
-    header = [cell for kind in kinds for cell in (f"{kind} ms", "")]
-    common.table(["weights", "rows", *header, "file MB", "kvino peak MB"], table)
+    header = [cell for kind in arguments.kinds.split(",") for cell in (f"{kind} ms", "")]
+    common.stream(["weights", "rows", *header, "file MB", "kvino peak MB"], measure(arguments))
 
 
 if __name__ == "__main__":
