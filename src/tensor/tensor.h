@@ -14,7 +14,6 @@ struct kvino_tensor {
   uint8_t rank;
   bool weak;       /* a Python scalar: takes the dtype of what it meets (Keras's promotion rules) */
   bool contiguous; /* in C order */
-  uint8_t lent;    /* references whose holder lets the memory be overwritten (kvino_executable_run_over) */
   int64_t size;    /* elements; -1 where a dimension is unknown */
   char *data;      /* the element at index 0 of every axis; NULL where symbolic */
   /* Who owns the data: `base` for a view and a watched tensor, `release` for foreign memory, otherwise this tensor
@@ -25,6 +24,8 @@ struct kvino_tensor {
   void *context;
   struct kv_node *node; /* not NULL: recorded as output number `output` of this node; `context` holds the graph */
   uint32_t output;
+  uint32_t lent; /* references whose holder lets the memory be overwritten (kvino_executable_run_over); no gap is left
+                  * in the record: compilers would clear it all, slowly, before they write its fields */
   int64_t *strides; /* bytes */
   int64_t shape[];  /* rank dimensions, then rank strides */
 };
