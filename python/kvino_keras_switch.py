@@ -87,6 +87,14 @@ class _Finder:
             if self.serves:
                 os.environ[VARIABLE] = NAME_IN_KERAS  # while Keras reads its configuration
             return None
+        if fullname == BACKEND and "keras" not in sys.modules:  # asked for first: it is a part of Keras, which loads it
+            import importlib
+
+            importlib.import_module("keras")
+            if fullname in sys.modules:
+                from importlib.machinery import ModuleSpec
+
+                return ModuleSpec(fullname, _Loader(BACKEND), is_package=True)
         if not self.serves:
             return None
         found = None if fullname == "keras_openvino" else _target(fullname)

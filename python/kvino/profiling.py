@@ -41,4 +41,4 @@ def _record_model(model, args):
     leaves = [_core.convert_to_tensor(x) for x in keras.tree.flatten(args)]
     specs = iter([keras.InputSpec(shape=x.shape, dtype=x.dtype) for x in leaves])
     signature = [keras.tree.map_structure(lambda _: next(specs), x) for x in args] if args else None
-    return trace(model, signature), leaves
+    return trace(model, signature, "profiled"), leaves

@@ -21,7 +21,7 @@ def save(model_or_function, filepath, *args, **kwargs):
         if kwargs:
             raise TypeError(f"kvino.save: a model takes no keyword arguments here, but {sorted(kwargs)}")
         spec = lambda x: keras.InputSpec(shape=x.shape, dtype=_dtype(x))
-        graph = trace(model_or_function, [keras.tree.map_structure(spec, x) for x in args] if args else None)
+        graph = trace(model_or_function, [keras.tree.map_structure(spec, x) for x in args] if args else None, "saved")
     else:
         graph, _ = record(model_or_function, args, kwargs)
     graph.save(os.fspath(filepath))

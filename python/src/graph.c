@@ -17,7 +17,15 @@ PyObject *text_object(char *text) {
 
 PyObject *property_text(PyObject *o) {
   if (PyBool_Check(o)) return PyUnicode_FromString(o == Py_True ? "true" : "false");
-  return PyUnicode_Check(o) ? Py_NewRef(o) : PyObject_Str(o);
+  if (PyNumber_Check(o)) return PyObject_Str(o);
+  PyObject *text = PyUnicode_Check(o) ? Py_NewRef(o) : PyOS_FSPath(o);
+  if (text && PyUnicode_Check(text) && PyUnicode_FindChar(text, 0, 0, PyUnicode_GetLength(text), 1) < 0) return text;
+  if (text && PyUnicode_Check(text))
+    PyErr_SetString(PyExc_ValueError, "embedded null character");
+  else
+    PyErr_Format(PyExc_TypeError, "the value of a property is a text, a number or a path, not %R", o);
+  Py_XDECREF(text);
+  return NULL;
 }
 
 int properties_read(PyObject *given, properties *p) {

@@ -10,10 +10,12 @@
 #include "openvino/settings.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Whether the device lists the key; composed devices pass properties on and are asked when they compile. */
 static bool supported(const kv_ov_device *device, const char *key) {
@@ -151,11 +153,31 @@ static kvino_status insert_settings(kv_ov_config *config, const kv_ov_device *de
   return KVINO_OK;
 }
 
+/* OpenVINO makes the directory while it compiles; where it cannot, no model would be compiled. */
+static kvino_status make_cache_dir(const char *path, kvino_error *err) {
+  char *copy = kv_strdup(path);
+  struct stat found;
+  int why = 0;
+  if (!copy) return kv_fail(err, KVINO_NO_MEMORY, "out of memory");
+  for (char *at = copy + 1; !why; at++) {
+    char here = *at;
+    if (here && here != '/') continue;
+    *at = 0;
+    if (stat(copy, &found) && mkdir(copy, 0777) && errno != EEXIST) why = errno;
+    *at = here;
+    if (!here) break;
+  }
+  kv_free(copy);
+  if (!why && !stat(path, &found) && !S_ISDIR(found.st_mode)) why = ENOTDIR;
+  return why ? kv_fail(err, KVINO_IO, "property 'cache_dir': %s: %s", path, strerror(why)) : KVINO_OK;
+}
+
 /* What would be silently without effect, and what follows from what was asked. */
 static kvino_status settle(kv_ov_config *config, kvino_error *err) {
-  const char *mode = kv_ov_config_get(config, KV_CACHE_MODE),
+  const char *mode = kv_ov_config_get(config, KV_CACHE_MODE), *cache = kv_ov_config_get(config, KV_CACHE_DIR),
              *weightless = kv_ov_config_get(config, KV_ENABLE_WEIGHTLESS);
-  if (mode && !kv_ov_config_get(config, KV_CACHE_DIR))
+  if (cache) KV_TRY(make_cache_dir(cache, err));
+  if (mode && !cache)
     return kv_fail(err, KVINO_INVALID, "property 'cache_mode' is of the cache on disk, and there is no 'cache_dir'");
   /* OpenVINO looks for them in a file that it read the model from; in vain, it compiles anew each time. */
   if ((mode && !strcmp(mode, "OPTIMIZE_SIZE")) || (weightless && !strcmp(weightless, "YES")))

@@ -45,6 +45,29 @@ def test_settings_of_the_process():
     assert config.precision == "f32"
 
 
+@pytest.mark.parametrize("value, error, words", [
+    ({"a": 1}, TypeError, "a text, a number or a path, not {'a': 1}"),
+    (b"x", TypeError, "not b'x'"),
+    ([1], TypeError, "not \\[1\\]"),
+    ("yes\0no", ValueError, "null character"),
+])
+@pytest.mark.parametrize("name", ["cache_dir", "pinning"])
+def test_values_that_are_no_text(name, value, error, words):
+    for setting in (lambda: kvino.config(**{name: value}).__enter__(), lambda: kvino.config.properties.__setitem__(name, value),
+                    lambda: kvino.function(lambda x: x + 1, **{name: value})(X)):
+        with pytest.raises(error, match=words):
+            setting()
+
+
+def test_a_cache_directory_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match="'cache_dir': .*Not a directory"):
+            kvino.function(lambda x: x + 1, cache_dir=path)(X)
+    kvino.function(lambda x: x + 1, cache_dir=tmp_path / "new" / "one")(X)
+    assert (tmp_path / "new" / "one").is_dir()
+
+
 @pytest.mark.parametrize("name, value, words", [
     ("precision", "bf61", "it takes f32|f16|bf16|dynamic"),
     ("performance_hint", "fast", "it takes latency|throughput|cumulative_throughput"),

@@ -148,6 +148,21 @@ def test_bad_calls():
         kvino.Profile()
     with pytest.raises(TypeError, match="a Keras model or a function of tensors is expected here, not int"):
         kvino.profile(42)
+    for call in (kvino.profile, kvino.explain):  # what the model says to such a call anywhere
+        with pytest.raises(ValueError, match="^Input 0 .*expected shape=.*found shape=.*65"):
+            call(model, rng.random((2, 65), "float32"))
+
+    class InNumPy(keras.layers.Layer):
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+        def call(self, x):
+            return np.asarray(x) * 2
+
+    x = keras.Input((3,))
+    for call, what in ((lambda m: kvino.profile(m, np.ones((1, 3), "float32")), "profiled"), (lambda m: kvino.save(m, "x.kvino"), "saved")):
+        with pytest.raises(ValueError, match=f"(?s)cannot be {what}: .*test_keras_profile.py"):
+            call(keras.Model(x, InNumPy()(x)))
 
 
 # ---- the page ----

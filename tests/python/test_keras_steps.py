@@ -453,6 +453,19 @@ def test_many_lengths_share_a_graph(traces):
     assert len(traces) == steps.STATIC_SHAPES + 1
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
+@pytest.mark.parametrize("inner", [lambda: layers.Dense(2, "tanh"), lambda: layers.LSTM(2)], ids=["Dense", "LSTM"])
+def test_a_layer_at_each_step_of_any_length(inner, masked):
+    """Keras's TimeDistributed takes as many steps as the batch has rows where their number is unknown."""
+    shape = (None, 3) if isinstance(inner(), layers.Dense) else (None, 4, 3)
+    x = keras.Input(shape)
+    model = keras.Model(x, layers.TimeDistributed(inner())(layers.Masking()(x) if masked and len(shape) == 2 else x))
+    for n in (*range(1, steps.STATIC_SHAPES + 3), 9):
+        x = RNG.normal(size=(6, n, *shape[1:])).astype("float32")
+        x[:, n // 2 + 1 :] = 0
+        np.testing.assert_allclose(model.predict(x, verbose=0), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape, layer, wrong", [
     ((4, 6), layers.Flatten, (3, 6, 4)),
     ((8, 8, 3), layers.GlobalAveragePooling2D, (3, 12, 9, 3)),
@@ -599,6 +612,29 @@ def test_devices():
         keras.distribution.distribute_tensor(ops.ones(2), keras.distribution.TensorLayout(["batch"], mesh))
 
 
+def test_threads_predict_while_one_trains():
+    """Weights that were constants move while other threads look for the executable."""
+    model = compiled(small())
+    want, wrong = np.asarray(model(X)).shape, []
+
+    def predict():
+        try:
+            for _ in range(60):
+                y = model.predict_on_batch(X)
+                assert y.shape == want and np.isfinite(y).all()
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=predict) for _ in range(3)]
+    model.predict_on_batch(X)
+    for thread in threads:
+        thread.start()
+    model.fit(X, Y, epochs=40, verbose=0)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
 def test_devices_are_a_threads_own():
     seen = []
     with keras.device("HETERO:GPU,CPU"):
@@ -621,6 +657,8 @@ def test_the_steps_of_the_documentation():
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_nothing_to_compute_with(method):
+    with pytest.raises(ValueError, match="There is no data: x=None"):
+        getattr(compiled(small()), method)(None, verbose=0)
     m = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
     m.compile("sgd", "mse")
     data = (np.zeros((0, 5)),) if method == "predict" else (np.zeros((0, 5)), np.zeros((0, 2)))

@@ -39,9 +39,11 @@ def run(code, tmp_path, configured=None, **environment):
         ("import keras", {"configured": "kvino"}),
         ("import kvino; import keras", {}),
         ("import kvino; import keras", {"configured": "jax"}),
+        ("import kvino.keras_backend; import keras", {}),
+        ("from kvino.keras_backend import core, steps; import keras", {"KERAS_BACKEND": "kvino"}),
         ("import keras; import kvino", {"configured": "kvino"}),
     ],
-    ids=["shell", "program", "program over shell", "keras.json", "import", "import over keras.json", "kvino later"],
+    ids=["shell", "program", "program over shell", "keras.json", "import", "import over keras.json", "backend first", "a part of it first", "kvino later"],
 )
 def test_kvino_is_chosen(code, given, tmp_path):
     text = run(f"{code}; {WHICH}; import os; print(os.environ['KERAS_BACKEND'])", tmp_path, **given)

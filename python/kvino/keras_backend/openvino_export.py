@@ -3,7 +3,9 @@
 import os
 import warnings
 
+import numpy as np
 from keras.src import tree
+from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.export.export_utils import get_input_signature
 from keras.src.export.export_utils import make_input_spec
 from keras.src.models.functional import Functional
@@ -37,8 +39,8 @@ def export_openvino(model, filepath, verbose=None, input_signature=None, compres
         io_utils.print_msg(f"Saved OpenVINO IR at '{filepath}'.")
 
 
-def trace(model, input_signature=None):
-    """The graph of a call of the model, its variables constants."""
+def trace(model, input_signature=None, purpose="exported"):
+    """The graph of a call of the model, its variables constants. The purpose is for the words of errors."""
     arguments = _arguments(model, input_signature)
     graph = _core.Graph()
     names = iter(_names(arguments, "input"))
@@ -47,10 +49,10 @@ def trace(model, input_signature=None):
         with Recording(graph) as scope:
             outputs = model(*inputs, training=False) if model._call_has_training_arg else model(*inputs)
     except Exception as error:
-        raise refusal(model, error) from error
+        raise _own_error(model, arguments) or refusal(model, error, purpose) from error
     for x, name in zip(tree.flatten(outputs), _output_names(model, outputs), strict=True):
         if not isinstance(x, Tensor):
-            raise ValueError(f"{model.name} cannot be exported: output '{name}' is no tensor but {type(x).__name__}")
+            raise ValueError(f"{model.name} cannot be {purpose}: output '{name}' is no tensor but {type(x).__name__}")
         graph.result(x, name)
     if scope.assigned:
         moved = ", ".join(v.path for v in scope.assigned.values())
@@ -59,11 +61,28 @@ def trace(model, input_signature=None):
     return graph.bind((None,) * len(tree.flatten(arguments)) + tuple(weights))
 
 
-def refusal(model, error):
+def _own_error(model, arguments):
+    """What the model says to a call with such arguments, where one can tell: it refuses them, recorded or not."""
+    shapes = [x.shape[1:] for x in tree.flatten(arguments)]
+    if any(None in shape for shape in shapes):
+        return None
+    try:
+        values = tree.map_structure(lambda x: _core.convert_to_tensor(np.zeros([n or 1 for n in x.shape], x.dtype)), arguments)
+    except TypeError:  # a dtype that NumPy has not
+        return None
+    try:
+        with StatelessScope():
+            model(*values)
+    except Exception as error:
+        return error
+    return None
+
+
+def refusal(model, error, purpose="exported"):
     """The error of a model that cannot be recorded."""
     place, text = _where(error)
     return ValueError(
-        f"{model.name} cannot be exported: it cannot be recorded because of {place} ({text}): {type(error).__name__}: "
+        f"{model.name} cannot be {purpose}: it cannot be recorded because of {place} ({text}): {type(error).__name__}: "
         f"{error}\nWhat a layer does in Python or NumPy has no place in a model of OpenVINO: write it with keras.ops. If a "
         "length that is not known is the reason, give fixed ones: input_signature=[keras.InputSpec(shape=(1, 28, 28), "
         'dtype="float32")].'

@@ -10,6 +10,7 @@ from kvino.keras_backend.control_flow import _flat
 from kvino.keras_backend.control_flow import _length
 from kvino.keras_backend.control_flow import _loop
 from kvino.keras_backend.control_flow import _packer
+from kvino.keras_backend.control_flow import map as map_elements
 from kvino.keras_backend.operators import missing
 from kvino.keras_backend.operators import operators
 from kvino.keras_backend.tensors import convert_to_tensor
@@ -304,18 +305,25 @@ bidirectional_gru = bidirectional_lstm
 
 
 def takes_ragged(layer_class):
-    """Called for each class of layers: TimeDistributed computes ragged inputs, too: the steps of all rows at once."""
+    """Called for each class of layers: TimeDistributed computes ragged inputs, too: the steps of all rows at once; and, where
+    their number is unknown, all steps: Keras's own form takes as many as the batch has rows."""
     if f"{layer_class.__module__}.{layer_class.__name__}" != "keras.src.layers.rnn.time_distributed.TimeDistributed":
         return
     original = layer_class.call
 
     @functools.wraps(original)
     def call(self, inputs, training=None, mask=None):
-        if not isinstance(inputs, RaggedTensor):
-            return original(self, inputs, training=training, mask=mask)
         options = {"training": training} if self.layer._call_has_training_arg else {}
-        if self.layer._call_has_mask_arg and mask is not None:
-            options["mask"] = mask.values
-        return inputs.with_values(self.layer.call(inputs.values, **options))
+        masked = self.layer._call_has_mask_arg and mask is not None
+        if isinstance(inputs, RaggedTensor):
+            if masked:
+                options["mask"] = mask.values
+            return inputs.with_values(self.layer.call(inputs.values, **options))
+        if inputs.shape[1] is not None:
+            return original(self, inputs, training=training, mask=mask)
+        if not masked:
+            return _swap(map_elements(lambda x: self.layer.call(x, **options), _swap(inputs)))
+        steps = (_swap(inputs), _swap(mask))
+        return _swap(map_elements(lambda x: self.layer.call(x[0], mask=x[1], **options), steps))
 
     layer_class.call = call

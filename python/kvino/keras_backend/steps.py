@@ -199,6 +199,7 @@ class CompiledStep:
         self.general = None  # the executable with the fewest constants so far
         self.executable = self._compile(self.steady if bind == "at once" else [])
         self._look()
+        self.lock = threading.Lock()  # threads predict while one trains
 
     def _compile(self, places):
         values = {i: self.trace.variables[i]._value for i in places}
@@ -235,7 +236,9 @@ class CompiledStep:
         return executable
 
     def __call__(self, tensors):
-        results = iter(self._current()(tensors))
+        with self.lock:
+            executable = self._current()
+        results = iter(executable(tensors))
         values = tree.map_structure(lambda x: _put_together(x, results), self.trace.results)
         for variable, value in zip(self.trace.assigned, results):
             variable._value = value
