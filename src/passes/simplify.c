@@ -106,6 +106,25 @@ static kvino_tensor *undone(kv_scope *s, const kv_node *node, kvino_tensor *cons
   return first == second ? x : NULL;
 }
 
+/* The product of the lengths that are known; 0 where one is, or it is too large. */
+static int64_t known_product(const kvino_tensor *t, int *unknown) {
+  int64_t n = 1;
+  *unknown = 0;
+  for (int i = 0; i < t->rank; i++) {
+    *unknown += t->shape[i] < 0;
+    if (t->shape[i] >= 0 && __builtin_mul_overflow(n, t->shape[i], &n)) return 0;
+  }
+  return n;
+}
+
+/* Whether what is reshaped from x to `between`, and then to y, fits `between` wherever it fits y. */
+static bool fits_between(const kvino_tensor *x, const kvino_tensor *between, const kvino_tensor *y) {
+  int unknown, others;
+  int64_t n = known_product(between, &unknown), before = known_product(x, &others), after = known_product(y, &others);
+  if (before == n && x->size == between->size) return true;
+  return n && (before % n == 0 || (unknown < 2 && after % n == 0));
+}
+
 static kvino_tensor *simplify_reshape(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   kvino_tensor *same = undone(s, node, in);
   if (same) return same;
@@ -115,8 +134,12 @@ static kvino_tensor *simplify_reshape(kv_scope *s, kv_rewriter *w, const kv_node
   kvino_tensor *y = v.v[0], *x = in[0];
   if (!is_safe_reshape(y->node)) return y;
   if (!expressible(y->rank, y->shape)) return y;
-  while (x && kv_is_symbolic(x) && is_reshape(x->node) && is_safe_reshape(x->node)) x = kv_operand(s, x->node, 0);
-  if (!x) return NULL;
+  while (kv_is_symbolic(x) && is_reshape(x->node) && is_safe_reshape(x->node)) {
+    kvino_tensor *source = kv_operand(s, x->node, 0);
+    if (!source) return NULL;
+    if (!fits_between(source, x, y)) break;
+    x = source;
+  }
   if (reshape_keeps(x, y)) return x;
   if (x == in[0]) return y;
   return kv_reshape(s, x, kv_vector(s, (size_t)y->rank, y->shape), (kv_reshape_attrs){.special_zero = false});

@@ -82,8 +82,9 @@ def needed(steps, results):
     return kept[::-1]
 
 
-# What takes the shape of its first operand, and not its values; these of numbers that have no imaginary part, or no infinities, too.
-SHAPES = set("zeros_like ones_like empty_like full_like shape_tensor isreal imag isinf isnan isfinite isneginf isposinf".split())
+# What takes the shape of its first operand (ragged_check of its second), and not its values; some of them where the dtype has no
+# imaginary part, or no infinities.
+SHAPES = set("ragged_check zeros_like ones_like empty_like full_like shape_tensor isreal imag isinf isnan isfinite isneginf isposinf".split())
 
 
 def valued(steps, results):
@@ -93,7 +94,8 @@ def valued(steps, results):
     for step in reversed(steps):
         if wanted >= set(step.outs):
             no_value = step.op in SHAPES or (step.op == "matrix_power" and not step.args[1])
-            wanted |= refs((step.args[1 if no_value else 0 :], step.kwargs))
+            at = (step.op == "ragged_check") if no_value else None
+            wanted |= refs(([a for k, a in enumerate(step.args) if k != at], step.kwargs))
     return wanted
 
 

@@ -65,6 +65,41 @@ def test_noise_does_not_hide_a_wrong_value():
     assert judged("floor", x, lambda y: y + np.float32([0, 1, 0])).nature == "value"
 
 
+def test_subnormal_numbers_and_signs_excuse_what_hangs_on_them_alone():
+    from graphs.program import Program, Ref, Step
+
+    def judged(op, x, got):
+        program = Program({}, {0: np.array(x, "float32")}, [Step(op, (Ref(0),), {}, (1,), False)], [1])
+        return judge.compare(program, {}, judge.eager(program, {}), judge.Outcome([np.array(got)]), "CPU")
+
+    assert judged("argmax", [0.0, 1e-40], np.int32(0)) is None
+    assert judged("argmax", [0.0, 1e-30], np.int32(0)).nature == "integers"
+    assert judged("isinf", [np.inf, 1e-40], [False, False]).nature == "bool"
+
+
+def test_a_check_is_missed_where_its_value_is_needed():
+    """Of reshape([1, 2, 3], 2, 2) with a result that takes its shape alone, or its values."""
+    from graphs.program import Program, Ref, Step
+
+    reshape = Step("reshape", (Ref(0), [2, 2]), {}, (1,), False)
+    x = {0: np.array([1.0, 2, 3], "float32")}
+    for op, missed in (("zeros_like", False), ("negative", True)):
+        program = Program(x, {}, [reshape, Step(op, (Ref(1),), {}, (2,), False)], [2])
+        d = judge.compare(program, x, judge.eager(program, x), judge.Outcome([np.zeros((2, 2), "float32")]), "CPU")
+        assert (d is not None and d.nature == "does not raise") == missed
+
+
+def test_of_two_errors_any_may_come_first():
+    from graphs.program import Program, Ref, Step
+
+    steps = [Step("inv", (Ref(0),), {}, (1,), False), Step("reshape", (Ref(0), [3]), {}, (2,), False)]
+    x = {0: np.zeros((2, 2), "float32")}
+    program = Program(x, {}, steps, [1, 2])
+    want, second = judge.eager(program, x), judge.eager(Program(x, {}, steps[1:], [2]), x)
+    assert want.error != second.error and judge.compare(program, x, want, judge.Outcome(error=second.error), "CPU") is None
+    assert judge.compare(program, x, want, judge.Outcome(error=("ValueError", "another")), "CPU").nature == "other error"
+
+
 def test_a_failing_program_becomes_small():
     from graphs.shrink import shrink
 

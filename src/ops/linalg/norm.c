@@ -18,6 +18,16 @@ static bool read_order(kv_scope *s, const char *text, order_kind *kind, double *
   return false;
 }
 
+/* Of numbers that are not negative; of none it is 0. */
+static kvino_tensor *largest(kv_scope *s, kvino_tensor *x, kvino_tensor *axes, bool keepdims) {
+  int n;
+  int64_t axis[KV_KNOWN_MAX];
+  if (!x || !axes) return NULL;
+  if (x->size > 0 || !kv_all_known(axes, &n, axis))
+    return kv_reduce_max(s, x, axes, (kv_keep_dims_attrs){.keep_dims = keepdims});
+  return op_max(s, x, (kvino_ints){.n = n, .v = axis}, keepdims, kv_like(s, x, 0));
+}
+
 static kvino_tensor *vector_norm(kv_scope *s, kvino_tensor *x, kvino_tensor *axes, double ord, bool keepdims) {
   kv_keep_dims_attrs keep = {.keep_dims = keepdims};
   if (!x) return NULL;
@@ -28,18 +38,17 @@ static kvino_tensor *vector_norm(kv_scope *s, kvino_tensor *x, kvino_tensor *axe
   if (kvino_dtype_is_complex((kvino_dtype)x->dtype)) x = kv_abs(s, x);
   if (ord == 2) return kv_reduce_l2(s, x, axes, keep);
   x = kv_abs(s, x);
-  if (isinf(ord) && ord > 0 && x && !x->size) return kv_reduce_sum(s, x, axes, keep); /* the largest of none is 0 */
-  if (isinf(ord)) return ord > 0 ? kv_reduce_max(s, x, axes, keep) : kv_reduce_min(s, x, axes, keep);
+  if (isinf(ord)) return ord > 0 ? largest(s, x, axes, keepdims) : kv_reduce_min(s, x, axes, keep);
   if (ord == 1) return kv_reduce_sum(s, x, axes, keep);
   kvino_tensor *sum = kv_reduce_sum(s, kv_power(s, x, kv_like(s, x, ord)), axes, keep);
   return kv_power(s, sum, kv_like(s, sum, 1 / ord));
 }
 
 /* Sums along one axis of the absolute values, the largest (smallest) of them along the other. */
-static kvino_tensor *of_sums(kv_scope *s, kvino_tensor *x, int64_t summed, int64_t other, bool largest) {
+static kvino_tensor *of_sums(kv_scope *s, kvino_tensor *x, int64_t summed, int64_t other, bool most) {
   kv_keep_dims_attrs keep = {.keep_dims = true};
   x = kv_reduce_sum(s, kv_abs(s, x), KV_VECTOR(s, summed), keep);
-  return largest ? kv_reduce_max(s, x, KV_VECTOR(s, other), keep) : kv_reduce_min(s, x, KV_VECTOR(s, other), keep);
+  return most ? largest(s, x, KV_VECTOR(s, other), true) : kv_reduce_min(s, x, KV_VECTOR(s, other), keep);
 }
 
 /* Of the singular values, which stand on the last axis. */
@@ -49,7 +58,7 @@ static kvino_tensor *spectral(kv_scope *s, kvino_tensor *x, const int64_t *axis,
   kvino_tensor *last = KV_VECTOR(s, values->rank - 1);
   kv_keep_dims_attrs drop = {.keep_dims = false};
   values = kind == NUCLEAR ? kv_reduce_sum(s, values, last, drop)
-           : ord > 0       ? kv_reduce_max(s, values, last, drop)
+           : ord > 0       ? largest(s, values, last, false)
                            : kv_reduce_min(s, values, last, drop);
   return kv_unsqueeze(s, values, KV_VECTOR(s, axis[0], axis[1]));
 }

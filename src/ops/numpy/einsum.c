@@ -30,13 +30,20 @@ static kvino_tensor *ordered(kv_scope *s, const kv_term *t, const kv_labels *ord
 
 /* ---- one operand ---- */
 
+/* Whether all of the term's axes of this label have length 1: one of them beside another is no diagonal. */
+static bool is_unit(const kv_term *t, int label) {
+  for (int i = 0; i < t->labels.n; i++)
+    if (t->labels.v[i] == label && t->x->shape[i] != 1) return false;
+  return true;
+}
+
 /* Axes of length 1 that broadcast go: their label's other axes have its length. */
 static void drop_broadcast(kv_scope *s, const kv_einsum *e, kv_term *t) {
   int64_t axes[KVINO_MAX_RANK];
   kv_labels rest = {0, {0}};
   int n = 0;
   for (int i = 0; t->x && i < t->labels.n; i++) {
-    if (t->x->shape[i] == 1 && e->length[t->labels.v[i]] != 1)
+    if (e->length[t->labels.v[i]] != 1 && is_unit(t, t->labels.v[i]))
       axes[n++] = i;
     else
       rest.v[rest.n++] = t->labels.v[i];
