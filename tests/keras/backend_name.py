@@ -73,6 +73,17 @@ RAGGED = {
     ("validation_test.py", "test_densify_ragged_bounding_boxes_batched"),
     ("validation_test.py", "test_densify_ragged_bounding_boxes_unbatched"),
 }
+# Tests of texts that Keras runs on TensorFlow alone.
+TEXTS = {
+    ("feature_space_test.py", "test_functional_api_sync_processing"),
+    ("hashing_test.py", "test_saving"),
+    ("index_lookup_test.py", "test_saving"),
+    ("string_lookup_test.py", "test_invert_lookup_basic"),
+    ("text_vectorization_test.py", "test_one_hot_output"),
+    ("text_vectorization_test.py", "test_save_load_tf_idf_mode"),
+    ("text_vectorization_test.py", "test_save_load_with_ngrams_flow"),
+    ("text_vectorization_test.py", "test_tf_as_first_sequential_layer"),
+}
 ASKS_FOR_TENSORFLOW = ("Only test tensorflow backend", "Only tensorflow supports raggeds", "The test targets TensorFlow-specific ragged")
 
 
@@ -110,20 +121,21 @@ class NoTorch(types.ModuleType):
 NO_TORCH = {name: NoTorch(name) for name in ("torch", "torch.utils", "torch.utils.data")}
 
 
-def is_ragged(item):
+def is_in(item, tests):
     """Of cases, whose names have numbers behind, too."""
-    return any(item.path.name == file and item.name.startswith(name) for file, name in RAGGED)
+    return any(item.path.name == file and item.name.startswith(name) for file, name in tests)
 
 
-def asks_for_tensorflow(mark):
-    return mark.name == "skipif" and str(mark.kwargs.get("reason")).startswith(ASKS_FOR_TENSORFLOW)
+def asks_for_tensorflow(mark, reasons):
+    return mark.name == "skipif" and str(mark.kwargs.get("reason")).startswith(reasons)
 
 
 def pytest_collection_modifyitems(items):
-    """Names with addresses in them would be others in every process. Tests of ragged tensors are run."""
+    """Names with addresses in them would be others in every process. Tests of ragged tensors, and of texts, are run."""
     for item in items:
-        for node in item.listchain() if is_ragged(item) else ():
-            node.own_markers = [mark for mark in node.own_markers if not asks_for_tensorflow(mark)]
+        reasons = ASKS_FOR_TENSORFLOW if is_in(item, RAGGED) else "" if is_in(item, TEXTS) else None
+        for node in item.listchain() if reasons is not None else ():
+            node.own_markers = [mark for mark in node.own_markers if not asks_for_tensorflow(mark, reasons)]
         name = re.sub(r"0x[0-9a-f]+", "0x", item.nodeid)
         if name != item.nodeid:
             item._id = name
@@ -146,7 +158,7 @@ def pytest_make_collect_report(collector):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     # (Functions for bounding boxes take TensorFlow's own on every backend.)
-    ours = is_ragged(item) and item.path.name != "validation_test.py"
+    ours = is_in(item, RAGGED) and item.path.name != "validation_test.py"
     ragged = ragged_as_tensorflow.in_place() if ours else contextlib.nullcontext()
     with ragged, sparse_as_jax.in_place() if item.path.name in SPARSE_FILES else contextlib.nullcontext():
         return (yield)
