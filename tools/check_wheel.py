@@ -59,6 +59,7 @@ def check(wheel, python):
             raise SystemExit("libraries from outside of the wheel:\n" + "\n".join(sorted(found)))
         output(inside, "-c", PROGRAM, **clean)
         assert output(top / "venv/bin/kvino", "--version", **clean).startswith("kvino ")
+        assert re.search("^pictures +libpng, libjpeg$", output(top / "venv/bin/kvino", "info", **clean), re.M)
         assert "(Sequential, Keras 3" in output(top / "venv/bin/kvino", "show", MODEL, **clean)
 
         (top / "example.c").write_text(re.search(r"```c\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1))

@@ -150,6 +150,10 @@ static int read_options(const command *self, int argc, char **argv, request *r) 
   if (optind + 1 != argc) return misuse(self, "which model file?");
   if (!r->to.path) return misuse(self, "where to? (-o OUT.xml)");
   if (r->to.name && !served) return misuse(self, "--name is one of --ovms and --triton");
+  if (!served && !has_kind(r->to.path, (const char *const[]){".xml", ".keras", ".h5", ".kvino", NULL})) {
+    fprintf(stderr, "kvino convert: -o writes .xml, .keras, .h5, .weights.h5 or .kvino, not '%s'\n", r->to.path);
+    return misuse(self, NULL);
+  }
   if (!served && !ends_with(r->to.path, ".xml") && (r->to.halves || r->shapes || r->to.batch))
     return misuse(self, "--compress_to_fp16, --shape and -b are of IR (.xml)");
   return -1;

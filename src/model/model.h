@@ -83,6 +83,10 @@ kvino_status kv_states_find(kvino_model *m, const kvino_graph *recorded, kvino_e
 kvino_status kv_states_begin(kvino_model *m, kvino_tensor *const *in, kvino_tensor ***all, kvino_error *err);
 void kv_states_end(kvino_model *m, kvino_tensor **all, kvino_tensors *out);
 
+/* Whether t may be input i; what is unknown of its shape may be. Errors: KVINO_INVALID; KVINO_TYPE: complex numbers
+ * for real ones. */
+kvino_status kv_model_check_input(const kvino_model *m, size_t i, const kvino_tensor *t, kvino_error *err);
+
 /* kvino_model_run where `take` is to have the results before they count: where it fails the run has. May be NULL. */
 typedef kvino_status kv_take_results(void *context, const kvino_tensors *out, kvino_error *err);
 kvino_status kv_model_run(kvino_model *m, size_t n, kvino_tensor *const *in, kv_take_results *take, void *context,

@@ -118,8 +118,7 @@ static kvino_status find(kvino_model *m, const int64_t *shapes, kvino_executable
 
 /* ---- running ---- */
 
-/* Whether t may be input i; what is unknown of its shape may be. */
-static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tensor *t, kvino_error *err) {
+kvino_status kv_model_check_input(const kvino_model *m, size_t i, const kvino_tensor *t, kvino_error *err) {
   char text[KV_SHAPE_TEXT], wanted[KV_SHAPE_TEXT];
   const kvino_port *in = &m->in.v[i];
   KV_NOT_NULL(err, t);
@@ -128,6 +127,9 @@ static kvino_status check_input(const kvino_model *m, size_t i, const kvino_tens
   if (!fits)
     return kv_fail(err, KVINO_INVALID, "%s: input '%s' must have the shape %s, not %s", m->file.name, in->name,
                    kv_shape_text(in->rank, in->shape, wanted), kv_shape_text(t->rank, t->shape, text));
+  if (kvino_dtype_is_complex(t->dtype) && !kvino_dtype_is_complex(in->dtype)) /* a cast would lose the imaginary part */
+    return kv_fail(err, KVINO_TYPE, "%s: input '%s' takes %s, not %s", m->file.name, in->name,
+                   kvino_dtype_name(in->dtype), kvino_dtype_name(t->dtype));
   return KVINO_OK;
 }
 
@@ -139,7 +141,7 @@ static kvino_status check_count(const kvino_model *m, size_t n, kvino_error *err
 /* The inputs in the dtypes that the model takes. */
 static kvino_status take_inputs(const kvino_model *m, kvino_tensor *const *in, kvino_tensor **as, kvino_error *err) {
   for (size_t i = 0; i < m->in.n; i++) {
-    KV_TRY(check_input(m, i, in[i], err));
+    KV_TRY(kv_model_check_input(m, i, in[i], err));
     if (in[i]->dtype == m->in.v[i].dtype)
       as[i] = kvino_tensor_retain(in[i]);
     else

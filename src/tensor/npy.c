@@ -278,7 +278,7 @@ kvino_status kvino_npy_write_fd(int fd, const kvino_tensor *t, kvino_error *err)
   KV_TRY(kv_npy_image_make(t, &image, err));
   int own = dup(fd); /* the caller's stays open */
   FILE *file = own < 0 ? NULL : fdopen(own, "wb");
-  kvino_status status = write_image(&image, file, "the file descriptor", err);
+  kvino_status status = write_image(&image, file, fd == STDOUT_FILENO ? "standard output" : "the file descriptor", err);
   if (!file && own >= 0) close(own);
   kv_npy_image_clear(&image);
   return status;

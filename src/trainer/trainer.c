@@ -196,7 +196,6 @@ void kvino_trainer_release(kvino_trainer *t) {
 /* ---- a step ---- */
 
 static kvino_status check_batch(const kvino_model *m, const kv_batch *b, kvino_error *err) {
-  char have[KV_SHAPE_TEXT], want[KV_SHAPE_TEXT];
   if (b->n_x != m->in.n)
     return kv_fail(err, KVINO_INVALID, "%s: the model takes %zu inputs, not %zu", m->file.name, m->in.n, b->n_x);
   if (b->n_y != m->out.n)
@@ -209,12 +208,7 @@ static kvino_status check_batch(const kvino_model *m, const kv_batch *b, kvino_e
     const kvino_tensor *t = b->v[i];
     KV_NOT_NULL(err, t);
     if (kv_is_symbolic(t)) return kv_fail(err, KVINO_TYPE, "%s: a tensor of the batch is symbolic", m->file.name);
-    const kvino_port *in = &m->in.v[i < b->n_x ? i : 0];
-    bool fits = i >= b->n_x || t->rank == in->rank;
-    for (int k = 0; i < b->n_x && fits && k < in->rank; k++) fits = in->shape[k] < 0 || in->shape[k] == t->shape[k];
-    if (!fits)
-      return kv_fail(err, KVINO_INVALID, "%s: input '%s' must have the shape %s, not %s", m->file.name, in->name,
-                     kv_shape_text(in->rank, in->shape, want), kv_shape_text(t->rank, t->shape, have));
+    if (i < b->n_x) KV_TRY(kv_model_check_input(m, i, t, err));
   }
   return KVINO_OK;
 }

@@ -93,6 +93,7 @@ def test_the_manual():
     (["convert", "a.keras", "-b", "0"], "kvino convert: --batch takes a whole number from 1 to 1e+12, not '0'"),
     (["verify", "a", "b", "c", "-t", "-1"], "kvino verify: --tolerance takes a number from 0 to 1e+30, not '-1'"),
     (["show", "a.keras", "--graph", "x.png"], "kvino show: --graph draws .svg files alone, not 'x.png'"),
+    (["convert", "a.keras", "-o", "x.onnx"], "kvino convert: -o writes .xml, .keras, .h5, .weights.h5 or .kvino, not 'x.onnx'"),
     (["devices", "CPU"], "kvino devices: it takes no arguments"),
     (["info", "-x"], "kvino info: invalid option -- 'x'"),
 ])
@@ -171,6 +172,9 @@ def test_files_that_cannot_be(tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([COMMAND, "nonzero", tmp_path / "x.npy"], stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1 and b"No space left on device" in done.stderr
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([COMMAND, "nonzero", tmp_path / "x.npy", "-o", "-"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"kvino nonzero: standard output: No space left on device\n")
     assert os.listdir(tmp_path) == ["x.npy"]
 
 
@@ -407,6 +411,9 @@ def test_run_says_what_is_wrong(tmp_path):
     assert (code, out) == (1, "") and "input 'x' must have the shape (None, 2), not (1, 3)" in err
     code, _, err = kvino("run", MODELS / "mlp.keras", tmp_path / "x.npy", tmp_path / "x.npy")
     assert code == 1 and "takes 1 inputs, not 2" in err
+    np.save(tmp_path / "complex.npy", np.ones((1, 2), "complex64"))
+    code, _, err = kvino("run", MODELS / "mlp.keras", tmp_path / "complex.npy")
+    assert code == 1 and "input 'x' takes float32, not complex64" in err
     code, _, err = kvino("run", tmp_path / "x.npy", tmp_path / "x.npy")
     assert code == 1 and "neither an archive" in err
     assert kvino("run", MODELS / "mlp.keras")[0] == 2

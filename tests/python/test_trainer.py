@@ -148,6 +148,7 @@ def test_what_is_refused(tmp_path):
                        (lambda: capi.Trainer(model, "sgd", "mse", learning_rate="abc"), "learning_rate takes a number, not 'abc'"),
                        (lambda: capi.Trainer(model, "sgd", "mse", layers=["nowhere"]), "No such layer: nowhere"),
                        (lambda: capi.Trainer(model, "sgd", "mse").step(x[:, :1], y), "must have the shape"),
+                       (lambda: capi.Trainer(model, "sgd", "mse").step(x + 0j, y), "takes float32, not complex"),
                        (lambda: capi.Trainer(model, "sgd", "mse").step([x, x], y), "takes 1 inputs, not 2"),
                        (lambda: capi.Trainer(model, "sgd", "mse").step(x, y[:, :1]), "must have the same shape"),
                        (lambda: capi.Trainer(model, "sgd", "mse").save(tmp_path / "x.onnx"), "ends in .keras")):
