@@ -84,7 +84,7 @@ def build_all(directory):
     for name, options in CMAKE.items():
         build = directory / f"build-{name}"
         run("cmake", "-S", sources[name], "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
-            f"-DCMAKE_C_FLAGS={FLAGS}", f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_INSTALL_LIBDIR=lib", "-DBUILD_SHARED_LIBS=OFF",
+            f"-DCMAKE_C_FLAGS={FLAGS}", f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_INSTALL_LIBDIR:STRING=lib", "-DBUILD_SHARED_LIBS=OFF",
             "-DJANSSON_BUILD_SHARED_LIBS=OFF", *options.split(), cwd=directory)
         run("cmake", "--build", build, "--target", "install", jobs, cwd=directory)
     build_hdf5(sources["hdf5"], directory / "build-hdf5", prefix, jobs)
