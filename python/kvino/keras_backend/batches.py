@@ -4,6 +4,7 @@ and ragged data (kvino's, TensorFlow's) ragged."""
 import numpy as np
 from keras.src import backend
 from keras.src import tree
+from keras.src.backend.common.variables import is_float_dtype
 from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
@@ -33,7 +34,7 @@ class RaggedRows(array_slicing.Sliceable):
 
     def __init__(self, x):
         x = convert_to_tensor(x)
-        if backend.is_float_dtype(x.dtype) and x.dtype != backend.floatx():
+        if is_float_dtype(x.dtype) and x.dtype != backend.floatx():
             x = x.astype(backend.floatx())
         super().__init__(x)
 
@@ -47,7 +48,7 @@ class SparseRows(array_slicing.Sliceable):
 
     def __init__(self, x):
         x = convert_to_tensor(x).coalesce()
-        if backend.is_float_dtype(x.dtype) and x.dtype != backend.floatx():
+        if is_float_dtype(x.dtype) and x.dtype != backend.floatx():
             x = x.astype(backend.floatx())
         super().__init__(x)
         self.indices, self.values = np.asarray(x.indices), np.asarray(x.values)
