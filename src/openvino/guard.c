@@ -79,9 +79,19 @@ static bool may_stand_still(const kv_case *c) {
 /* A Tile that may be asked for less than no copies: the plugin makes none. */
 static bool may_repeat_less(const kv_case *c) { return c->node->prim->id == KV_Tile && c->in[1].low < 0; }
 
+/* A TopK that may be asked for more values than there are: of none the plugin gives other memory. */
+static bool may_lack(const kv_case *c, taken *t) {
+  if (c->node->prim->id != KV_TopK) return false;
+  const kv_output *x = kv_edge_output(c->node->in[0]);
+  *t = (taken){.axis = c->node->attrs.topk.axis, .n = 1};
+  if (t->axis < 0) t->axis += x->rank;
+  t->least = x->shape[t->axis];
+  return c->in[1].high > (t->least < 0 ? 0 : t->least);
+}
+
 bool kv_may_miss(const kv_case *c) {
   taken t;
-  if (may_be_short(c) || may_stand_still(c) || may_repeat_less(c) ||
+  if (may_be_short(c) || may_stand_still(c) || may_repeat_less(c) || may_lack(c, &t) ||
       (c->node->prim->id == KV_Require && !c->node->attrs.refusal.by))
     return true;
   return taken_from(c, &t) && t.n && (t.least < 0 || !kv_interval_within(c->in[1], -t.least, t.least - 1));
@@ -140,6 +150,14 @@ static kvino_tensor *guard_lengths(kv_scope *s, const kv_case *c, kvino_tensor *
   return worst_of(s, kv_subtract(s, kv_subtract(s, most, lengths), kv_int(s, dtype, 1)));
 }
 
+/* By how much k is more than there are, less 1. */
+static kvino_tensor *guard_count(kv_scope *s, const kv_case *c, const taken *t, kvino_tensor *const *in) {
+  kvino_tensor *k = as_i32(s, in[1]);
+  if (!k || !in[0]) return NULL;
+  kvino_dtype dtype = (kvino_dtype)k->dtype;
+  return worst_of(s, kv_subtract(s, k, kv_add(s, lengths(s, c, t, in[0], dtype, 0), kv_int(s, dtype, 1))));
+}
+
 /* Whether an element of a condition is false. */
 static kvino_tensor *guard_condition(kv_scope *s, kvino_tensor *holds) {
   kvino_tensor *fails = worst_of(s, kv_logical_not(s, holds));
@@ -182,6 +200,7 @@ kvino_tensor *kv_guard(kv_scope *s, const kv_case *c, kvino_tensor *const *in) {
   if (c->node->prim->id == KV_Require) return guard_condition(s, in[1]);
   if (may_stand_still(c)) return guard_condition(s, kv_logical_not(s, is_zero(s, in[2])));
   if (may_repeat_less(c)) return guard_condition(s, kv_greater_equal(s, in[1], kv_int(s, in[1]->dtype, 0)));
+  if (may_lack(c, &t)) return guard_count(s, c, &t, in);
   if (!taken_from(c, &t) || c->node->prim->id == KV_GatherElements) return NULL;
   kvino_tensor *i = as_i32(s, in[1]), *beyond = NULL, *before = NULL;
   if (!i) return NULL;

@@ -1,7 +1,7 @@
 /* What the CPU plugin silently gets wrong for some values of operands: indices out of range, which natively are an
- * error (its Gather takes 0 for them, its GatherND reads other memory), and lengths of sequences, which it does not
- * heed. Where intervals do not prove that there are none, the model computes beside its outputs a number by which a run
- * is known not to count: the segment is then run natively. */
+ * error (its Gather takes 0 for them, its GatherND reads other memory), lengths of sequences, which it does not heed,
+ * and counts. Where intervals do not prove that there are none, the model computes beside its outputs a number by which
+ * a run is known not to count: the segment is then run natively. */
 #ifndef KVINO_OPENVINO_GUARD_H
 #define KVINO_OPENVINO_GUARD_H
 

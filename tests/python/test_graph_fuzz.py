@@ -65,6 +65,21 @@ def test_noise_does_not_hide_a_wrong_value():
     assert judged("floor", x, lambda y: y + np.float32([0, 1, 0])).nature == "value"
 
 
+def test_a_share_near_1_has_a_logarithm_of_either_sign():
+    """For each of these x, log_softmax of [x, 0] is off by a part of 1: its power is a number or none."""
+    from graphs.program import Program, Ref, Step
+
+    def judged(x, got):
+        steps = [Step("log_softmax", (Ref(0),), {}, (1,), False), Step("power", (Ref(1), np.float32(0.5)), {}, (2,), False)]
+        program = Program({}, {0: np.array([x, 0], "float32")}, steps, [2])
+        return judge.compare(program, {}, judge.eager(program, {}), judge.Outcome([np.array(got, "float32")]), "CPU")
+
+    assert judged(60, [0, np.nan]) is None
+    assert judged(30, [0, np.nan]) is None
+    assert judged(5, [0, np.nan]).nature == "nan"
+    assert judged(30, [np.nan, 0]).nature == "nan"
+
+
 def test_subnormal_numbers_and_signs_excuse_what_hangs_on_them_alone():
     from graphs.program import Program, Ref, Step
 

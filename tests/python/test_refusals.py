@@ -255,6 +255,10 @@ VALUES = {
     "argpartition": (lambda x: K.argpartition(x, 3), [u(5)], [u(3)]),
     "argpartition from behind": (lambda x: K.argpartition(x, -3), [u(5)], [u(2)]),
     "top_k": (lambda x: K.top_k(x, 3)[0], [u(3)], [u(2)]),
+    "top_k of nothing": (lambda x: K.top_k(x, 1), [u(3)], [u(0)]),
+    "top_k of what is found": (lambda x: K.top_k(K.nonzero(x)[0], 1), [f(0, 1, 1)], [f(0, 0, 0)]),
+    "top_k of floats that are found": (lambda x: K.top_k(x[x > 0], 2)[1], [f(0, 1, 3)], [f(0, 1, 0)]),
+    "top_k of rows that are found": (lambda x: K.top_k(K.ragged_rows(x), 1)[0], [i(0, 2, 3)], [i(0, 0, 0)]),
 }
 
 STEPS = [np.zeros((2, 4), "float32")] * 2 + GATES
