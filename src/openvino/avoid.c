@@ -236,15 +236,21 @@ static kvino_tensor *on_views_of_layers(kv_scope *s, const kv_node *node, kvino_
   return y && y->rank > node->out[0].rank ? kv_squeeze(s, y, KV_VECTOR(s, 0)) : y;
 }
 
+/* The view of another value than the other views have. */
+static kvino_tensor *on_a_copy(kv_scope *s, const kv_node *node, kvino_tensor *const *in) {
+  kvino_tensor **x = kv_scope_alloc(s, node->n_in, sizeof *x);
+  if (!x) return NULL;
+  memcpy(x, in, node->n_in * sizeof *x);
+  x[0] = kv_kept_apart(s, in[0]);
+  return kv_apply(s, node->prim->id, &node->attrs, node->n_in, x);
+}
+
 static kvino_tensors avoid_node(kv_scope *s, kv_rewriter *w, const kv_node *node, kvino_tensor *const *in) {
   const rules *r = w->context;
   if (node->n_in <= 3 && is_merged_with_layers(node)) return kv_one(s, on_views_of_layers(s, node, in));
   if (!node->n_in || !kv_is_symbolic(in[0])) return KV_KEEP;
   if (kv_is_cut(node)) return r->bfloat16 ? KV_KEEP : kv_one(s, kv_round_bfloat16(s, in[0]));
-  if (r->again[node->id]) {
-    kvino_tensor *x[] = {kv_kept_apart(s, in[0]), node->n_in > 1 ? in[1] : NULL};
-    return kv_one(s, kv_apply(s, node->prim->id, &node->attrs, node->n_in, x));
-  }
+  if (r->again[node->id]) return kv_one(s, on_a_copy(s, node, in));
   if (is_tile(node)) return kv_one(s, tiled(s, in[0], in[1]));
   if (is_sunk_abs(node)) return kv_one(s, abs_of_row(s, in[0]));
   if (is_turned_before(node)) return kv_one(s, reduced_then_squeezed(s, node, in));

@@ -309,3 +309,22 @@ def test_parts_of_two_shapes_of_what_a_convolution_takes(name, dtype):
     for _ in range(3):
         for a, b in zip(listed(compiled(x)), want, strict=True):
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+# Of a value, the first part of whose rows is taken, too: a part of it as a view that is no reshape by name.
+PARTED_BY_NAME = {
+    "a diagonal": lambda v: K.diagonal(v, 0, 0, 1)[:1],
+    "the only row": lambda v: v[0][:, :4],
+    "axes of length 1 moved": lambda v: K.moveaxis(v, 0, 2)[:, :4],
+    "tiled once": lambda v: K.tile(v, [1, 1, 1, 1, 1])[:, :, :, 2:],
+    "parts": lambda v: K.split(K.swapaxes(v, 1, 3), 2, 2)[1],
+}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", PARTED_BY_NAME)
+def test_parts_of_views_by_other_names(name, dynamic, batch):
+    f = lambda x: (lambda v: (K.reshape(v, (-1, 3))[:4], PARTED_BY_NAME[name](v[:1]), K.conv(v, POINTWISE[:, :, :3])))(x * 2)
+    same_as_eager(f, u(batch, 1, 8, 3), dynamic=dynamic)
+    same_as_eager(lambda x: PARTED_BY_NAME[name]((x * 2)[:1]), u(batch, 1, 8, 3), dynamic=dynamic)
