@@ -78,6 +78,21 @@ def test_sequences_of_any_length(core, tmp_path):
         same(compiled, model, rng.normal(size=shape).astype("float32"))
 
 
+@pytest.mark.parametrize("cell", [layers.GRU, layers.LSTM, layers.SimpleRNN], ids=lambda c: c.__name__)
+def test_masked_sequences_of_any_length(core, tmp_path, cell):
+    """The plugin's last state is that of the last step, masked or not: the exported graph takes it from the outputs."""
+    x = keras.Input((None, 3))
+    y = layers.Masking()(x)
+    model = keras.Model(x, [cell(5)(y), layers.Bidirectional(cell(4))(y), cell(2, return_sequences=True, go_backwards=True)(y)])
+    with pytest.warns(UserWarning, match="sequences of different lengths"):
+        export(model, tmp_path / "model.xml")
+    compiled = load(core, tmp_path / "model.xml")
+    for batch, steps in ((2, 7), (3, 2), (1, 12)):
+        x = rng.normal(size=(batch, steps, 3)).astype("float32")
+        x[0, -1] = x[-1, 0] = 0
+        same(compiled, model, x)
+
+
 def two_inputs():
     a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
     return keras.Model({"a": a, "b": b}, {"sum": a + b, "product": layers.Dense(3)(a * b)})

@@ -34,8 +34,9 @@ static kvino_tensor *full_lengths(kv_scope *s, kvino_tensor *x) {
 
 /* ---- masks ----
  *
- * A step that is masked changes nothing. The others are moved to the front, in their order: what remains are sequences
- * of different lengths. Behind them the outputs are moved back. */
+ * A step that is masked changes nothing. The others are moved to the front, in the order in which they are computed:
+ * what remains are sequences of different lengths, forward ones. Their outputs are moved back. Where OpenVINO's kernel
+ * pays no heed to lengths it computes steps too many, at the end, whose results nobody reads. */
 
 typedef struct masking {
   kvino_tensor *mask, *count; /* [B, T]: bool; how many steps there are up to each, itself included */
@@ -67,7 +68,9 @@ static bool mask_begin(kv_scope *s, masking *m, kvino_tensor *mask, kvino_tensor
   /* each step's time goes to its place among the steps; those of masked ones behind the last, where nothing is read */
   kvino_tensor *ones = kv_broadcast_shape(s, one, kv_dims(s, steps));
   kvino_tensor *times = kv_cum_sum(s, ones, time, (kv_cumsum_attrs){.exclusive = true, .reverse = false});
-  kvino_tensor *place = kv_select(s, m->mask, kv_subtract(s, m->count, one), m->last);
+  kvino_tensor *lengths = kv_unsqueeze(s, m->lengths, KV_VECTOR(s, 1));
+  kvino_tensor *order = m->reverse ? kv_subtract(s, lengths, m->count) : kv_subtract(s, m->count, one);
+  kvino_tensor *place = kv_select(s, m->mask, order, m->last);
   kv_scatter_attrs set = {.reduction = "none", .use_init_val = true};
   *x = take_steps(s, *x, kv_scatter_elements_update(s, times, place, times, time, set));
   return !s->status;
@@ -75,15 +78,23 @@ static bool mask_begin(kv_scope *s, masking *m, kvino_tensor *mask, kvino_tensor
 
 /* The outputs [B, T, units] of packed steps, each where its step was. */
 static kvino_tensor *unpack(kv_scope *s, const masking *m, kvino_tensor *y) {
-  kvino_tensor *zero = kv_int(s, KVINO_I32, 0), *lengths = kv_unsqueeze(s, m->lengths, KV_VECTOR(s, 1));
-  kvino_tensor *own = m->reverse ? kv_cast(s, m->mask, KVINO_I32) : kv_int(s, KVINO_I32, 1);
-  kvino_tensor *at = kv_subtract(s, m->count, own); /* the step itself, or the one that was computed before */
-  kvino_tensor *any = m->reverse ? kv_less(s, at, lengths) : kv_greater_equal(s, at, zero);
-  at = kv_maximum(s, kv_minimum(s, at, m->last), zero);
-  y = take_steps(s, y, at);
+  kvino_tensor *zero = kv_int(s, KVINO_I32, 0), *one = kv_int(s, KVINO_I32, 1), *at = m->count;
+  if (m->reverse) /* how many there are from each step on, itself included */
+    at = kv_add(s, kv_subtract(s, kv_unsqueeze(s, m->lengths, KV_VECTOR(s, 1)), at), kv_cast(s, m->mask, KVINO_I32));
+  at = kv_subtract(s, at, one); /* the step itself, or the one that was computed before */
+  kvino_tensor *any = kv_greater_equal(s, at, zero);
+  y = take_steps(s, y, kv_maximum(s, at, zero));
   if (!y) return NULL;
   kvino_tensor *use = kv_unsqueeze(s, m->zero ? m->mask : any, KV_VECTOR(s, 2));
   return kv_select(s, use, y, m->zero ? kv_like(s, y, 0) : kv_cast(s, m->first, kv_dtype_of(y)));
+}
+
+/* The state after the last step, of the outputs [B, T, units] of packed steps. */
+static kvino_tensor *last_state(kv_scope *s, const masking *m, kvino_tensor *y) {
+  kvino_tensor *states[] = {m->first, y}; /* that of no steps is the first */
+  y = y ? kv_concat(s, 2, states, (kv_axis_attrs){.axis = 1}) : NULL;
+  y = take_steps(s, y, kv_unsqueeze(s, m->lengths, KV_VECTOR(s, 1)));
+  return y ? kv_squeeze(s, y, KV_VECTOR(s, 1)) : NULL;
 }
 
 /* ---- operands ---- */
@@ -112,9 +123,16 @@ static kvino_tensor *widen(kv_scope *s, kvino_tensor *h) { return h ? kv_unsquee
 /* y [batch, 1, time, units] and the states, without directions and in the dtype. m: NULL without a mask. */
 static kvino_tensors results(kv_scope *s, kvino_tensors v, kvino_dtype dtype, const masking *m) {
   for (size_t i = 0; v.v && i < v.n; i++) v.v[i] = kv_squeeze(s, v.v[i], KV_VECTOR(s, 1));
-  if (m && v.v) v.v[0] = unpack(s, m, v.v[0]);
+  if (m && v.v) {
+    v.v[1] = last_state(s, m, v.v[0]);
+    v.v[0] = unpack(s, m, v.v[0]);
+  }
   for (size_t i = 0; v.v && i < v.n; i++) v.v[i] = kv_cast(s, v.v[i], dtype);
   return s->status ? KV_NO_TENSORS : v;
+}
+
+static const char *direction_of(bool reverse, const kvino_tensor *mask) {
+  return reverse && !mask ? "reverse" : "forward"; /* packed steps are in their order */
 }
 
 /* Operands in one dtype: that of the product of inputs and kernel, computed in f32 where it is smaller. */
@@ -155,7 +173,7 @@ kvino_tensors op_lstm_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kv
                         kernel_rows(s, recurrent, LSTM_ORDER, 4),
                         b};
   kv_lstm_sequence_attrs attrs = {
-      .hidden_size = units, .direction = reverse ? "reverse" : "forward", .activations = "sigmoid,tanh,tanh"};
+      .hidden_size = units, .direction = direction_of(reverse, mask), .activations = "sigmoid,tanh,tanh"};
   return s->status ? KV_NO_TENSORS : results(s, kv_lstm_sequence(s, 7, in, attrs), dtype, mask ? &m : NULL);
 }
 
@@ -192,7 +210,7 @@ kvino_tensors op_gru_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvi
                         kernel_rows(s, recurrent, NULL, 3),
                         gru_bias(s, bias, x, units, reset_after)};
   kv_gru_sequence_attrs attrs = {.hidden_size = units,
-                                 .direction = reverse ? "reverse" : "forward",
+                                 .direction = direction_of(reverse, mask),
                                  .activations = "sigmoid,tanh",
                                  .linear_before_reset = reset_after};
   return s->status ? KV_NO_TENSORS : results(s, kv_gru_sequence(s, 6, in, attrs), dtype, mask ? &m : NULL);
@@ -214,8 +232,7 @@ kvino_tensors op_rnn_sequence(kv_scope *s, kvino_tensor *x, kvino_tensor *h, kvi
   if (!check(s, x, h, kernel, recurrent, 1)) return KV_NO_TENSORS;
   kvino_dtype dtype = dtype_of_layer(x, kernel);
   to_work(s, 5, (kvino_tensor * *[]){&x, &h, &kernel, &recurrent, &bias}, &dtype);
-  kv_rnn_sequence_attrs attrs = {.direction = reverse ? "reverse" : "forward",
-                                 .activations = activation_of(s, activation)};
+  kv_rnn_sequence_attrs attrs = {.direction = direction_of(reverse, mask), .activations = activation_of(s, activation)};
   if (s->status) return KV_NO_TENSORS;
   attrs.hidden_size = recurrent->shape[0];
   kvino_tensor *first = widen(s, h);
