@@ -93,7 +93,7 @@ def nightly():
     # KerasHub is not for Keras 3.16, which has another frame for quantization.
     files = [file for file in KERAS_TESTS if "generation" not in file and "quantization" not in file]
     return pytest("pytest-nightly", str(ROOT / ".venv-nightly/bin/python"), *files,
-                  "tests/python/test_keras_names.py", KERAS_BACKEND="kvino",
+                  "tests/python/test_keras_names.py", "tests/python/test_ragged.py", KERAS_BACKEND="kvino",
                   KVINO_TEST_REFERENCE_PYTHON=sys.executable)()
 
 

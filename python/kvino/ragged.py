@@ -474,11 +474,14 @@ def _softmax(function, x, axis=-1):
     return x.with_flat_values(function(x.flat_values, axis=tuple(_inner(x, a) for a in axes)))
 
 
-def _normalization(function, x, *args, axis=-1, **kwargs):
-    if args[2:] or (function.__name__ == "rms_normalization" and args[1:]):
-        raise TypeError(f"{function.__name__}() of a ragged tensor takes its axis by name")
-    axes = _axes(axis, x.ndim)
-    return x.with_flat_values(function(x.flat_values, *args, axis=tuple(_inner(x, a) for a in axes), **kwargs))
+def _layer_normalization(function, x, gamma=None, beta=None, axis=-1, *args, **kwargs):
+    inner = tuple(_inner(x, a) for a in _axes(axis, x.ndim))
+    return x.with_flat_values(function(x.flat_values, gamma, beta, inner, *args, **kwargs))
+
+
+def _rms_normalization(function, x, scale=None, axis=-1, *args, **kwargs):
+    inner = tuple(_inner(x, a) for a in _axes(axis, x.ndim))
+    return x.with_flat_values(function(x.flat_values, scale, inner, *args, **kwargs))
 
 
 def _moments(function, x, axes, keepdims=False, **options):
@@ -629,8 +632,8 @@ _RULES = {
 }  # fmt: skip
 _OWN = {
     "batch_normalization": _batch_normalization, "concatenate": _concatenate, "dropout": _dropout, "expand_dims": _expand_dims, "flip": _flip,
-    "layer_normalization": _normalization, "log_softmax": _softmax, "matmul": _matmul, "moments": _moments, "one_hot": _one_hot,
-    "rms_normalization": _normalization, "softmax": _softmax, "squeeze": _squeeze, "take": _take,
+    "layer_normalization": _layer_normalization, "log_softmax": _softmax, "matmul": _matmul, "moments": _moments, "one_hot": _one_hot,
+    "rms_normalization": _rms_normalization, "softmax": _softmax, "squeeze": _squeeze, "take": _take,
 }  # fmt: skip
 
 
