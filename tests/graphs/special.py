@@ -588,6 +588,16 @@ def _(g):
     return (g.new(g.r.choice(["int32", "int64"]), (g.r.randint(0, 5), len(shape)), low=0, high=max(0, min(shape) - 1)), list(shape)), {}
 
 
+@arguments("sparse_align")
+def _(g):
+    shape, kind, dtype = arrays.some_shape(g.r, g.r.randint(1, 3)), g.r.choice(["int32", "int64"]), g.float()
+    inside = max(0, min(shape) - 1) if g.r.random() < 0.9 else max(shape)
+    operands = []
+    for n in (g.r.randint(0, 5), g.r.randint(0, 5)):
+        operands += [g.new(kind, (n, len(shape)), low=0, high=inside), g.of(dtype, (n,))]
+    return (*operands, list(shape)), some(g, both=g.flag())
+
+
 @arguments("sparse_product")
 def _(g):
     kind, dtype, rows, inner, columns = g.r.choice(["int32", "int64"]), g.float(), *(g.r.randint(1, 4) for _ in range(3))
