@@ -187,7 +187,7 @@ class OpenVINOTrainer(_Base):
             super()._symbolic_build(data_batch=batch)
 
     def _kvino_iterator(self, x, y=None, sample_weight=None, batch_size=None, steps=None, **options):
-        if all(leaf is None for leaf in tree.flatten(x)):
+        if all(leaf is None for leaf in tree.flatten((x, y))):
             raise ValueError(f"There is no data: x={x}")
         batches = Batches(
             x=as_data(x),
